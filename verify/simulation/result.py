@@ -1,0 +1,42 @@
+"""What every map x → z returns: the short input, what it costs, and what was proved about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A short input z that stands in for a long input x, for one or two models at once.
+
+    Attributes:
+        short: z, shape (length,), int64 tokens.
+        length: |z|.
+        limit: the length that the theorem guarantees to be enough (|z| ≤ limit).
+        error_f: measured |f(x) − f(z)|, Euclidean norm of the outputs.
+        error_g: measured |g(x) − g(z)|; None without a second model.
+        proven_error: upper bound on error_f and error_g that the theorem gives at this
+            length; None where the theorem gives none for this z.
+        theorem: the statement behind `limit` and `proven_error`.
+    """
+
+    short: NDArray[np.int64]
+    length: int
+    limit: int
+    error_f: float
+    error_g: float | None
+    proven_error: float | None
+    theorem: str
+
+    @property
+    def error(self) -> float:
+        """The larger of the two measured errors."""
+        return self.error_f if self.error_g is None else max(self.error_f, self.error_g)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the measured errors respect the proven one (true where nothing is proven)."""
+        return self.proven_error is None or self.error <= self.proven_error
