@@ -1,0 +1,63 @@
+"""Errors of `bounds`; each carries its data, so that a caller need not parse text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+class BoundsError(Exception):
+    """Anything that `bounds` refuses or cannot answer."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One violated requirement: the argument's name, what was given, what is allowed."""
+
+    name: str
+    given: Any
+    allowed: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: got {short(self.given)}; allowed: {self.allowed}"
+
+
+class ParameterError(BoundsError, ValueError):
+    """One or more arguments are unusable; `problems` lists every one of them."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class UnsupportedSetting(BoundsError):
+    """No theorem covers the setting; `covered` lists the settings that are."""
+
+    def __init__(self, message: str, covered: Sequence[str] = ()) -> None:
+        self.covered = tuple(covered)
+        listing = "".join(f"\n  - {line}" for line in self.covered)
+        super().__init__(message + (f"\nCovered:{listing}" if listing else ""))
+
+
+class NoSolution(BoundsError):
+    """No value of the unknown meets the request; `reason` says why, `unknown` names it."""
+
+    def __init__(self, unknown: str, reason: str) -> None:
+        self.unknown = unknown
+        self.reason = reason
+        super().__init__(f"no value of {unknown} works: {reason}")
+
+
+class NotComputable(BoundsError):
+    """A number was asked for where certified arithmetic or mathematics gives none."""
+
+
+def short(value: Any, limit: int = 100) -> str:
+    """`repr` with the type, cut to a length that a person reads."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # an int of more than 4300 digits refuses to print
+        text = "a number too long to print"
+    text = text if len(text) <= limit else text[: limit - 1] + "…"
+    return f"{text} ({type(value).__name__})"

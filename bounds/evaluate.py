@@ -1,0 +1,411 @@
+"""Certified evaluation: a SymPy formula and exact numbers in, an exact integer and its log2 out.
+
+Rational arithmetic is used as long as it is exact and small; everything else is
+enclosed in intervals (python-flint `arb`) whose precision grows until a single
+integer is left. No float is involved before the very last step, the log2.
+
+`sympy.ceiling` is never asked for a value: `ceiling(log(2**31 + 1, 2))` is 31
+there, and 32 in truth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cmp_to_key
+from typing import Literal, TypeAlias
+
+import sympy
+from flint import arb, ctx, fmpq
+from sympy.core.relational import Relational
+
+from bounds.errors import NotComputable
+from bounds.numbers import Exact
+
+Enclosure: TypeAlias = "Fraction | arb"
+"""A Fraction is the exact value; an `arb` is an interval that contains it."""
+
+MAX_BITS = 100_000
+"""No integer longer than this is ever built; beyond it only log2 is given."""
+
+_START_BITS = 128
+_REFINEMENTS = 6
+
+
+@dataclass(frozen=True)
+class Certified:
+    """A formula's value as an integer rounded to the safe side.
+
+    Attributes:
+        integer: the integer; None if it has more than `MAX_BITS` bits.
+        log2: log2 of the value; None if the value is not positive.
+        tight: True if no smaller (for "up") integer would do; False if the
+            value lies so close to an integer that precision ran out and the
+            safe neighbour was taken.
+    """
+
+    integer: int | None
+    log2: float | None
+    tight: bool
+
+
+def certify(
+    formula: sympy.Expr,
+    values: Mapping[sympy.Symbol, Exact],
+    rounding: Literal["up", "down"] = "up",
+) -> Certified:
+    """The least integer ≥ the formula's value ("up"), or the greatest integer ≤ it ("down").
+
+    Raises:
+        NotComputable: the value is outside what interval arithmetic can hold.
+    """
+    run = _Evaluation(values, _START_BITS)
+    value = _round(run, formula, up=rounding == "up")
+    if isinstance(value, Fraction):
+        return Certified(int(value), log2(value) if value > 0 else None, True)
+    if not value.is_finite():
+        raise NotComputable(f"no finite enclosure of {formula}")
+    if _bits_of(value) > MAX_BITS:
+        return Certified(None, log2(value), True)
+    # Too close to an integer to tell on which side: take the safe neighbour.
+    near = _interval(_Evaluation(values, 8 * _precision_for(value))(formula))
+    with ctx.workprec(_precision_for(value)):
+        edge = near.upper().ceil() if rounding == "up" else near.lower().floor()
+        integer = int(edge.unique_fmpz())
+    return Certified(integer, math.log2(integer) if integer > 0 else None, False)
+
+
+def enclose(
+    formula: sympy.Expr, values: Mapping[sympy.Symbol, Exact], bits: int = _START_BITS
+) -> Enclosure:
+    """The exact value, or an interval around it, computed with `bits` bits of precision."""
+    value = _Evaluation(values, bits)(formula)
+    if isinstance(value, arb) and not value.is_finite():
+        finer = _Evaluation(values, 16 * bits)(formula)
+        if isinstance(finer, arb) and not finer.is_finite():
+            raise NotComputable(f"no finite enclosure of {formula}")
+        return finer
+    return value
+
+
+def log2(value: Enclosure) -> float:
+    """log2 of a positive value, correct to the last bits of a float.
+
+    Raises:
+        NotComputable: the value is not positive, or its log2 is beyond a float.
+    """
+    with ctx.workprec(_START_BITS):
+        result = (_interval(value).log() / arb(2).log()).mid()
+        number = float(result)
+    if not math.isfinite(number):
+        raise NotComputable("log2 of the value is not a finite float")
+    return number
+
+
+def compare(left: Exact, right: Exact) -> int:
+    """-1, 0 or 1 as left <, =, > right; decided by exact or interval arithmetic.
+
+    Raises:
+        NotComputable: the two are too close for the precision allowed.
+    """
+    if isinstance(left, Fraction) and isinstance(right, Fraction):
+        return (left > right) - (left < right)
+    return _decide(_as_expression(left), _as_expression(right), {})
+
+
+def _as_expression(value: Exact) -> sympy.Expr:
+    if isinstance(value, Fraction):
+        return sympy.Rational(value.numerator, value.denominator)
+    return value
+
+
+def _decide(
+    left: sympy.Expr, right: sympy.Expr, values: Mapping[sympy.Symbol, Exact]
+) -> int:
+    """Sign of left − right, by growing precision."""
+    bits = _START_BITS
+    for _ in range(_REFINEMENTS):
+        difference = _Evaluation(values, bits)(left - right)
+        if isinstance(difference, Fraction):
+            return (difference > 0) - (difference < 0)
+        if difference.is_finite() and not difference.contains(0):
+            return 1 if difference > 0 else -1
+        bits *= 4
+    raise NotComputable(f"cannot decide whether {left} and {right} are equal")
+
+
+class _Evaluation:
+    """One walk over a formula at one precision."""
+
+    def __init__(self, values: Mapping[sympy.Symbol, Exact], bits: int) -> None:
+        self.values = values
+        self.bits = bits
+        self.known: dict[sympy.Basic, Enclosure] = {}
+
+    def __call__(self, formula: sympy.Basic) -> Enclosure:
+        if formula not in self.known:
+            with ctx.workprec(self.bits):
+                self.known[formula] = self._value(formula)
+        return self.known[formula]
+
+    def _value(self, formula: sympy.Basic) -> Enclosure:
+        if isinstance(formula, sympy.Rational):
+            return Fraction(int(formula.p), int(formula.q))
+        if isinstance(formula, sympy.Symbol):
+            value = self.values[formula]
+            return value if isinstance(value, Fraction) else self(value)
+        for kind, rule in _RULES.items():
+            if isinstance(formula, kind):
+                return rule(self, formula)
+        raise NotComputable(f"no rule for {type(formula).__name__} in {formula}")
+
+
+def _add(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
+    return _fold(lambda a, b: a + b, [run(part) for part in formula.args])
+
+
+def _multiply(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
+    parts = [run(part) for part in formula.args]
+    if any(isinstance(part, Fraction) and part == 0 for part in parts):
+        return Fraction(0)
+    return _fold(lambda a, b: a * b, parts)
+
+
+def _fold(
+    operation: Callable[[Enclosure, Enclosure], Enclosure], parts: list[Enclosure]
+) -> Enclosure:
+    """Exact parts first, exactly; then the intervals."""
+    exact = [part for part in parts if isinstance(part, Fraction)]
+    intervals = [part for part in parts if not isinstance(part, Fraction)]
+    if exact:
+        total: Enclosure = exact[0]
+        for part in exact[1:]:
+            total = operation(total, part)
+        if not intervals:
+            return total if _is_small(total) else _interval(total)
+        intervals.insert(0, _interval(total))
+    total = intervals[0]
+    for part in intervals[1:]:
+        total = operation(total, part)
+    return total
+
+
+def _power(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
+    base, exponent = run(formula.args[0]), run(formula.args[1])
+    if isinstance(exponent, Fraction):
+        if exponent == 0:
+            return Fraction(1)
+        if isinstance(base, Fraction):
+            found = _exact_power(base, exponent)
+            if found is not None:
+                return found
+        if exponent.denominator == 1:
+            return _interval(base) ** exponent.numerator
+    return _interval(base) ** _interval(exponent)
+
+
+def _exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
+    """base**exponent if that is rational and not too long to write; otherwise None."""
+    if base == 1:
+        return base
+    if base == 0:
+        if exponent < 0:
+            raise NotComputable("0 to a negative power")
+        return base
+    size = max(base.numerator.bit_length(), base.denominator.bit_length())
+    if abs(exponent.numerator) * size > MAX_BITS * exponent.denominator or base < 0:
+        return base**exponent.numerator if exponent.denominator == 1 and size == 1 else None
+    if exponent.denominator > 1:
+        if exponent.denominator > 64 or size > MAX_BITS:
+            return None
+        numerator = _exact_root(base.numerator, exponent.denominator)
+        denominator = _exact_root(base.denominator, exponent.denominator)
+        if numerator is None or denominator is None:
+            return None
+        base = Fraction(numerator, denominator)
+    return base**exponent.numerator
+
+
+def _exact_root(number: int, degree: int) -> int | None:
+    """The integer r with r**degree = number, if there is one (number ≥ 1)."""
+    low, high = 1, 1 << (number.bit_length() // degree + 1)
+    while low < high:
+        middle = (low + high) // 2
+        if middle**degree < number:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low**degree == number else None
+
+
+def _extreme(largest: bool) -> Callable[[_Evaluation, sympy.Basic], Enclosure]:
+    def rule(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
+        best = run(formula.args[0])
+        for argument in formula.args[1:]:
+            best = _pick(best, run(argument), largest)
+        return best
+
+    return rule
+
+
+def _pick(left: Enclosure, right: Enclosure, largest: bool) -> Enclosure:
+    if isinstance(left, Fraction) and isinstance(right, Fraction):
+        return max(left, right) if largest else min(left, right)
+    a, b = _interval(left), _interval(right)
+    if a >= b:  # for intervals: certainly
+        return left if largest else right
+    if a <= b:
+        return right if largest else left
+    return a.max(b) if largest else a.min(b)
+
+
+def _rounded(up: bool) -> Callable[[_Evaluation, sympy.Basic], Enclosure]:
+    return lambda run, formula: _round(run, formula.args[0], up)
+
+
+def _round(run: _Evaluation, argument: sympy.Basic, up: bool) -> Enclosure:
+    """⌈argument⌉ or ⌊argument⌋: a Fraction if decided, otherwise an interval around it."""
+    value = run(argument)
+    needed = run.bits
+    for _ in range(_REFINEMENTS):
+        if isinstance(value, Fraction):
+            return Fraction(math.ceil(value) if up else math.floor(value))
+        if value.is_finite():
+            if _bits_of(value) > MAX_BITS:
+                return value.ceil() if up else value.floor()
+            with ctx.workprec(_precision_for(value)):
+                integer = (value.ceil() if up else value.floor()).unique_fmpz()
+            if integer is not None:
+                return Fraction(int(integer))
+        needed = 2 * max(needed, _precision_for(value) if value.is_finite() else 8 * needed)
+        value = _Evaluation(run.values, needed)(argument)
+    rational = _rational_in_disguise(argument, run.values)
+    if rational is not None and isinstance(value, arb) and value.contains(_interval(rational)):
+        return Fraction(math.ceil(rational) if up else math.floor(rational))
+    return _interval(value).ceil() if up else _interval(value).floor()
+
+
+def _rational_in_disguise(
+    formula: sympy.Basic, values: Mapping[sympy.Symbol, Exact]
+) -> Fraction | None:
+    """sqrt(2)·sqrt(8) is 4: SymPy's exact algebra sees what intervals cannot."""
+    if formula.has(sympy.ceiling, sympy.floor):  # not to be trusted there
+        return None
+    number = formula.xreplace({name: _as_expression(value) for name, value in values.items()})
+    if isinstance(number, sympy.Rational) and number.is_finite:
+        return Fraction(int(number.p), int(number.q))
+    return None
+
+
+def _piecewise(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
+    for branch, condition in formula.args:
+        if condition == True or (condition != False and _holds(condition, run)):  # noqa: E712
+            return run(branch)
+    raise NotComputable(f"no branch of {formula} applies")
+
+
+def _holds(condition: sympy.Basic, run: _Evaluation) -> bool:
+    if isinstance(condition, sympy.And):
+        return all(_holds(part, run) for part in condition.args)
+    if isinstance(condition, sympy.Or):
+        return any(_holds(part, run) for part in condition.args)
+    if not isinstance(condition, Relational):
+        raise NotComputable(f"no rule for the condition {condition}")
+    sign = _decide(condition.lhs, condition.rhs, run.values)
+    return {
+        sympy.Lt: sign < 0,
+        sympy.Le: sign <= 0,
+        sympy.Gt: sign > 0,
+        sympy.Ge: sign >= 0,
+        sympy.Eq: sign == 0,
+        sympy.Ne: sign != 0,
+    }[type(condition)]
+
+
+def _function(
+    apply: Callable[..., arb],
+) -> Callable[[_Evaluation, sympy.Basic], Enclosure]:
+    return lambda run, formula: apply(*(_interval(run(part)) for part in formula.args))
+
+
+def _lambert(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
+    branch = int(formula.args[1]) if len(formula.args) > 1 else 0
+    return _interval(run(formula.args[0])).lambertw(branch)
+
+
+def _log(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
+    argument = run(formula.args[0])
+    return Fraction(0) if argument == Fraction(1) else _interval(argument).log()
+
+
+def _exp(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
+    argument = run(formula.args[0])
+    if isinstance(argument, Fraction) and argument == 0:
+        return Fraction(1)
+    return _interval(argument).exp()
+
+
+def _beta(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
+    a, b = (_interval(run(part)) for part in formula.args[:2])
+    return a.gamma() * b.gamma() * (a + b).rgamma()
+
+
+_RULES: dict[type, Callable[[_Evaluation, sympy.Basic], Enclosure]] = {
+    sympy.Add: _add,
+    sympy.Mul: _multiply,
+    sympy.exp: _exp,
+    sympy.Pow: _power,
+    sympy.Max: _extreme(True),
+    sympy.Min: _extreme(False),
+    sympy.ceiling: _rounded(True),
+    sympy.floor: _rounded(False),
+    sympy.Piecewise: _piecewise,
+    sympy.log: _log,
+    sympy.gamma: _function(lambda x: x.gamma()),
+    sympy.beta: _beta,
+    sympy.cosh: _function(lambda x: x.cosh()),
+    sympy.LambertW: _lambert,
+    type(sympy.pi): lambda run, formula: arb.pi(),
+    type(sympy.E): lambda run, formula: arb.const_e(),
+}
+
+
+def _interval(value: Enclosure) -> arb:
+    if isinstance(value, Fraction):
+        return arb(fmpq(value.numerator, value.denominator))
+    return value
+
+
+def _is_small(value: Enclosure) -> bool:
+    return isinstance(value, Fraction) and (
+        value.numerator.bit_length() + value.denominator.bit_length() <= 2 * MAX_BITS
+    )
+
+
+def _bits_of(value: arb) -> int:
+    """About log2 of a large interval's upper end; 1 for small ones."""
+    size = value.abs_upper()
+    if size < 2:
+        return 1
+    logarithm = (size.log() / arb(2).log()).ceil().unique_fmpz()
+    return MAX_BITS + 1 if logarithm is None else int(logarithm) + 1
+
+
+def _precision_for(value: arb) -> int:
+    return _bits_of(value) + 64
+
+
+def least(candidates: list[Certified]) -> int:
+    """Index of the smallest value: by integer where both have one, otherwise by log2."""
+
+    def order(i: int, j: int) -> int:
+        a, b = candidates[i], candidates[j]
+        if a.integer is not None and b.integer is not None:
+            return (a.integer > b.integer) - (a.integer < b.integer)
+        left = -math.inf if a.log2 is None else a.log2
+        right = -math.inf if b.log2 is None else b.log2
+        return (left > right) - (left < right)
+
+    return min(range(len(candidates)), key=cmp_to_key(order))

@@ -1,0 +1,160 @@
+"""One table of every quantity that a theorem may depend on.
+
+Each row says: the keyword, the symbol as it prints, whether it is an integer,
+its domain, and the direction in which required lengths move when it grows.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+import sympy
+
+from bounds.errors import ParameterError, Problem
+from bounds.evaluate import compare
+from bounds.numbers import Exact, exact
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One quantity: `effect` is +1 if N grows with it, -1 if N falls, 0 if it depends."""
+
+    keyword: str
+    symbol: sympy.Symbol
+    kind: Literal["integer", "real"]
+    lower: Fraction
+    lower_open: bool
+    upper: Fraction | None
+    upper_open: bool
+    effect: int
+    meaning: str
+
+    @property
+    def domain(self) -> str:
+        """The allowed values in words, e.g. 'an integer ≥ 1'."""
+        noun = "an integer" if self.kind == "integer" else "a real number"
+        text = f"{noun} {'>' if self.lower_open else '≥'} {self.lower}"
+        if self.upper is not None:
+            text += f" and {'<' if self.upper_open else '≤'} {self.upper}"
+        return text
+
+    def read(self, value: Any) -> Exact:
+        """`value` as an exact number of this parameter's domain.
+
+        Raises:
+            ParameterError: it is not in the domain.
+        """
+        try:
+            number = exact(value)
+        except ValueError as problem:
+            raise ParameterError([Problem(self.keyword, value, f"{self.domain}; {problem}")]) from None
+        if not self._contains(number):
+            raise ParameterError([Problem(self.keyword, value, self.domain)])
+        return number
+
+    def _contains(self, number: Exact) -> bool:
+        if self.kind == "integer" and not (isinstance(number, Fraction) and number.denominator == 1):
+            return False
+        low = compare(number, self.lower)
+        if low < 0 or (low == 0 and self.lower_open):
+            return False
+        if self.upper is None:
+            return True
+        high = compare(number, self.upper)
+        return high < 0 or (high == 0 and not self.upper_open)
+
+
+def _real(
+    keyword: str, symbol: str, effect: int, meaning: str,
+    lower: int = 0, lower_open: bool = True, upper: int | None = None, upper_open: bool = False,
+) -> Parameter:  # fmt: skip
+    assumptions = {"positive": True} if lower_open and lower >= 0 else {"nonnegative": True}
+    return Parameter(
+        keyword, sympy.Symbol(symbol, **assumptions), "real", Fraction(lower), lower_open,
+        None if upper is None else Fraction(upper), upper_open, effect, meaning,
+    )  # fmt: skip
+
+
+def _integer(keyword: str, symbol: str, effect: int, meaning: str, lower: int = 1) -> Parameter:
+    assumptions = {"integer": True, "positive" if lower >= 1 else "nonnegative": True}
+    return Parameter(
+        keyword, sympy.Symbol(symbol, **assumptions), "integer", Fraction(lower), False,
+        None, False, effect, meaning,
+    )  # fmt: skip
+
+
+PARAMETERS: tuple[Parameter, ...] = (
+    _real("epsilon", "varepsilon", -1, "error of |f − g| on inputs up to the training length", lower_open=False),
+    _real("target", "eta", -1, "error of |f − g| wanted at every length (default 3ε)"),
+    _real("lipschitz", "L", +1, "Lipschitz constant of the output in the total variation of the attention", lower_open=False),
+    _real("lipschitz_marginal", "L'", +1, "the same for the token and position marginals of the attention", lower_open=False),
+    _integer("vocabulary_size", r"|\Sigma|", +1, "number of tokens"),
+    _integer("period", "Delta", +1, "period of the positional embeddings"),
+    _integer("locality", "tau", +1, "largest lag with a positional bias in a logit", lower=0),
+    _integer("heads", "H", +1, "heads per layer (default 1)"),
+    _integer("precision_bits", "p", +1, "bits of precision: attention weights ≤ 2^−p are rounded to 0"),
+    _real("margin", "gamma", -1, "logit margin: least positive difference of two logits of one query"),
+    _real("positional_margin", "gamma_P", -1, "positional margin: gap of the lag biases below their maximum, 1 included"),
+    _real("logit_range", "R", +1, "largest range of a head's content logits over the keys of one query", lower_open=False),
+    _real("complexity", "C_f", +1, "complexity C(f) of the model, max over f and g"),
+    _real("alpha_min", "alpha_0", -1, "least parameter of the Dirichlet prior on token probabilities"),
+    _real("alpha_total", "A", +1, "sum of the parameters of the Dirichlet prior"),
+    _real("alpha_class", "a_*", -1, "least Dirichlet mass of a top class (default α₀)"),
+    _real("class_probability", "q_*", -1, "least probability of a top class under the fixed token law", upper=1),
+    _real("urn_constant", r"\bar{W}", +1, "Wasserstein constant of the urn tree (W̄)", lower_open=False),
+    _real("largest_gap", r"\hat{g}", +1, "largest logit gap below 1", lower_open=False, upper=1, upper_open=True),
+    _integer("dimension", "d", +1, "dimension of the vectors to be balanced"),
+    _integer("block", "theta", 0, "length θ of the first block of the balanced construction (default 1)"),
+    _integer("states", "nu", +1, "states in one strongly connected component of the first layer's automaton"),
+    _integer("path_states", "Q_*", +1, "states on one run of the first layer's automaton"),
+    _real("spectral_gap", r"1-\lambda", -1, "spectral gap of the Markov chain of the inputs", upper=1),
+    _real("stationary_min", r"\pi_{\min}", -1, "least stationary probability of a token", upper=1),
+    _real("amplitude", "G", +1, "bound on the size of the averaged function", lower_open=False),
+    _integer("context", "k", +1, "length of the context in the in-context k-gram task"),
+    _real("constant", "C", +1, "constant that the source leaves implicit (default 1)"),
+)  # fmt: skip
+
+BY_KEYWORD: Mapping[str, Parameter] = {row.keyword: row for row in PARAMETERS}
+
+
+class Symbols:
+    """The symbols of the formulas by keyword: `bounds.symbols.epsilon`, `.period`, ..."""
+
+    def __init__(self, rows: Iterable[Parameter]) -> None:
+        for row in rows:
+            setattr(self, row.keyword, row.symbol)
+
+    def __getattr__(self, keyword: str) -> sympy.Symbol:
+        raise AttributeError(f"no symbol {keyword!r}; there are: {', '.join(BY_KEYWORD)}")
+
+    def __getitem__(self, keyword: str) -> sympy.Symbol:
+        return BY_KEYWORD[keyword].symbol
+
+    def __dir__(self) -> list[str]:
+        return list(BY_KEYWORD)
+
+
+symbols = Symbols(PARAMETERS)
+
+
+def read_all(given: Mapping[str, Any]) -> dict[str, Exact]:
+    """Every given parameter as an exact number; all problems are reported at once."""
+    values: dict[str, Exact] = {}
+    problems: list[Problem] = []
+    for keyword, value in given.items():
+        if keyword not in BY_KEYWORD:
+            close = difflib.get_close_matches(keyword, BY_KEYWORD, n=1)
+            hint = f"{close[0]!r}?" if close else ", ".join(BY_KEYWORD)
+            problems.append(Problem(keyword, value, f"a known parameter name; did you mean {hint}"))
+            continue
+        try:
+            values[keyword] = BY_KEYWORD[keyword].read(value)
+        except ParameterError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ParameterError(problems)
+    return values
