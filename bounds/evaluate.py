@@ -385,12 +385,9 @@ def _is_small(value: Enclosure) -> bool:
 
 
 def _bits_of(value: arb) -> int:
-    """About log2 of a large interval's upper end; 1 for small ones."""
-    size = value.abs_upper()
-    if size < 2:
-        return 1
-    logarithm = (size.log() / arb(2).log()).ceil().unique_fmpz()
-    return MAX_BITS + 1 if logarithm is None else int(logarithm) + 1
+    """Bits of the integer part of the interval's end that is farther from 0, at most too many."""
+    mantissa, exponent = value.abs_upper().man_exp()
+    return max(1, int(exponent) + int(mantissa).bit_length())
 
 
 def _precision_for(value: arb) -> int:
