@@ -70,8 +70,9 @@ def certify(
     if _bits_of(value) > MAX_BITS:
         return Certified(None, log2(value), True)
     # Too close to an integer to tell on which side: take the safe neighbour.
-    near = _interval(_Evaluation(values, 8 * _precision_for(value))(formula))
-    with ctx.workprec(_precision_for(value)):
+    bits = 2**_REFINEMENTS * _precision_for(value)
+    near = _interval(_Evaluation(values, bits)(formula))
+    with ctx.workprec(bits):
         edge = near.upper().ceil() if rounding == "up" else near.lower().floor()
         integer = int(edge.unique_fmpz())
     return Certified(integer, math.log2(integer) if integer > 0 else None, False)
@@ -275,7 +276,7 @@ def _round(run: _Evaluation, argument: sympy.Basic, up: bool) -> Enclosure:
         if value.is_finite():
             if _bits_of(value) > MAX_BITS:
                 return value.ceil() if up else value.floor()
-            with ctx.workprec(_precision_for(value)):
+            with ctx.workprec(max(needed, _precision_for(value))):
                 integer = (value.ceil() if up else value.floor()).unique_fmpz()
             if integer is not None:
                 return Fraction(int(integer))
