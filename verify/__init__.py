@@ -7,11 +7,18 @@ from verify.errors import (
     VerifyError,
     WeightsError,
 )
+from verify.summary import Summary, summarise
+from verify.transformer import Head, Layer, LimitTransformer
 
 __all__ = [
     "CertificateError",
     "Counterexample",
+    "Head",
     "InputError",
+    "Layer",
+    "LimitTransformer",
+    "Summary",
     "VerifyError",
     "WeightsError",
+    "summarise",
 ]

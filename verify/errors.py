@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 
 class VerifyError(Exception):
@@ -16,7 +17,23 @@ class _Problem(VerifyError, ValueError):
         self.name = name
         self.given = given
         self.allowed = allowed
+        self.problems: tuple[tuple[str, Any, str], ...] = ((name, given, allowed),)
         super().__init__(f"{name}: got {_short(given)}; allowed: {allowed}")
+
+    @classmethod
+    def of_all(cls, problems: Sequence[tuple[str, Any, str]]) -> Self:
+        """One error for several bad arguments: `problems` holds (name, given, allowed) of each.
+
+        The message has one line for each; name, given and allowed are those of the first.
+        """
+        error = cls(*problems[0])
+        error.problems = tuple(problems)
+        error.args = ("\n".join(str(cls(*problem)) for problem in problems),)
+        return error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the data, so that the error crosses from one process to another."""
+        return _rebuild, (type(self), self.problems)
 
 
 class WeightsError(_Problem):
@@ -35,8 +52,17 @@ class Counterexample(VerifyError):
     """A theorem's conclusion fails on `data`: the whole instance, ready to be replayed."""
 
     def __init__(self, message: str, data: Any) -> None:
+        """Keep the instance beside the message."""
         self.data = data
         super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with the data, so that it crosses from one process to another."""
+        return type(self), (str(self), self.data)
+
+
+def _rebuild(kind: type[_Problem], problems: tuple[tuple[str, Any, str], ...]) -> _Problem:
+    return kind.of_all(problems)
 
 
 def _short(value: Any, limit: int = 120) -> str:

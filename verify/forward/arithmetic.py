@@ -1,0 +1,45 @@
+"""Steps that the fast methods share: residual network, normalised weights, range checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from verify.errors import WeightsError
+
+if TYPE_CHECKING:
+    from verify.transformer import Head, Layer
+
+Floats = npt.NDArray[np.float64]
+
+
+def in_range(name: str, values: Floats) -> Floats:
+    """Return `values`, or raise WeightsError where they left the range of float64."""
+    if not np.isfinite(values).all():
+        raise WeightsError(name, "a result that is infinite or not a number", "smaller weights")
+    return values
+
+
+def mlp(layer: Layer, u: Floats) -> Floats:
+    """Return u + mlp_out relu(mlp_in u + mlp_bias) for the rows of u, shape (..., d)."""
+    if layer.hidden == 0:
+        return u
+    hidden = in_range("mlp_in", u @ layer.mlp_in.T + layer.mlp_bias)
+    result: Floats = u + np.maximum(hidden, 0.0) @ layer.mlp_out.T
+    return result
+
+
+def lag_bias(head: Head, locality: int) -> Floats:
+    """Return φ at the lags 0..τ of the model, shape (τ+1,): 0 beyond the head's own lags."""
+    bias = np.zeros(locality + 1)
+    bias[: head.lag_bias.size] = head.lag_bias
+    return bias
+
+
+def softmax(logits: Floats) -> Floats:
+    """Return exp(a − max a), normalised to sum 1; −inf stands for a weight of 0."""
+    weights: Floats = np.exp(logits - logits.max())
+    weights /= weights.sum()
+    return weights

@@ -1,0 +1,90 @@
+"""Checks of arguments that several modules share: weights and input sequences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from verify.errors import InputError
+
+Problem = tuple[str, Any, str]
+"""Name of the argument, what was given, what is allowed."""
+
+_LARGEST_INTEGER = 2**53
+"""Integers up to this size are exact in float64."""
+
+
+def as_weights(
+    problems: list[Problem],
+    name: str,
+    value: Any,
+    ndim: int,
+    shape: str,
+    *,
+    empty_allowed: bool = False,
+) -> npt.NDArray[np.float64] | None:
+    """Return a read-only float64 copy of `value`; or None, with one more entry in `problems`."""
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError):  # NumPy's answer to rows of different lengths
+        problems.append((name, value, f"an array of shape {shape}: all rows of one length"))
+        return None
+    if array.dtype.kind not in "iuf":
+        allowed = f"real numbers, shape {shape}; not bool, complex, text or objects"
+        problems.append((name, value, allowed))
+        return None
+    if array.ndim != ndim or (array.size == 0 and not empty_allowed):
+        problems.append((name, value, f"shape {shape}; this one is {array.shape}"))
+        return None
+    copy = np.array(array, dtype=np.float64, order="C")
+    if not np.isfinite(copy).all():
+        where = tuple(int(k) for k in np.argwhere(~np.isfinite(copy))[0])
+        problems.append((name, array[where].item(), f"finite numbers; the entry at {where} is not"))
+        return None
+    exact = (
+        np.abs(copy).max(initial=0) <= _LARGEST_INTEGER
+        if array.dtype.kind in "iu"
+        else bool((copy == array).all())
+    )
+    if not exact:
+        problems.append((name, value, "numbers that float64 holds exactly"))
+        return None
+    copy.flags.writeable = False
+    return copy
+
+
+def as_sequence(x: Any, name: str = "x") -> npt.NDArray[Any]:
+    """Return `x` as an array of integers with one axis and at least one entry.
+
+    The range of the tokens is not looked at here: whoever reads the entries checks it then,
+    with `check_tokens`, so that a long input is not read twice.
+
+    Raises:
+        InputError: not one axis, empty, or not of an integer type (bool and float are refused).
+    """
+    try:
+        array = np.asarray(x)
+    except (ValueError, TypeError):
+        raise InputError(name, x, "a sequence of integer tokens with one axis") from None
+    if array.ndim != 1:
+        allowed = f"a sequence of integer tokens with one axis; this one has {array.ndim}"
+        raise InputError(name, x, allowed)
+    if array.size == 0:
+        raise InputError(name, x, "a sequence of at least one token")
+    if array.dtype.kind not in "iu":
+        allowed = f"integer tokens, not bool, float or objects; these are {array.dtype}"
+        raise InputError(name, x, allowed)
+    return array
+
+
+def check_tokens(block: npt.NDArray[Any], vocabulary_size: int, first: int = 0) -> None:
+    """Raise InputError unless all tokens of `block` are in 0..|Σ|−1.
+
+    `first` is the index in x of the first entry of the block; the error names the place.
+    """
+    if block.size == 0 or (block.min() >= 0 and block.max() < vocabulary_size):
+        return
+    index = int(np.argmax((block < 0) | (block >= vocabulary_size)))
+    raise InputError(f"x[{first + index}]", int(block[index]), f"tokens 0..{vocabulary_size - 1}")
