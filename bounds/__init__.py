@@ -1,1 +1,33 @@
-"""x"""
+"""What the theorems say: how long training inputs must be, symbolically and exactly.
+
+import bounds
+bounds.required_length(error="linf", attention="argmax", layers=1,
+                       epsilon="1/10", lipschitz=1, vocabulary_size=3,
+                       period=2, locality=1, precision_bits=4, margin=1)
+"""
+
+from bounds.errors import BoundsError, NoSolution, NotComputable, ParameterError, UnsupportedSetting
+from bounds.length import required_length
+from bounds.parameters import PARAMETERS, Parameter, symbols
+from bounds.result import Assumption, LengthBound, Status, Term
+from bounds.theorem import Direction, Setting, Source, Theorem
+
+__all__ = [
+    "PARAMETERS",
+    "Assumption",
+    "BoundsError",
+    "Direction",
+    "LengthBound",
+    "NoSolution",
+    "NotComputable",
+    "Parameter",
+    "ParameterError",
+    "Setting",
+    "Source",
+    "Status",
+    "Term",
+    "Theorem",
+    "UnsupportedSetting",
+    "required_length",
+    "symbols",
+]

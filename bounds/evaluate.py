@@ -122,9 +122,7 @@ def _as_expression(value: Exact) -> sympy.Expr:
     return value
 
 
-def _decide(
-    left: sympy.Expr, right: sympy.Expr, values: Mapping[sympy.Symbol, Exact]
-) -> int:
+def _decide(left: sympy.Expr, right: sympy.Expr, values: Mapping[sympy.Symbol, Exact]) -> int:
     """Sign of left − right, by growing precision."""
     bits = _START_BITS
     for _ in range(_REFINEMENTS):

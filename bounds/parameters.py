@@ -51,13 +51,17 @@ class Parameter:
         try:
             number = exact(value)
         except ValueError as problem:
-            raise ParameterError([Problem(self.keyword, value, f"{self.domain}; {problem}")]) from None
+            raise ParameterError(
+                [Problem(self.keyword, value, f"{self.domain}; {problem}")]
+            ) from None
         if not self._contains(number):
             raise ParameterError([Problem(self.keyword, value, self.domain)])
         return number
 
     def _contains(self, number: Exact) -> bool:
-        if self.kind == "integer" and not (isinstance(number, Fraction) and number.denominator == 1):
+        if self.kind == "integer" and not (
+            isinstance(number, Fraction) and number.denominator == 1
+        ):
             return False
         low = compare(number, self.lower)
         if low < 0 or (low == 0 and self.lower_open):

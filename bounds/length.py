@@ -1,0 +1,272 @@
+"""`required_length`: which theorem applies, and what it says for given parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from fractions import Fraction
+from typing import Any
+
+from bounds.errors import BoundsError, NotComputable, ParameterError, Problem, UnsupportedSetting
+from bounds.evaluate import compare
+from bounds.numbers import Exact
+from bounds.parameters import read_all
+from bounds.registry import all_theorems
+from bounds.result import Assumption, LengthBound, Status, Term
+from bounds.theorem import Direction, Setting, Theorem
+
+_CHOICES: Mapping[str, tuple[Any, ...]] = {
+    "error": ("linf", "average"),
+    "attention": ("argmax", "softmax"),
+    "layers": (1, 2),
+}
+
+
+def required_length(
+    *,
+    error: str | None = None,
+    attention: str | None = None,
+    layers: int | None = None,
+    theorem: str | None = None,
+    assume: Collection[str] = (),
+    **parameters: Any,
+) -> LengthBound:
+    """How long training inputs must be, so that agreement on them carries to every length.
+
+    Args:
+        error: "linf" (worst input) or "average" (over an input distribution).
+        attention: "argmax" (finite precision) or "softmax" (infinite precision).
+        layers: 1 or 2.
+        theorem: key of the theorem to use, e.g. "izzo2025.4.1"; the setting may then
+            be left out. Without it the shortest length among the theorems with proved
+            constants that cover the setting is taken; the rest are in `.alternatives`.
+        assume: names of hypotheses that you assert about your models and that no
+            parameter shows, e.g. {"no_lag_bias"}; they open sharper theorems.
+        **parameters: `epsilon`, `target` (default 3·epsilon), `lipschitz`, ...: see
+            `bounds.parameters.PARAMETERS`. int, Fraction, SymPy numbers and strings
+            such as "1/10" are exact; a float means its shortest decimal.
+
+    Raises:
+        ParameterError: a parameter is unknown, missing or outside its domain, or a
+            hypothesis of the theorem asked for fails; all problems at once.
+        UnsupportedSetting: no theorem covers the setting.
+        NotComputable: the value is beyond certified arithmetic (log2 above 1e308).
+    """
+    values = read_all(parameters)
+    asserted = _read_assume(assume)
+    if theorem is not None:
+        chosen = find_theorem(theorem)
+        _check_setting(chosen, error, attention, layers)
+        return apply(chosen, values, asserted)
+    setting = _read_setting(error, attention, layers)
+    covering = [entry for entry in all_theorems().values() if entry.setting == setting]
+    found: list[LengthBound] = []
+    refused: dict[str, BoundsError] = {}
+    for entry in covering:
+        if not _is_guarantee(entry):
+            continue
+        unasserted = [h.name for h in entry.hypotheses if h.name and h.name not in asserted]
+        if unasserted:
+            needed = ", ".join(map(repr, unasserted))
+            refused[entry.key] = UnsupportedSetting(f"needs assume={{{needed}}}")
+            continue
+        try:
+            found.append(apply(entry, values, asserted))
+        except ParameterError as problem:
+            refused[entry.key] = problem
+    if found:
+        found.sort(key=lambda bound: -1.0 if bound.log2_length is None else bound.log2_length)
+        reasons = {key: str(problem) for key, problem in refused.items()}
+        return found[0].with_alternatives(tuple(found[1:]), reasons)
+    return _without_guarantee(setting, covering, refused, values, asserted)
+
+
+def apply(
+    theorem: Theorem, values: Mapping[str, Exact], asserted: Collection[str] = ()
+) -> LengthBound:
+    """What one theorem says for exact parameter values.
+
+    Raises:
+        ParameterError: parameters are missing or a hypothesis fails.
+    """
+    complete = _complete(theorem, values)
+    assumptions = _assumptions(theorem, complete, asserted)
+    unused = tuple(k for k in values if k not in theorem.parameters)
+    if theorem.stated is None:
+        status = Status.NOT_COMPUTABLE if theorem.no_bound else Status.NO_NUMBER
+        return LengthBound(theorem, status, complete, assumptions, unused=unused)
+    evaluation = theorem.evaluate(complete)
+    expressions = {
+        name: theorem.in_parameters(term).xreplace(_as_sympy(evaluation.choice))
+        for name, term in theorem.stated.terms.items()
+    }
+    return LengthBound(
+        theorem,
+        _status(theorem, evaluation.length.integer is None),
+        complete,
+        assumptions,
+        length=evaluation.length.integer,
+        log2_length=evaluation.length.log2,
+        expression=theorem.in_parameters(theorem.stated.length).xreplace(
+            _as_sympy(evaluation.choice)
+        ),
+        terms={
+            name: Term(expressions[name], value.integer, value.log2)
+            for name, value in evaluation.terms.items()
+        },
+        unused=unused,
+    )
+
+
+def find_theorem(key: str) -> Theorem:
+    """The registry's entry of that key.
+
+    Raises:
+        ParameterError: there is none.
+    """
+    try:
+        return all_theorems()[key]
+    except (KeyError, TypeError):
+        allowed = "one of " + ", ".join(all_theorems())
+        raise ParameterError([Problem("theorem", key, allowed)]) from None
+
+
+def _is_guarantee(theorem: Theorem) -> bool:
+    return (
+        theorem.direction is Direction.SUFFICIENT
+        and theorem.constants == "proved"
+        and theorem.formula is not None
+        and theorem.quantity == "length"
+    )
+
+
+def _without_guarantee(
+    setting: Setting,
+    covering: list[Theorem],
+    refused: Mapping[str, BoundsError],
+    values: Mapping[str, Exact],
+    asserted: Collection[str],
+) -> LengthBound:
+    """No proved theorem applies as given: say no bound exists, or what is missing."""
+    impossible = [entry for entry in covering if entry.no_bound]
+    reasons = {key: str(problem) for key, problem in refused.items()}
+    if impossible:
+        return apply(impossible[0], values, asserted).with_alternatives((), reasons)
+    unusable = [problem for problem in refused.values() if isinstance(problem, ParameterError)]
+    if unusable:
+        raise min(unusable, key=lambda problem: len(problem.problems))
+    orders = [
+        entry
+        for entry in covering
+        if entry.direction is Direction.SUFFICIENT and entry.constants == "implicit"
+    ]
+    if orders:
+        return apply(orders[0], values, asserted).with_alternatives((), reasons)
+    settings = sorted({str(t.setting) for t in all_theorems().values() if t.setting is not None})
+    raise UnsupportedSetting(f"no theorem covers {setting}", settings)
+
+
+def _complete(theorem: Theorem, values: Mapping[str, Exact]) -> dict[str, Exact]:
+    """The theorem's parameters with defaults filled in, and `simulation_error`."""
+    complete = {k: values[k] for k in theorem.parameters if k in values}
+    problems = []
+    if "target" in theorem.parameters and "target" not in complete and "epsilon" in complete:
+        if compare(complete["epsilon"], Fraction(0)) == 0:
+            problems.append(Problem("target", None, "a number > 0, since epsilon = 0"))
+        complete["target"] = 3 * complete["epsilon"]
+    for keyword in theorem.parameters:
+        if keyword in complete:
+            continue
+        default = theorem.defaults.get(keyword)
+        if default is None:
+            if keyword != "target":
+                allowed = f"a value; {theorem.key} needs {', '.join(theorem.required)}"
+                problems.append(Problem(keyword, None, allowed))
+            continue
+        complete[keyword] = default(complete) if callable(default) else Fraction(default)
+    if problems:
+        raise ParameterError(problems)
+    if "target" in complete and "epsilon" in complete:
+        if compare(complete["target"], complete["epsilon"]) <= 0:
+            allowed = f"a number greater than epsilon = {complete['epsilon']}"
+            raise ParameterError([Problem("target", complete["target"], allowed)])
+        complete["simulation_error"] = (complete["target"] - complete["epsilon"]) / 2
+    return complete
+
+
+def _assumptions(
+    theorem: Theorem, values: Mapping[str, Exact], asserted: Collection[str]
+) -> tuple[Assumption, ...]:
+    """Each hypothesis with whether the parameters satisfy it.
+
+    Raises:
+        ParameterError: some fail.
+    """
+    result = []
+    violated = []
+    for hypothesis in theorem.hypotheses:
+        if hypothesis.check is None:
+            status = "asserted" if hypothesis.name in asserted else "assumed"
+        else:
+            status = "satisfied" if hypothesis.check(values) else "violated"
+        if status == "violated":
+            given = {k: str(v) for k, v in values.items() if k in theorem.parameters}
+            violated.append(Problem(theorem.key, given, hypothesis.text))
+        result.append(Assumption(hypothesis.text, status))
+    if violated:
+        raise ParameterError(violated)
+    return tuple(result)
+
+
+def _status(theorem: Theorem, too_large: bool) -> Status:
+    if theorem.constants == "implicit":
+        return Status.ORDER_OF_GROWTH
+    if theorem.constants == "stated" and theorem.source.second_hand:
+        return Status.SECOND_HAND
+    return Status.TOO_LARGE if too_large else Status.PROVED
+
+
+def _as_sympy(choice: Mapping[Any, Exact]) -> dict[Any, Any]:
+    from bounds.numbers import to_sympy
+
+    return {name: to_sympy(value) for name, value in choice.items()}
+
+
+def _read_assume(assume: Collection[str]) -> frozenset[str]:
+    names = {h.name for t in all_theorems().values() for h in t.hypotheses if h.name}
+    given = {assume} if isinstance(assume, str) else set(assume)
+    unknown = sorted(map(str, given - names))
+    if unknown:
+        allowed = "names of hypotheses: " + (", ".join(sorted(names)) or "there are none")
+        raise ParameterError([Problem("assume", name, allowed) for name in unknown])
+    return frozenset(given)
+
+
+def _read_setting(error: Any, attention: Any, layers: Any) -> Setting:
+    given = {"error": error, "attention": attention, "layers": layers}
+    problems = [
+        Problem(name, value, " or ".join(map(repr, _CHOICES[name])))
+        for name, value in given.items()
+        if isinstance(value, bool) or value not in _CHOICES[name]
+    ]
+    if problems:
+        raise ParameterError(problems)
+    return Setting(error, attention, layers)
+
+
+def _check_setting(theorem: Theorem, error: Any, attention: Any, layers: Any) -> None:
+    """The setting may be left out with `theorem=`, but must not contradict it."""
+    given = {"error": error, "attention": attention, "layers": layers}
+    problems = []
+    for name, value in given.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or value not in _CHOICES[name]:
+            problems.append(Problem(name, value, " or ".join(map(repr, _CHOICES[name]))))
+        elif theorem.setting is not None and value != getattr(theorem.setting, name):
+            allowed = f"{getattr(theorem.setting, name)!r}, the setting of {theorem.key}"
+            problems.append(Problem(name, value, allowed))
+    if problems:
+        raise ParameterError(problems)
+
+
+__all__ = ["NotComputable", "apply", "find_theorem", "required_length"]

@@ -1,0 +1,284 @@
+"""`LengthBound`: a length, the theorem behind it, and everything needed to judge it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any, Literal
+
+import sympy
+from sympy.printing.defaults import Printable
+
+from bounds.numbers import Exact, plain
+from bounds.theorem import Direction, Setting, Theorem
+
+
+class Status(Enum):
+    """What the number is worth, and what to do about it: the value is the advice."""
+
+    PROVED = "Proved: explicit constants, rounded to the safe side."
+    TOO_LARGE = (
+        "Proved, but too long to write out (more than 100,000 bits): use log2_length. "
+        "If it is the hardmax threshold 2^(p/γ), only fewer bits or a larger margin help."
+    )
+    ORDER_OF_GROWTH = (
+        "Order of growth only: the source leaves the constants implicit, so this value (at the "
+        "constant C shown) is no guarantee. Use it for comparison, never as a training length."
+    )
+    SECOND_HAND = (
+        "As reported by secondary sources; not checked by us. Look it up before you rely on it."
+    )
+    NOT_COMPUTABLE = (
+        "Proved: no computable bound exists in this setting. Restrict the models (see alternatives "
+        "and not_applicable for theorems that need more parameters)."
+    )
+    NO_NUMBER = "The source states no number; read the statement."
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of the bound, as a full length: integer (None if too long) and log2."""
+
+    expression: sympy.Expr
+    length: int | None
+    log2_length: float | None
+
+    def __str__(self) -> str:
+        return show_length(self.length, self.log2_length)
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A hypothesis and whether it is known to hold.
+
+    `status`: "satisfied" (checked on the parameters), "asserted" (by the user, in
+    `assume`) or "assumed" (about the models; no parameter shows it).
+    """
+
+    text: str
+    status: Literal["satisfied", "asserted", "assumed", "violated"]
+
+
+@dataclass(frozen=True, eq=False)
+class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
+    """The answer of `required_length`.
+
+    Attributes:
+        theorem: the theorem used.
+        status: what the number is worth.
+        parameters: exact values used, by keyword (defaults included).
+        assumptions: the theorem's hypotheses, each with its status.
+        length: the length, rounded up (down for necessary ones); None where no number
+            is justified or it has more than 100,000 bits.
+        log2_length: its log2; None only where no number is justified or it is 0.
+        expression: the formula in `bounds.symbols`.
+        terms: each term of the formula as a full length.
+        alternatives: other theorems that apply, shortest first.
+        not_applicable: key → why a theorem of the setting was not used.
+        unused: keywords given that the theorem does not depend on.
+    """
+
+    theorem: Theorem
+    status: Status
+    parameters: Mapping[str, Exact]
+    assumptions: tuple[Assumption, ...]
+    length: int | None = None
+    log2_length: float | None = None
+    expression: sympy.Expr | None = None
+    terms: Mapping[str, Term] = field(default_factory=dict)
+    alternatives: tuple[LengthBound, ...] = ()
+    not_applicable: Mapping[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+
+    def with_alternatives(
+        self, alternatives: tuple[LengthBound, ...], not_applicable: Mapping[str, str]
+    ) -> LengthBound:
+        """The same bound, knowing what else applies."""
+        return replace(self, alternatives=alternatives, not_applicable=not_applicable)
+
+    @property
+    def direction(self) -> Direction:
+        """Sufficient, necessary or failure."""
+        return self.theorem.direction
+
+    @property
+    def setting(self) -> Setting | None:
+        """The cell of error × attention × layers."""
+        return self.theorem.setting
+
+    @property
+    def constants(self) -> str:
+        """ "proved", "stated", or "implicit (C = ...)"."""
+        if self.theorem.constants != "implicit":
+            return self.theorem.constants
+        return f"implicit (C = {plain(self.parameters.get('constant', 1))})"
+
+    @property
+    def dominant(self) -> str | None:
+        """Name of the largest term."""
+        sizes = {name: t.log2_length for name, t in self.terms.items() if t.log2_length is not None}
+        return max(sizes, key=lambda name: sizes[name]) if sizes else None
+
+    @property
+    def conclusion(self) -> str:
+        """What holds from that length on."""
+        target, epsilon = self.parameters.get("target"), self.parameters.get("epsilon")
+        if target is None:
+            return self.theorem.conclusion.format(target="O(ε)")
+        triple = epsilon is not None and target == 3 * epsilon
+        return self.theorem.conclusion.format(target=f"3 ε = {target}" if triple else str(target))
+
+    def explain(self) -> str:
+        """The answer in plain sentences."""
+        theorem = self.theorem
+        lines = [f"{self._headline()}", f"Theorem: {theorem.title} {theorem.source}."]
+        lines.append(f"It says: {theorem.statement}")
+        if self.length is not None or self.log2_length is not None:
+            lines.append(f"Conclusion: {self.conclusion}.")
+        if len(self.terms) > 1:
+            listing = "; ".join(f"{name}: {term}" for name, term in self.terms.items())
+            lines.append(
+                f"Terms, each as a full length: {listing}. The largest is {self.dominant!r}."
+            )
+        lines.append("Hypotheses:")
+        lines += [f"  [{a.status}] {a.text}" for a in self.assumptions]
+        lines += [f"Uncertain in the known sources: {point}" for point in theorem.uncertain]
+        if self.alternatives:
+            others = "; ".join(f"{o.theorem.key}: {o._number()}" for o in self.alternatives)
+            lines.append(f"Other theorems that apply: {others}.")
+        for key, reason in self.not_applicable.items():
+            lines.append(f"Not used: {key} ({' / '.join(reason.splitlines())}).")
+        if self.unused:
+            lines.append(f"Given, but without influence here: {', '.join(self.unused)}.")
+        lines.append(f"Status: {self.status}")
+        return "\n".join(lines)
+
+    def cite(self) -> str:
+        """BibTeX of the theorem that was used."""
+        return self.theorem.source.bibtex
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; exact numbers as strings, very long integers in hexadecimal."""
+        return {
+            "theorem": self.theorem.key,
+            "setting": None if self.setting is None else vars(self.setting).copy(),
+            "direction": str(self.direction),
+            "constants": self.constants,
+            "status": self.status.name,
+            "advice": str(self.status),
+            **_json_length(self.length, self.log2_length),
+            "expression": None if self.expression is None else str(self.expression),
+            "terms": {n: _json_length(t.length, t.log2_length) for n, t in self.terms.items()},
+            "dominant": self.dominant,
+            "conclusion": self.conclusion,
+            "assumptions": [vars(a).copy() for a in self.assumptions],
+            "parameters": {
+                k: str(v) for k, v in self.parameters.items() if k != "simulation_error"
+            },
+            "alternatives": [
+                {"theorem": o.theorem.key, **_json_length(o.length, o.log2_length)}
+                for o in self.alternatives
+            ],
+            "not_applicable": dict(self.not_applicable),
+            "unused": list(self.unused),
+            "source": str(self.theorem.source),
+            "bibtex": self.cite(),
+        }
+
+    def _number(self) -> str:
+        if self.status is Status.NOT_COMPUTABLE:
+            return "no computable bound"
+        if self.status is Status.NO_NUMBER:
+            return "no number"
+        number = show_length(self.length, self.log2_length)
+        if self.status is Status.ORDER_OF_GROWTH:
+            constant = plain(self.parameters.get("constant", 1))
+            return f"order of growth {number} at C = {constant}, no guarantee"
+        return number
+
+    def _headline(self) -> str:
+        if self.status in (Status.NOT_COMPUTABLE, Status.NO_NUMBER):
+            return f"Required length: {self._number()}."
+        if self.theorem.quantity == "locality":
+            return f"Effective locality: {self._number()}."
+        what = {
+            Direction.SUFFICIENT: "Sufficient training length",
+            Direction.NECESSARY: "Every sufficient training length is at least",
+            Direction.FAILURE: "The model fails beyond length",
+        }[self.direction]
+        return f"{what}: {self._number()}."
+
+    def __str__(self) -> str:
+        return f"{self._headline()[:-1]} ({self.theorem.key}, {self.direction}; {self.status.name})"
+
+    def __repr__(self) -> str:
+        return f"<LengthBound {self}>"
+
+    def _sympystr(self, printer: Any) -> str:
+        return str(self)
+
+    def _pretty(self, printer: Any) -> Any:
+        from sympy.printing.pretty.stringpict import prettyForm
+
+        return prettyForm(str(self))
+
+    def _latex(self, printer: Any) -> str:
+        sign = {"sufficient": r"\ge", "necessary": r"\ge", "failure": "<"}[self.direction]
+        if self.expression is None:
+            return rf"\text{{{self._number()}}}"
+        number = (
+            str(self.length)
+            if self.length is not None and self.length < 10**12
+            else f"2^{{{0.0 if self.log2_length is None else self.log2_length:.4f}}}"
+        )
+        rough = rf"\quad\text{{({self._number()})}}" if self._is_rough() else rf" = {number}"
+        return rf"N {sign} {printer.doprint(self.theorem.stated.length)}{rough}"
+
+    def _is_rough(self) -> bool:
+        return self.status is Status.ORDER_OF_GROWTH
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("theorem", f"{self.theorem.key}: {self.theorem.title}"),
+            ("source", str(self.theorem.source)),
+            ("direction", str(self.direction)),
+            ("constants", self.constants),
+            ("conclusion", self.conclusion),
+            *((f"term: {name}", str(term)) for name, term in self.terms.items()),
+            *((a.status, a.text) for a in self.assumptions),
+            *(("alternative", str(other)) for other in self.alternatives),
+            ("status", str(self.status)),
+        ]
+        body = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(a)}</th>"
+            f"<td style='text-align:left'>{html.escape(b)}</td></tr>"
+            for a, b in rows
+        )
+        return f"<p><b>{html.escape(self._headline())}</b></p><table>{body}</table>"
+
+
+def show_length(length: int | None, log2_length: float | None) -> str:
+    """A length as text: digits where short, a power of two where long; never a wrong digit."""
+    if length is not None and length < 10**9:
+        return f"{length:,}".replace(",", "\u202f") if length >= 10**5 else str(length)
+    if log2_length is None:
+        return "0" if length is not None else "no number"
+    power = f"2^{log2_length:.6g}"
+    if length is not None and length < 10**300:
+        return f"{float(length):.4g} ≈ {power}"
+    return f"≈ {power}"
+
+
+def _json_length(length: int | None, log2_length: float | None) -> dict[str, Any]:
+    """int where JSON readers can take it (4000 digits), otherwise hexadecimal, or log2 only."""
+    short_enough = length is not None and length.bit_length() < 13_000
+    return {
+        "length": length if short_enough else None,
+        "length_hex": None if length is None or short_enough else hex(length),
+        "log2_length": log2_length,
+    }
