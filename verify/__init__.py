@@ -7,6 +7,7 @@ from verify.errors import (
     VerifyError,
     WeightsError,
 )
+from verify.reference import reference
 from verify.summary import Summary, summarise
 from verify.transformer import Head, Layer, LimitTransformer
 
@@ -20,5 +21,6 @@ __all__ = [
     "Summary",
     "VerifyError",
     "WeightsError",
+    "reference",
     "summarise",
 ]

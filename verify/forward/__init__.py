@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.errors import InputError
-from verify.forward import one_layer
+from verify.forward import one_layer, two_layer
+from verify.reference import reference
 from verify.summary import Summary, summarise
+from verify.validation import as_sequence
 
 if TYPE_CHECKING:
     from verify.transformer import LimitTransformer
@@ -30,10 +32,14 @@ def method(f: LimitTransformer) -> Method:
 
 def evaluate(f: LimitTransformer, x: Any) -> npt.NDArray[np.float64]:
     """Return f(x), shape (o,); raises InputError and WeightsError as LimitTransformer says."""
-    if method(f) == "counts":
-        summary = summarise(x, f.vocabulary_size, f.period, f.locality)
+    how = method(f)
+    if how == "definition":
+        return reference(f, x)
+    tokens = as_sequence(x)
+    summary = summarise(tokens, f.vocabulary_size, f.period, f.locality)
+    if how == "counts":
         return one_layer.output(f, summary)
-    raise NotImplementedError
+    return two_layer.output(f, tokens, summary)
 
 
 def of_summary(f: LimitTransformer, summary: Summary) -> npt.NDArray[np.float64]:

@@ -26,6 +26,12 @@ Indices = npt.NDArray[np.intp]
 
 def output(f: LimitTransformer, summary: Summary) -> Floats:
     """Return the output, shape (o,), of a one-layer model on every input with this summary."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return in_range("unembedding", f.unembedding @ last_residual(f, summary))
+
+
+def last_residual(f: LimitTransformer, summary: Summary) -> Floats:
+    """Return the first layer's output at the last position, shape (d,)."""
     length, suffix = summary.length, summary.suffix
     # Keys: the types that the prefix has, once each, then the positions of the suffix.
     present = np.flatnonzero(summary.counts.ravel() > 0)
@@ -40,17 +46,16 @@ def output(f: LimitTransformer, summary: Summary) -> Floats:
 
     layer = f.layers[0]
     u = query
-    with np.errstate(over="ignore", invalid="ignore"):
-        for head in layer.heads:
-            content = in_range("query_key", keys @ (head.query_key @ query))
-            bias = np.zeros(len(keys))
-            bias[present.size :] = lag_bias(head, f.locality)[lags]
-            if f.precision_bits is None:
-                logits = content + math.log(length) * bias
-            else:
-                logits = _rounded(f, head, length, tokens, residues, content, bias)
-            u = u + head.value @ (softmax(logits + log_counts) @ keys)
-        return in_range("unembedding", f.unembedding @ mlp(layer, u))
+    for head in layer.heads:
+        content = in_range("query_key", keys @ (head.query_key @ query))
+        bias = np.zeros(len(keys))
+        bias[present.size :] = lag_bias(head, f.locality)[lags]
+        if f.precision_bits is None:
+            logits = content + math.log(length) * bias
+        else:
+            logits = _rounded(f, head, length, tokens, residues, content, bias)
+        u = u + head.value @ (softmax(logits + log_counts) @ keys)
+    return mlp(layer, u)
 
 
 def _logarithms(counts: npt.NDArray[Any]) -> Floats:
