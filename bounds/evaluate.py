@@ -11,11 +11,12 @@ there, and 32 in truth.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cmp_to_key
-from typing import Literal, TypeAlias
+from functools import cmp_to_key, reduce
+from typing import Any, Literal, TypeAlias
 
 import sympy
 from flint import arb, ctx, fmpq
@@ -74,7 +75,7 @@ def certify(
     near = _interval(_Evaluation(values, bits)(formula))
     with ctx.workprec(bits):
         edge = near.upper().ceil() if rounding == "up" else near.lower().floor()
-        integer = int(edge.unique_fmpz())
+        integer = _whole(edge)
     return Certified(integer, math.log2(integer) if integer > 0 else None, False)
 
 
@@ -135,6 +136,14 @@ def _decide(left: sympy.Expr, right: sympy.Expr, values: Mapping[sympy.Symbol, E
     raise NotComputable(f"cannot decide whether {left} and {right} are equal")
 
 
+def _whole(edge: arb) -> int:
+    """The integer that an exact `arb` is."""
+    integer = edge.unique_fmpz()
+    if integer is None:
+        raise NotComputable(f"{edge} is not a single integer")
+    return int(integer)
+
+
 class _Evaluation:
     """One walk over a formula at one precision."""
 
@@ -162,33 +171,27 @@ class _Evaluation:
 
 
 def _add(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
-    return _fold(lambda a, b: a + b, [run(part) for part in formula.args])
+    return _fold(operator.add, [run(part) for part in formula.args])
 
 
 def _multiply(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
     parts = [run(part) for part in formula.args]
     if any(isinstance(part, Fraction) and part == 0 for part in parts):
         return Fraction(0)
-    return _fold(lambda a, b: a * b, parts)
+    return _fold(operator.mul, parts)
 
 
-def _fold(
-    operation: Callable[[Enclosure, Enclosure], Enclosure], parts: list[Enclosure]
-) -> Enclosure:
+def _fold(operation: Callable[[Any, Any], Any], parts: list[Enclosure]) -> Enclosure:
     """Exact parts first, exactly; then the intervals."""
     exact = [part for part in parts if isinstance(part, Fraction)]
     intervals = [part for part in parts if not isinstance(part, Fraction)]
     if exact:
-        total: Enclosure = exact[0]
-        for part in exact[1:]:
-            total = operation(total, part)
+        total: Fraction = reduce(operation, exact)
         if not intervals:
             return total if _is_small(total) else _interval(total)
         intervals.insert(0, _interval(total))
-    total = intervals[0]
-    for part in intervals[1:]:
-        total = operation(total, part)
-    return total
+    interval: arb = reduce(operation, intervals)
+    return interval
 
 
 def _power(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
@@ -377,10 +380,8 @@ def _interval(value: Enclosure) -> arb:
     return value
 
 
-def _is_small(value: Enclosure) -> bool:
-    return isinstance(value, Fraction) and (
-        value.numerator.bit_length() + value.denominator.bit_length() <= 2 * MAX_BITS
-    )
+def _is_small(value: Fraction) -> bool:
+    return value.numerator.bit_length() + value.denominator.bit_length() <= 2 * MAX_BITS
 
 
 def _bits_of(value: arb) -> int:

@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping
 from fractions import Fraction
 from typing import Any
 
-from bounds.errors import BoundsError, NotComputable, ParameterError, Problem, UnsupportedSetting
+from bounds.errors import BoundsError, ParameterError, Problem, UnsupportedSetting
 from bounds.evaluate import compare
 from bounds.numbers import Exact
 from bounds.parameters import read_all
 from bounds.registry import all_theorems
-from bounds.result import Assumption, LengthBound, Status, Term
+from bounds.result import Assumption, LengthBound, Standing, Status, Term
 from bounds.theorem import Direction, Setting, Theorem
 
 _CHOICES: Mapping[str, tuple[Any, ...]] = {
@@ -95,10 +95,6 @@ def apply(
         status = Status.NOT_COMPUTABLE if theorem.no_bound else Status.NO_NUMBER
         return LengthBound(theorem, status, complete, assumptions, unused=unused)
     evaluation = theorem.evaluate(complete)
-    expressions = {
-        name: theorem.in_parameters(term).xreplace(_as_sympy(evaluation.choice))
-        for name, term in theorem.stated.terms.items()
-    }
     return LengthBound(
         theorem,
         _status(theorem, evaluation.length.integer is None),
@@ -106,13 +102,8 @@ def apply(
         assumptions,
         length=evaluation.length.integer,
         log2_length=evaluation.length.log2,
-        expression=theorem.in_parameters(theorem.stated.length).xreplace(
-            _as_sympy(evaluation.choice)
-        ),
-        terms={
-            name: Term(expressions[name], value.integer, value.log2)
-            for name, value in evaluation.terms.items()
-        },
+        choice=evaluation.choice,
+        terms={name: Term(term.integer, term.log2) for name, term in evaluation.terms.items()},
         unused=unused,
     )
 
@@ -204,6 +195,7 @@ def _assumptions(
     result = []
     violated = []
     for hypothesis in theorem.hypotheses:
+        status: Standing
         if hypothesis.check is None:
             status = "asserted" if hypothesis.name in asserted else "assumed"
         else:
@@ -223,12 +215,6 @@ def _status(theorem: Theorem, too_large: bool) -> Status:
     if theorem.constants == "stated" and theorem.source.second_hand:
         return Status.SECOND_HAND
     return Status.TOO_LARGE if too_large else Status.PROVED
-
-
-def _as_sympy(choice: Mapping[Any, Exact]) -> dict[Any, Any]:
-    from bounds.numbers import to_sympy
-
-    return {name: to_sympy(value) for name, value in choice.items()}
 
 
 def _read_assume(assume: Collection[str]) -> frozenset[str]:
@@ -267,6 +253,3 @@ def _check_setting(theorem: Theorem, error: Any, attention: Any, layers: Any) ->
             problems.append(Problem(name, value, allowed))
     if problems:
         raise ParameterError(problems)
-
-
-__all__ = ["NotComputable", "apply", "find_theorem", "required_length"]

@@ -6,13 +6,15 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import sympy
 from sympy.printing.defaults import Printable
 
-from bounds.numbers import Exact, plain
+from bounds.numbers import Exact, plain, to_sympy
 from bounds.theorem import Direction, Setting, Theorem
+
+Standing: TypeAlias = Literal["satisfied", "asserted", "assumed", "violated"]
 
 
 class Status(Enum):
@@ -44,7 +46,6 @@ class Status(Enum):
 class Term:
     """One term of the bound, as a full length: integer (None if too long) and log2."""
 
-    expression: sympy.Expr
     length: int | None
     log2_length: float | None
 
@@ -61,7 +62,7 @@ class Assumption:
     """
 
     text: str
-    status: Literal["satisfied", "asserted", "assumed", "violated"]
+    status: Standing
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         length: the length, rounded up (down for necessary ones); None where no number
             is justified or it has more than 100,000 bits.
         log2_length: its log2; None only where no number is justified or it is 0.
-        expression: the formula in `bounds.symbols`.
+        choice: the free integers of the theorem (such as the m of a chain) that are best.
         terms: each term of the formula as a full length.
         alternatives: other theorems that apply, shortest first.
         not_applicable: key → why a theorem of the setting was not used.
@@ -89,7 +90,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
     assumptions: tuple[Assumption, ...]
     length: int | None = None
     log2_length: float | None = None
-    expression: sympy.Expr | None = None
+    choice: Mapping[sympy.Symbol, Exact] = field(default_factory=dict)
     terms: Mapping[str, Term] = field(default_factory=dict)
     alternatives: tuple[LengthBound, ...] = ()
     not_applicable: Mapping[str, str] = field(default_factory=dict)
@@ -100,6 +101,14 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
     ) -> LengthBound:
         """The same bound, knowing what else applies."""
         return replace(self, alternatives=alternatives, not_applicable=not_applicable)
+
+    @property
+    def expression(self) -> sympy.Expr | None:
+        """The formula in `bounds.symbols`; None where the theorem has none."""
+        formula = self.theorem.expression
+        if formula is None:
+            return None
+        return formula.xreplace({name: to_sympy(value) for name, value in self.choice.items()})
 
     @property
     def direction(self) -> Direction:
@@ -206,6 +215,10 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
             return f"Required length: {self._number()}."
         if self.theorem.quantity == "locality":
             return f"Effective locality: {self._number()}."
+        if self.status is Status.ORDER_OF_GROWTH:
+            constant = plain(self.parameters.get("constant", 1))
+            number = show_length(self.length, self.log2_length)
+            return f"Order of growth, no guarantee: {number} at C = {constant}."
         what = {
             Direction.SUFFICIENT: "Sufficient training length",
             Direction.NECESSARY: "Every sufficient training length is at least",
@@ -229,15 +242,16 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
 
     def _latex(self, printer: Any) -> str:
         sign = {"sufficient": r"\ge", "necessary": r"\ge", "failure": "<"}[self.direction]
-        if self.expression is None:
+        if self.theorem.stated is None:
             return rf"\text{{{self._number()}}}"
         number = (
             str(self.length)
             if self.length is not None and self.length < 10**12
             else f"2^{{{0.0 if self.log2_length is None else self.log2_length:.4f}}}"
         )
+        stated = self.theorem.stated.length
         rough = rf"\quad\text{{({self._number()})}}" if self._is_rough() else rf" = {number}"
-        return rf"N {sign} {printer.doprint(self.theorem.stated.length)}{rough}"
+        return rf"N {sign} {printer.doprint(stated)}{rough}"
 
     def _is_rough(self) -> bool:
         return self.status is Status.ORDER_OF_GROWTH
@@ -265,10 +279,10 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
 def show_length(length: int | None, log2_length: float | None) -> str:
     """A length as text: digits where short, a power of two where long; never a wrong digit."""
     if length is not None and length < 10**9:
-        return f"{length:,}".replace(",", "\u202f") if length >= 10**5 else str(length)
+        return f"{length:,}" if length >= 10**5 else str(length)
     if log2_length is None:
         return "0" if length is not None else "no number"
-    power = f"2^{log2_length:.6g}"
+    power = f"2^{log2_length:.10g}"
     if length is not None and length < 10**300:
         return f"{float(length):.4g} ≈ {power}"
     return f"≈ {power}"

@@ -42,14 +42,14 @@ def _one_layer_linf() -> Formula:
     simulation = ceiling(e * ((1 + _L / s) ** (2 * _H) - 1))
     hardmax = ceiling((h0 - _TAU - 1) / _DELTA)
 
-    def length(steps: sympy.Expr) -> sympy.Expr:
-        full = _DELTA * (Max(steps, 1, evaluate=False) + 1) + _TAU
+    def length(*steps: sympy.Expr) -> sympy.Expr:
+        full = _DELTA * (Max(*steps, 1, evaluate=False) + 1) + _TAU
         # For s ≥ L the last token alone, at the right residue, is short enough.
         return Piecewise((_DELTA, s >= _L), (full, True))
 
     return Formula(
         terms={"simulation": length(simulation), "hardmax threshold": length(hardmax)},
-        total=length(Max(simulation, hardmax, evaluate=False)),
+        total=length(simulation, hardmax),
         where={
             s: simulation_error(),
             e: _DELTA * (_SIGMA + 1) / 4 + _TAU + 1,
