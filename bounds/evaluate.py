@@ -33,6 +33,7 @@ MAX_BITS = 100_000
 
 _START_BITS = 128
 _REFINEMENTS = 6
+_ENOUGH = 64  # bits of relative accuracy where only log2 is wanted
 
 
 @dataclass(frozen=True)
@@ -275,7 +276,7 @@ def _round(run: _Evaluation, argument: sympy.Basic, up: bool) -> Enclosure:
         if isinstance(value, Fraction):
             return Fraction(math.ceil(value) if up else math.floor(value))
         if value.is_finite():
-            if _bits_of(value) > MAX_BITS:
+            if _bits_of(value) > MAX_BITS and value.rel_accuracy_bits() >= _ENOUGH:
                 return value.ceil() if up else value.floor()
             with ctx.workprec(max(needed, _precision_for(value))):
                 integer = (value.ceil() if up else value.floor()).unique_fmpz()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -51,13 +52,54 @@ def required_length(
         UnsupportedSetting: no theorem covers the setting.
         NotComputable: the value is beyond certified arithmetic (log2 above 1e308).
     """
+    return bound_for(read_request(error, attention, layers, theorem, assume, parameters))
+
+
+@dataclass(frozen=True)
+class Request:
+    """A question, read and checked: a theorem or a setting, exact values, asserted hypotheses."""
+
+    theorem: Theorem | None
+    setting: Setting | None
+    values: Mapping[str, Exact]
+    asserted: frozenset[str]
+
+
+def read_request(
+    error: Any,
+    attention: Any,
+    layers: Any,
+    theorem: str | None,
+    assume: Collection[str],
+    parameters: Mapping[str, Any],
+) -> Request:
+    """The arguments of `required_length`, checked.
+
+    Raises:
+        ParameterError: any of them is unusable.
+    """
     values = read_all(parameters)
     asserted = _read_assume(assume)
-    if theorem is not None:
-        chosen = find_theorem(theorem)
-        _check_setting(chosen, error, attention, layers)
-        return apply(chosen, values, asserted)
-    setting = _read_setting(error, attention, layers)
+    if theorem is None:
+        return Request(None, _read_setting(error, attention, layers), values, asserted)
+    chosen = find_theorem(theorem)
+    _check_setting(chosen, error, attention, layers)
+    return Request(chosen, chosen.setting, values, asserted)
+
+
+def bound_for(request: Request, more: Mapping[str, Exact] | None = None) -> LengthBound:
+    """The answer to a request, with further parameter values if given."""
+    values = {**request.values, **(more or {})}
+    if request.theorem is not None:
+        return apply(request.theorem, values, request.asserted)
+    assert request.setting is not None
+    return _shortest(request.setting, values, request.asserted)
+
+
+def _shortest(
+    setting: Setting, values: Mapping[str, Exact], asserted: frozenset[str]
+) -> LengthBound:
+    """The shortest guarantee in a setting, with what else applies."""
     covering = [entry for entry in all_theorems().values() if entry.setting == setting]
     found: list[LengthBound] = []
     refused: dict[str, BoundsError] = {}
