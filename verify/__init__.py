@@ -7,6 +7,7 @@ from verify.errors import (
     VerifyError,
     WeightsError,
 )
+from verify.measure import measure
 from verify.reference import reference
 from verify.summary import Summary, summarise
 from verify.transformer import Head, Layer, LimitTransformer
@@ -21,6 +22,7 @@ __all__ = [
     "Summary",
     "VerifyError",
     "WeightsError",
+    "measure",
     "reference",
     "summarise",
 ]

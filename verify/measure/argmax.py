@@ -1,0 +1,184 @@
+"""Constants of one-layer models in finite precision: period, locality, L and logit margin."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+
+from verify.measure.lipschitz import HeadLipschitz, head_lipschitz
+from verify.measure.margin import HeadMargins, head_margins
+from verify.measure.value_types import content_logits, minimal_locality, minimal_period
+from verify.transformer import LimitTransformer
+
+
+@dataclass(frozen=True)
+class ArgmaxModel:
+    """Constants of one model.
+
+    Attributes:
+        period, locality: the least Δ and τ that describe the weights.
+        declared_period, declared_locality: those of the arrays given.
+        lag_bias: whether any head has a lag bias other than 0.
+        lipschitz: one HeadLipschitz per head.
+        margins: one HeadMargins per head.
+    """
+
+    period: int
+    locality: int
+    declared_period: int
+    declared_locality: int
+    lag_bias: bool
+    lipschitz: tuple[HeadLipschitz, ...]
+    margins: tuple[HeadMargins, ...]
+
+
+@dataclass(frozen=True)
+class ArgmaxConstants:
+    """What the theorems for finite precision need to know about f and g (one layer each).
+
+    Every number is exact or, where a norm is involved, an upper bound. The names are the keywords
+    of `bounds.required_length`.
+
+    Attributes:
+        attention, layers: "argmax", 1.
+        lipschitz: L, summed over heads, the larger one of f and g; exact. The least constant
+            known: the sharp form, or the steepest slope where the attention output of a single
+            head moves along a line.
+        lipschitz_sharp: the same in the sharp form only.
+        lipschitz_operator: the same in operator norms, rounded up; for comparison.
+        lipschitz_marginal: L for the marginals of the attention on tokens and on residues.
+        vocabulary_size: |Σ|.
+        period: Δ, least common multiple of the smallest periods of f and g.
+        locality: τ, greatest lag with a bias that is not 0.
+        heads: H, the larger one.
+        precision_bits: p, the larger one.
+        margin: γ, the smaller one of f and g, over all pairs of distinct logits of one query
+            (as the paper defines it); exact. None: no two logits of a query differ, and every
+            length has hardmax attention.
+        margin_realised: the same over pairs that some input realises together; ≥ margin, and
+            enough for the theorems.
+        largest_gap: the greatest difference of two logits of one query.
+        shared_logits: whether all heads of f and g have the same logits, up to a constant per
+            query. False where only one model was given.
+        tie_tolerance: logits nearer than this were merged; None: only equal ones are ties. With
+            a tolerance, margins are those of the model whose merged logits are equal.
+        ties_merged: how many distinct logits were merged, over all heads and queries.
+        models: the constants of f, and of g where one was given.
+
+    Source: [izzo2025, section 4]; L: [derived, Theorem 1].
+    """
+
+    vocabulary_size: int
+    period: int
+    locality: int
+    heads: int
+    precision_bits: int
+    lipschitz: Fraction
+    lipschitz_sharp: Fraction
+    lipschitz_operator: Fraction
+    lipschitz_marginal: Fraction
+    margin: Fraction | None
+    margin_realised: Fraction | None
+    largest_gap: Fraction
+    shared_logits: bool
+    tie_tolerance: Fraction | None
+    ties_merged: int
+    models: tuple[ArgmaxModel, ...]
+    attention: Literal["argmax"] = "argmax"
+    layers: Literal[1] = 1
+
+    def parameters(self, *, realised: bool = False) -> dict[str, Any]:
+        """Return the keywords for `bounds.required_length` that describe f and g.
+
+        Args:
+            realised: use margin_realised instead of the paper's margin.
+
+        Where no two logits differ, `margin` is precision_bits: the threshold 2^(p/γ) is then 2,
+        and inputs of length 1 have hardmax attention anyway. `largest_gap` is given only where
+        the theorem that reads it applies: Δ = 1, no lag bias, shared logits, gap below 1.
+        """
+        margin = self.margin_realised if realised else self.margin
+        keywords: dict[str, Any] = {
+            "attention": self.attention,
+            "layers": self.layers,
+            "lipschitz": self.lipschitz,
+            "lipschitz_marginal": self.lipschitz_marginal,
+            "vocabulary_size": self.vocabulary_size,
+            "period": self.period,
+            "locality": self.locality,
+            "heads": self.heads,
+            "precision_bits": self.precision_bits,
+            "margin": Fraction(self.precision_bits) if margin is None else margin,
+        }
+        without_positions = self.period == 1 and not any(model.lag_bias for model in self.models)
+        if self.shared_logits and without_positions and self.largest_gap < 1:
+            keywords["largest_gap"] = self.largest_gap
+        return keywords
+
+
+def measure_argmax(
+    models: tuple[LimitTransformer, ...], tie_tolerance: Fraction | None
+) -> ArgmaxConstants:
+    """Return the constants of one or two models that have passed the checks of `measure`."""
+    measured = tuple(_measure_one(f, tie_tolerance) for f in models)
+    margins = [head for model in measured for head in model.margins]
+    return ArgmaxConstants(
+        vocabulary_size=models[0].vocabulary_size,
+        period=math.lcm(*(model.period for model in measured)),
+        locality=max(model.locality for model in measured),
+        heads=max(f.heads[0] for f in models),
+        precision_bits=max(f.precision_bits or 0 for f in models),
+        lipschitz=max(_total(model, "least") for model in measured),
+        lipschitz_sharp=max(_total(model, "sharp") for model in measured),
+        lipschitz_operator=max(_total(model, "operator") for model in measured),
+        lipschitz_marginal=max(_total(model, "marginal") for model in measured),
+        margin=_least([head.margin for head in margins]),
+        margin_realised=_least([head.margin_realised for head in margins]),
+        largest_gap=max(head.largest_gap for head in margins),
+        shared_logits=len(models) == 2 and _share_logits(models),
+        tie_tolerance=tie_tolerance,
+        ties_merged=sum(head.ties_merged for head in margins),
+        models=measured,
+    )
+
+
+def _measure_one(f: LimitTransformer, tie_tolerance: Fraction | None) -> ArgmaxModel:
+    heads = range(f.heads[0])
+    return ArgmaxModel(
+        period=minimal_period(f),
+        locality=minimal_locality(f),
+        declared_period=f.period,
+        declared_locality=f.locality,
+        lag_bias=any(head.lag_bias.any() for head in f.layers[0].heads),
+        lipschitz=head_lipschitz(f),
+        margins=tuple(head_margins(f, head, tie_tolerance) for head in heads),
+    )
+
+
+def _total(model: ArgmaxModel, form: str) -> Fraction:
+    return sum((getattr(head, form) for head in model.lipschitz), Fraction(0))
+
+
+def _share_logits(models: tuple[LimitTransformer, ...]) -> bool:
+    """Return whether all heads of all models differ by a constant per query only, exactly."""
+    tables = [
+        (content - content[:1], np.trim_zeros(f.layers[0].heads[head].lag_bias, "b"))
+        for f in models
+        for head in range(f.heads[0])
+        for content in [content_logits(f, head)]
+    ]
+    first, first_bias = tables[0]
+    return all(
+        table.shape == first.shape
+        and not (table - first).numerators.any()
+        and np.array_equal(bias, first_bias)
+        for table, bias in tables[1:]
+    )
+
+
+def _least(margins: list[Fraction | None]) -> Fraction | None:
+    return min((margin for margin in margins if margin is not None), default=None)

@@ -1,0 +1,101 @@
+"""Upper bounds of operator norms and of interval results, always rounded up."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import sympy
+from flint import arb, arb_mat, ctx, fmpq
+
+from verify.measure.dyadic import Dyadic
+
+PRECISION = 256
+"""Bits of all interval arithmetic on constants; exponents up to about 10^60 are resolved."""
+
+_SQUARINGS = 30
+_KEPT_BITS = 64
+_LARGEST_PLAIN_LOG2 = 1024
+
+
+def operator_norm_up(matrix: Dyadic) -> Fraction:
+    """Return an upper bound of the operator norm ‖A‖₂, relative error below 10^−8.
+
+    Each of three bounds is valid, and the least is taken: the Frobenius norm (exact for rank
+    one); √(‖A‖₁‖A‖_∞) (exact for diagonal matrices); and ‖G^n‖_F^(1/2n), G = AᵀA, n = 2^30,
+    since ‖G^n‖₂ = ‖A‖₂^(2n) ≤ ‖G^n‖_F ≤ √d ‖A‖₂^(2n).
+    """
+    if 0 in matrix.shape or not matrix.numerators.any():
+        return Fraction(0)
+    frobenius = matrix.reshape(-1).norms_up().largest()
+    size = abs(matrix)
+    mixed = (size.sum(axis=0).max(0) * size.sum(axis=1).max(0)).root_up().largest()
+    return min(frobenius, mixed, _power_bound(matrix))
+
+
+def _power_bound(matrix: Dyadic) -> Fraction:
+    """Return ‖(AᵀA)^n‖_F^(1/2n) with n = 2^30, rounded up."""
+    gram = matrix.T @ matrix if matrix.shape[1] <= matrix.shape[0] else matrix @ matrix.T
+    size = gram.shape[0]
+    with ctx.workprec(PRECISION):
+        power = arb_mat(size, size, [arb(n) for n in gram.numerators.ravel().tolist()])
+        for _ in range(_SQUARINGS):
+            power = power * power
+        squares = sum((entry * entry for entry in power.entries()), arb(0))
+        # log ‖A‖ = log(Σ squares) / 2^(squarings + 2) − exponent · log(2) / 2
+        log = squares.log() / (1 << (_SQUARINGS + 2)) - arb(2).log() * gram.exponent / 2
+        return up(log.exp())
+
+
+def interval(value: Fraction | int) -> Any:
+    """Return an `arb` that contains the rational number."""
+    value = Fraction(value)
+    return arb(fmpq(value.numerator, value.denominator))
+
+
+def up(value: Any) -> Fraction:
+    """Return a Fraction of at most 65 significant bits that is ≥ the interval `value`."""
+    mantissa, exponent = value.upper().man_exp()
+    number, power = int(mantissa), int(exponent)
+    return rounded_up(Fraction(number) * Fraction(2) ** power)
+
+
+def rounded_up(value: Fraction) -> Fraction:
+    """Return the number itself if it is short, else one ≥ it, relative difference < 2^−63."""
+    if max(abs(value.numerator), value.denominator).bit_length() <= _KEPT_BITS or value == 0:
+        return value
+    excess = abs(value.numerator).bit_length() - value.denominator.bit_length() - _KEPT_BITS
+    unit = Fraction(2) ** excess
+    return -((-value) // unit) * unit
+
+
+def keyword(value: Any) -> Fraction | sympy.Expr:
+    """Return a positive upper bound of an interval, as a number that `bounds` takes exactly.
+
+    A Fraction where it is below 2^1024; beyond that exp(q) with a rational q, which no one
+    multiplies out. Zero becomes 2^−64, since a complexity is positive.
+    """
+    with ctx.workprec(PRECISION):
+        least = arb(2) ** -_KEPT_BITS
+        bound = value.upper()
+        if not bound > least:
+            return Fraction(1, 2**_KEPT_BITS)
+        log = bound.log()
+        if log < _LARGEST_PLAIN_LOG2 * arb(2).log():
+            return up(bound)
+        exponent = up(log)
+        return sympy.exp(sympy.Rational(exponent.numerator, exponent.denominator))
+
+
+def log_up(value: Any) -> float | None:
+    """Return the natural logarithm of an interval as a float rounded up; None for 0."""
+    with ctx.workprec(PRECISION):
+        bound = value.upper()
+        return float_up(up(bound.log())) if bound > 0 else None
+
+
+def float_up(value: Fraction) -> float:
+    """Return the least float64 that is ≥ the number, or the next one."""
+    number = float(value)
+    return number if Fraction(number) >= value else math.nextafter(number, math.inf)
