@@ -275,14 +275,19 @@ def _round(run: _Evaluation, argument: sympy.Basic, up: bool) -> Enclosure:
     for _ in range(_REFINEMENTS):
         if isinstance(value, Fraction):
             return Fraction(math.ceil(value) if up else math.floor(value))
-        if value.is_finite():
-            if _bits_of(value) > MAX_BITS and value.rel_accuracy_bits() >= _ENOUGH:
+        if not value.is_finite():
+            needed *= 8
+        elif _bits_of(value) > MAX_BITS:
+            if value.rel_accuracy_bits() >= _ENOUGH:
                 return value.ceil() if up else value.floor()
-            with ctx.workprec(max(needed, _precision_for(value))):
+            needed *= 8
+        else:
+            needed = max(needed, _precision_for(value))
+            with ctx.workprec(needed):
                 integer = (value.ceil() if up else value.floor()).unique_fmpz()
             if integer is not None:
                 return Fraction(int(integer))
-        needed = 2 * max(needed, _precision_for(value) if value.is_finite() else 8 * needed)
+            needed *= 2
         value = _Evaluation(run.values, needed)(argument)
     rational = _rational_in_disguise(argument, run.values)
     if rational is not None and isinstance(value, arb) and value.contains(_interval(rational)):
