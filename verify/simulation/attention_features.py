@@ -19,6 +19,7 @@ from verify.errors import WeightsError
 from verify.simulation.first_layer import limit_outputs, prefix_histograms
 from verify.simulation.windows import Features, Suffixes, Tokens, suffix_types
 from verify.transformer import Head, LimitTransformer
+from verify.validation import Problem
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +33,7 @@ def check_two_softmax_layers(f: LimitTransformer, name: str = "f") -> None:
     Raises:
         WeightsError: not two layers, finite precision, or a lag bias in the second layer.
     """
-    problems = []
+    problems: list[Problem] = []
     if len(f.layers) != 2:
         problems.append((f"{name}.layers", len(f.layers), "2 layers"))
     elif any(head.lag_bias.any() for head in f.layers[1].heads):
@@ -92,9 +93,7 @@ class _Centred:
     def of(cls, head: Head, query: Floats) -> _Centred:
         left, _, _ = np.linalg.svd(head.value)
         basis = left[:, : value_rank(head)]
-        return cls(
-            head.query_key @ query, head.value, basis, -np.inf, 0.0, np.zeros(len(query))
-        )
+        return cls(head.query_key @ query, head.value, basis, -np.inf, 0.0, np.zeros(len(query)))
 
     def take(self, outputs: Floats) -> None:
         """Add rows y to Σ e^{b(y)} and to the mean of V y under these weights."""

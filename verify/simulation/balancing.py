@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
-from scipy.sparse import csr_array, hstack, vstack
 
 from verify.errors import CertificateError
 
@@ -26,7 +25,7 @@ Indices = NDArray[np.int64]
 _ZERO_WEIGHT = 1e-9
 """Weights below it count as 0; the moved sum is re-checked after every program."""
 _RESIDUAL = 1e-6
-"""Largest tolerated violation of the weighted sum, relative to the size of each row."""
+"""Largest tolerated distance of a weighted sum from its target."""
 
 
 @dataclass
@@ -41,6 +40,9 @@ class _Undecided:
 
 class Balancer:
     """Chooses one vector of each set, online.
+
+    The sum is kept at 0 within 1e-6 in every coordinate, so the coordinates should be of the
+    order of 1 or more wherever they matter; what is far below 1e-6 is not balanced.
 
     Attributes:
         dimension: d.
@@ -106,9 +108,7 @@ class Balancer:
         self._open = []
         for one, weight in zip(sets, weights, strict=True):
             kept = weight > 0
-            reduced = _Undecided(
-                one.number, one.candidates[kept], one.vectors[kept], weight[kept]
-            )
+            reduced = _Undecided(one.number, one.candidates[kept], one.vectors[kept], weight[kept])
             if len(reduced.candidates) == 1:
                 self._decide(reduced, 0)
             else:
@@ -124,30 +124,20 @@ def _vertex(sets: list[_Undecided], target: Floats) -> list[Floats] | None:
     """
     columns = np.concatenate([one.vectors for one in sets]).T
     sizes = [len(one.vectors) for one in sets]
-    scale = np.maximum(np.abs(columns).max(axis=1), np.abs(target))
-    scale[scale == 0] = 1.0
     rows, total = columns.shape
-    membership = csr_array(
-        (np.ones(total), (np.repeat(np.arange(len(sets)), sizes), np.arange(total)))
-    )
-    miss = hstack([csr_array(np.eye(rows)), csr_array(-np.eye(rows))])
-    equations = vstack(
-        [
-            hstack([csr_array(columns / scale[:, None]), miss]),
-            hstack([membership, csr_array((len(sets), 2 * rows))]),
-        ]
-    )
+    membership = np.repeat(np.eye(len(sets)), sizes, axis=1)
+    miss = np.concatenate([np.eye(rows), -np.eye(rows)], axis=1)
     solution = linprog(
         np.concatenate([np.zeros(total), np.ones(2 * rows)]),
-        A_eq=equations,
-        b_eq=np.concatenate([target / scale, np.ones(len(sets))]),
+        A_eq=np.block([[columns, miss], [membership, np.zeros((len(sets), 2 * rows))]]),
+        b_eq=np.concatenate([target, np.ones(len(sets))]),
         method="highs-ds",
     )
     if solution.x is None:
         return None
     weights = np.where(solution.x[:total] > _ZERO_WEIGHT, solution.x[:total], 0.0)
     sums = membership @ weights
-    residual = np.abs(columns @ weights - target) / scale
+    residual = np.abs(columns @ weights - target)
     if np.abs(sums - 1).max() > _RESIDUAL or residual.max(initial=0.0) > _RESIDUAL:
         return None
     return np.split(weights, np.cumsum(sizes)[:-1])

@@ -93,7 +93,8 @@ class BlockPlan:
         """n′ · (length of block k inside each period of `span(k)`), exact integers."""
         low, high = self.span(k)
         edges = np.arange(low, high + 1, dtype=np.int64) * self.short_units
-        return np.diff(np.clip(edges, self.end(k - 1), self.end(k)))
+        inside = np.clip(edges, self.end(k - 1), self.end(k))
+        return inside[1:] - inside[:-1]
 
     def windows(self, k: int) -> Windows:
         """All distinct cyclic windows of block k with their weights.

@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 Runs = list[tuple[int, int]]
 
 
-def kept_runs(
-    units: int, wanted: float, mean_piece: float, rng: np.random.Generator
-) -> Runs:
+def kept_runs(units: int, wanted: float, mean_piece: float, rng: np.random.Generator) -> Runs:
     """Runs (start, count) of the units 0..units−1 that the chain keeps.
 
     Args:

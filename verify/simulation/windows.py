@@ -37,7 +37,7 @@ class Suffixes:
 
 
 Features = Callable[[Suffixes, Floats], Floats]
-"""p: (suffixes, histogram (Δ, |Σ|) that sums to 1) → (N, m)."""
+"""p: (suffixes, histogram (Δ, |Σ|) that sums to 1) → (N, m), with a range of the order of 1."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def balance_windows(
         rows = np.concatenate([counts.reshape(high - low, -1), values], axis=1)
         balancer = balancer or Balancer(rows.shape[1])
         windows.append(plan.windows(k))
-        vectors.append(_Deviations(rows, overlap, plan.units, windows[-1], low))
+        vectors.append(_Deviations(rows, overlap, windows[-1], low))
         balancer.add(len(windows[-1].weights), vectors[-1])
     assert balancer is not None  # a plan has at least one piece
     choices = balancer.finish()
@@ -119,19 +119,16 @@ def balance_windows(
     _check_counts(drift, plan, vocabulary_size, balancer.dimension)
     fragments = _fragments(windows, choices, plan)
     short = np.concatenate([x[start : start + count] for start, count in fragments])
-    return BalancedInput(
-        short, fragments, balancer.dimension, balancer.most_undecided, drift
-    )
+    return BalancedInput(short, fragments, balancer.dimension, balancer.most_undecided, drift)
 
 
 class _Deviations:
     """Sums of rows over windows of a block, minus what the block has on average."""
 
-    def __init__(
-        self, rows: Floats, overlap: Tokens, units: int, windows: Windows, low: int
-    ) -> None:
-        self._sums = np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(rows, axis=0)])
-        self._expected = overlap @ rows / units
+    def __init__(self, rows: Floats, overlap: Tokens, windows: Windows, low: int) -> None:
+        # Every window has the same number of rows, so the rows can be centred beforehand.
+        centred = rows - overlap @ rows / overlap.sum()
+        self._sums = np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(centred, axis=0)])
         self._windows = windows
         self._low = low
 
@@ -145,23 +142,18 @@ class _Deviations:
             - sums[first]
             + sums[second + w.second_count[indices]]
             - sums[second]
-            - self._expected
         )
         return total
 
 
-def _values(
-    features: Features, types: Suffixes, type_of: Tokens, histogram: Floats
-) -> Floats:
+def _values(features: Features, types: Suffixes, type_of: Tokens, histogram: Floats) -> Floats:
     """p at every position of a block, evaluated once per distinct suffix."""
     present, where = np.unique(type_of, return_inverse=True)
     values = features(Suffixes(types.tokens[present], types.residues[present]), histogram)
     return values[where]
 
 
-def _check_counts(
-    drift: Floats, plan: BlockPlan, vocabulary_size: int, dimension: int
-) -> None:
+def _check_counts(drift: Floats, plan: BlockPlan, vocabulary_size: int, dimension: int) -> None:
     """Half the ℓ₁ drift of the type counts is at most dΔλ_k after every piece k."""
     coordinates = plan.period * (vocabulary_size - 1)
     counts = drift[:, :coordinates].reshape(plan.pieces, plan.period, -1)
