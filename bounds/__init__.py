@@ -6,10 +6,20 @@ bounds.required_length(error="linf", attention="argmax", layers=1,
                        period=2, locality=1, precision_bits=4, margin=1)
 """
 
-from bounds.errors import BoundsError, NoSolution, NotComputable, ParameterError, UnsupportedSetting
+from bounds.catalogue import TheoremList, cube, theorem, theorems
+from bounds.errors import (
+    BoundsError,
+    NoSolution,
+    NotComputable,
+    ParameterError,
+    Problem,
+    UnsupportedSetting,
+)
+from bounds.invert import solve_for
 from bounds.length import required_length
 from bounds.parameters import PARAMETERS, Parameter, symbols
 from bounds.result import Assumption, LengthBound, Status, Term
+from bounds.sweep import Table, sweep
 from bounds.theorem import Direction, Setting, Source, Theorem
 
 __all__ = [
@@ -22,12 +32,20 @@ __all__ = [
     "NotComputable",
     "Parameter",
     "ParameterError",
+    "Problem",
     "Setting",
     "Source",
     "Status",
+    "Table",
     "Term",
     "Theorem",
+    "TheoremList",
     "UnsupportedSetting",
+    "cube",
     "required_length",
+    "solve_for",
+    "sweep",
     "symbols",
+    "theorem",
+    "theorems",
 ]

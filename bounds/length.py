@@ -15,7 +15,7 @@ from bounds.registry import all_theorems
 from bounds.result import Assumption, LengthBound, Standing, Status, Term
 from bounds.theorem import Direction, Setting, Theorem
 
-_CHOICES: Mapping[str, tuple[Any, ...]] = {
+CHOICES: Mapping[str, tuple[Any, ...]] = {
     "error": ("linf", "average"),
     "attention": ("argmax", "softmax"),
     "layers": (1, 2),
@@ -272,9 +272,9 @@ def _read_assume(assume: Collection[str]) -> frozenset[str]:
 def _read_setting(error: Any, attention: Any, layers: Any) -> Setting:
     given = {"error": error, "attention": attention, "layers": layers}
     problems = [
-        Problem(name, value, " or ".join(map(repr, _CHOICES[name])))
+        Problem(name, value, " or ".join(map(repr, CHOICES[name])))
         for name, value in given.items()
-        if isinstance(value, bool) or value not in _CHOICES[name]
+        if isinstance(value, bool) or value not in CHOICES[name]
     ]
     if problems:
         raise ParameterError(problems)
@@ -288,8 +288,8 @@ def _check_setting(theorem: Theorem, error: Any, attention: Any, layers: Any) ->
     for name, value in given.items():
         if value is None:
             continue
-        if isinstance(value, bool) or value not in _CHOICES[name]:
-            problems.append(Problem(name, value, " or ".join(map(repr, _CHOICES[name]))))
+        if isinstance(value, bool) or value not in CHOICES[name]:
+            problems.append(Problem(name, value, " or ".join(map(repr, CHOICES[name]))))
         elif theorem.setting is not None and value != getattr(theorem.setting, name):
             allowed = f"{getattr(theorem.setting, name)!r}, the setting of {theorem.key}"
             problems.append(Problem(name, value, allowed))

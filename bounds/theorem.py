@@ -47,6 +47,7 @@ Rules:
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -250,6 +251,23 @@ class Theorem:
             for name, meaning in self.stated.where.items()
         ]
         return r",\quad ".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Title, formula and hypotheses for a notebook."""
+        rough = " (order of growth)" if self.constants == "implicit" else ""
+        items = "".join(f"<li>{html.escape(text)}</li>" for text in self.assumptions)
+        formula = "" if self.stated is None else f"<p>$\\displaystyle {self.latex()}$</p>"
+        return (
+            f"<p><b>{html.escape(self.key)}</b>: {html.escape(self.title)}{rough}, "
+            f"{self.direction} {html.escape(str(self.source))}</p>{formula}"
+            f"<p>{html.escape(self.statement)}</p><ul>{items}</ul>"
+        )
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.title} {self.source}"
+
+    def __repr__(self) -> str:
+        return f"<Theorem {self.key}>"
 
     def evaluate(self, values: Values) -> Evaluation:
         """Certified length for exact values of every parameter (defaults filled in)."""

@@ -1,0 +1,79 @@
+"""`python -m bounds`: a required length, an inversion or the catalogue, from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+import bounds
+from bounds.parameters import PARAMETERS
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0; 1 where no number exists; 2 for arguments that cannot be used."""
+    options = _parser().parse_args(arguments)
+    given = {
+        row.keyword: getattr(options, row.keyword)
+        for row in PARAMETERS
+        if getattr(options, row.keyword) is not None
+    }
+    setting = {
+        "error": options.error,
+        "attention": options.attention,
+        "layers": options.layers,
+        "theorem": options.theorem,
+        "assume": options.assume or (),
+    }
+    if options.theorem is None:
+        setting["error"] = setting["error"] or "linf"
+        setting["attention"] = setting["attention"] or "argmax"
+        setting["layers"] = setting["layers"] or 1
+    try:
+        if options.list:
+            entries = bounds.theorems()
+            print(json.dumps([t.key for t in entries]) if options.json else entries)
+            return 0
+        if options.solve is not None:
+            if options.length is None:
+                raise bounds.ParameterError([bounds.Problem("length", None, "an integer ≥ 1")])
+            value = bounds.solve_for(options.solve, length=options.length, **setting, **given)
+            print(json.dumps({options.solve: str(value)}) if options.json else value)
+            return 0
+        answer = bounds.required_length(**setting, **given)
+    except bounds.ParameterError as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    except bounds.BoundsError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps(answer.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        print(answer.explain())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bounds",
+        description="How long must training inputs be? Numbers may be 3, 0.1, 1e-3 or 1/10.",
+    )
+    parser.add_argument("--error", help="linf (default) or average")
+    parser.add_argument("--attention", help="argmax (default) or softmax")
+    parser.add_argument("--layers", type=int, help="1 (default) or 2")
+    parser.add_argument("--theorem", metavar="KEY", help="use this theorem, e.g. izzo2025.4.1")
+    parser.add_argument("--assume", action="append", metavar="NAME", help="assert a hypothesis")
+    parser.add_argument("--solve", metavar="PARAMETER", help="solve for it, given --length")
+    parser.add_argument("--length", type=int, help="the training length, with --solve")
+    parser.add_argument("--list", action="store_true", help="list all theorems")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    for row in PARAMETERS:
+        meaning = f"{row.meaning}: {row.domain}"
+        parser.add_argument(f"--{row.keyword.replace('_', '-')}", metavar="X", help=meaning)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""Looking theorems up: `theorem`, `theorems`, and the cube of settings."""
+
+from __future__ import annotations
+
+import html
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+from bounds.errors import ParameterError, Problem
+from bounds.length import CHOICES, find_theorem
+from bounds.registry import all_theorems
+from bounds.sweep import Table
+from bounds.theorem import Direction, Setting, Theorem
+
+
+class TheoremList(tuple[Theorem, ...]):
+    """Theorems, shown as a table in a notebook and line by line as text."""
+
+    def __str__(self) -> str:
+        width = max((len(entry.key) for entry in self), default=0)
+        return "\n".join(f"{entry.key.ljust(width)}  {entry.title}" for entry in self)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            "<tr>"
+            + "".join(
+                f"<td style='text-align:left'>{html.escape(str(cell))}</td>"
+                for cell in (t.key, t.title, t.setting or "", t.direction, t.constants, t.source)
+            )
+            + "</tr>"
+            for t in self
+        )
+        head = "".join(
+            f"<th>{name}</th>"
+            for name in ("key", "title", "setting", "direction", "constants", "source")
+        )
+        return f"<table><tr>{head}</tr>{rows}</table>"
+
+
+def theorem(key: str) -> Theorem:
+    """The theorem of that key, e.g. "izzo2025.4.1" or "derived.one_layer_linf".
+
+    Raises:
+        ParameterError: there is none; the message lists all keys.
+    """
+    return find_theorem(key)
+
+
+def theorems(
+    *,
+    error: str | None = None,
+    attention: str | None = None,
+    layers: int | None = None,
+    direction: str | None = None,
+    source: str | None = None,
+    constants: str | None = None,
+) -> TheoremList:
+    """All theorems, or those of a setting, direction, source ("izzo2025", ...) or constants.
+
+    Raises:
+        ParameterError: a filter that no theorem could pass.
+    """
+    entries: Iterable[Theorem] = all_theorems().values()
+    allowed: dict[str, tuple[Any, ...]] = {
+        **CHOICES,
+        "direction": tuple(map(str, Direction)),
+        "source": tuple(dict.fromkeys(t.source.bibkey for t in all_theorems().values())),
+        "constants": ("proved", "stated", "implicit"),
+    }
+    given = {
+        "error": error,
+        "attention": attention,
+        "layers": layers,
+        "direction": direction,
+        "source": source,
+        "constants": constants,
+    }
+    problems = [
+        Problem(name, value, " or ".join(map(repr, allowed[name])))
+        for name, value in given.items()
+        if value is not None and value not in allowed[name]
+    ]
+    if problems:
+        raise ParameterError(problems)
+    for name in ("error", "attention", "layers"):
+        if given[name] is not None:
+            entries = [t for t in entries if t.setting and getattr(t.setting, name) == given[name]]
+    if direction is not None:
+        entries = [t for t in entries if t.direction == direction]
+    if source is not None:
+        entries = [t for t in entries if t.source.bibkey == source]
+    if constants is not None:
+        entries = [t for t in entries if t.constants == constants]
+    return TheoremList(entries)
+
+
+def cube() -> Table:
+    """The eight cells error × attention × layers: what is proved in each, and by whom.
+
+    Columns: error, attention, layers, paper (the paper's theorem), sufficient (ours),
+    power (of ε in the leading one), necessary, no_bound (statement that none is computable).
+    """
+    rows = []
+    for error, attention, layers in itertools.product(*CHOICES.values()):
+        cell = [
+            t for t in all_theorems().values() if t.setting == Setting(error, attention, layers)
+        ]
+        ours = [t for t in cell if t.constants == "proved"]
+        sufficient = [t for t in ours if t.direction is Direction.SUFFICIENT and t.formula]
+        rows.append(
+            {
+                "error": error,
+                "attention": attention,
+                "layers": layers,
+                "paper": ", ".join(t.key for t in cell if t.source.bibkey == "izzo2025"),
+                "sufficient": ", ".join(t.key for t in sufficient),
+                "power": _power_of_epsilon(sufficient[0]) if sufficient else "",
+                "necessary": ", ".join(
+                    t.key for t in ours if t.direction is Direction.NECESSARY and not t.no_bound
+                ),
+                "no_bound": ", ".join(t.key for t in ours if t.no_bound),
+            }
+        )
+    return Table(list(rows[0]), rows)
+
+
+def _power_of_epsilon(entry: Theorem) -> str:
+    try:
+        return str(entry.exponent("epsilon"))
+    except KeyError:
+        return ""
