@@ -1,5 +1,7 @@
 """What models do: limit transformers, their constants, and simulation checked on real weights."""
 
+from verify import tasks
+from verify.check import check
 from verify.errors import (
     CertificateError,
     Counterexample,
@@ -9,6 +11,9 @@ from verify.errors import (
 )
 from verify.measure import measure
 from verify.reference import reference
+from verify.replay import replay
+from verify.report import Report
+from verify.simulation import simulate
 from verify.summary import Summary, summarise
 from verify.transformer import Head, Layer, LimitTransformer
 
@@ -19,10 +24,15 @@ __all__ = [
     "InputError",
     "Layer",
     "LimitTransformer",
+    "Report",
     "Summary",
     "VerifyError",
     "WeightsError",
+    "check",
     "measure",
     "reference",
+    "replay",
+    "simulate",
     "summarise",
+    "tasks",
 ]

@@ -1,0 +1,139 @@
+"""One claim on one batch of inputs: shorten each input, measure, and report every violation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from verify import inputs as families
+from verify.errors import InputError
+from verify.inputs import Input
+from verify.replay import model_data, summary_data
+from verify.report import Report, Row
+from verify.simulation import OneLayerSimulator, simulator
+from verify.summary import Summary
+from verify.transformer import LimitTransformer
+
+Progress = Callable[[Report, Row, int], None]
+"""Called after each input with the report so far, the new row, and the number of inputs."""
+
+
+def check(
+    f: LimitTransformer,
+    g: LimitTransformer | None = None,
+    *,
+    epsilon: Any,
+    inputs: Iterable[Any] | None = None,
+    theorem: str | None = None,
+    length: int = 10**6,
+    seed: int = 0,
+    name: str = "f, g",
+    progress: Progress | None = None,
+    control: str | None = None,
+) -> Report:
+    """Test a theorem's conclusions for f and g on many inputs; return the report.
+
+    Args:
+        f: a model.
+        g: the other model of the pair; without it, f stands for both.
+        epsilon: ε > 0, the error allowed for each of f and g.
+        inputs: arrays of tokens, Summaries, or `verify.inputs.Input`s; by default
+            `standard_inputs`, from harmless to hostile.
+        theorem: key of the theorem; by default the one for the models' precision and layers.
+        length: T of the long default inputs, at least 1.
+        seed: first seed of the default inputs, at least 0.
+        name: what the report calls the pair.
+        progress: called after each input.
+        control: "thinned" or "truncated" runs a map that is known to be wrong instead of the
+            theorem's, to see the check fail.
+
+    Raises:
+        InputError: an argument is not usable.
+    """
+    run = simulator(f, g, epsilon=epsilon, theorem=theorem, control=control)
+    if inputs is None:
+        inputs = standard_inputs(run, length=length, seed=seed)
+    report = new_report(run, name)
+    extend(report, run, inputs, progress)
+    return report
+
+
+def standard_inputs(run: OneLayerSimulator, *, length: int = 10**6, seed: int = 0) -> list[Input]:
+    """Return the default inputs of a pair, with the lengths at which its bound changes.
+
+    Raises:
+        InputError: length or seed is not usable.
+    """
+    for name, value, least in (("length", length, 1), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise InputError(name, value, f"an integer, at least {least}")
+    return families.standard(
+        vocabulary_size=run.f.vocabulary_size,
+        period=run.period,
+        locality=run.locality,
+        marks=run.marks(),
+        length=length,
+        seed=seed,
+    )
+
+
+def new_report(run: OneLayerSimulator, name: str) -> Report:
+    """Return a report without rows."""
+    return Report(
+        name=name,
+        theorem=run.theorem,
+        epsilon=run.epsilon,
+        limit=run.bound.length,
+        log2_limit=run.bound.log2_length or 0.0,
+        constants=run.constants.parameters(),
+        control=run.control,
+    )
+
+
+def extend(
+    report: Report,
+    run: OneLayerSimulator,
+    inputs: Iterable[Any],
+    progress: Progress | None = None,
+) -> None:
+    """Add a row per input. An interruption leaves the rows of the inputs that were done."""
+    batch = [_named(number, x) for number, x in enumerate(inputs)]
+    for entry in batch:
+        row = _tested(report, run, entry)
+        report.rows.append(row)
+        if progress is not None:
+            progress(report, row, len(batch))
+    report.finished = True
+
+
+def _named(number: int, x: Any) -> Input:
+    if isinstance(x, Input):
+        return x
+    length = x.length if isinstance(x, Summary) else len(x)
+    return Input("given", number, length, lambda: x)
+
+
+def _tested(report: Report, run: OneLayerSimulator, entry: Input) -> Row:
+    simulation = run(entry.build())
+    row = Row(
+        family=entry.family,
+        seed=entry.seed,
+        length=simulation.summary.length,
+        short_length=simulation.length,
+        error_f=simulation.error_f,
+        error_g=simulation.error_g,
+        rounding_allowance=simulation.rounding_allowance,
+        hardmax=simulation.hardmax,
+        violations=simulation.violations,
+    )
+    if not row.holds:
+        report.counterexamples.append(
+            {
+                "family": row.family,
+                "seed": row.seed,
+                "violations": list(row.violations),
+                "summary": summary_data(simulation.summary),
+            }
+        )
+        report.models = {"f": model_data(run.f), "g": model_data(run.g)}
+    return row
