@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from verify.errors import InputError
 from verify.measure.argmax import ArgmaxConstants, ArgmaxModel, measure_argmax
+from verify.measure.complexity import SecondHead
 from verify.measure.lipschitz import HeadLipschitz
 from verify.measure.margin import (
     HeadMargins,
@@ -15,6 +18,9 @@ from verify.measure.margin import (
     logit_levels,
     read_tolerance,
 )
+from verify.measure.softmax import SoftmaxConstants, SoftmaxModel, measure_softmax
+from verify.measure.softmax_heads import SoftmaxHead
+from verify.measure.two_layer import TwoLayerForm
 from verify.transformer import LimitTransformer
 
 __all__ = [
@@ -24,6 +30,11 @@ __all__ = [
     "HeadMargins",
     "Key",
     "LogitLevel",
+    "SecondHead",
+    "SoftmaxConstants",
+    "SoftmaxHead",
+    "SoftmaxModel",
+    "TwoLayerForm",
     "logit_levels",
     "measure",
 ]
@@ -34,7 +45,8 @@ def measure(
     g: LimitTransformer | None = None,
     *,
     tie_tolerance: Any = None,
-) -> ArgmaxConstants:
+    block: int = 1,
+) -> ArgmaxConstants | SoftmaxConstants:
     """Return the constants of f and g on which required training lengths depend.
 
     Args:
@@ -44,6 +56,8 @@ def measure(
         tie_tolerance: finite precision only. Logits of one query this near count as ties; for
             weights from training, where rounding splits ties. None (default): exact arithmetic
             decides.
+        block: θ ≥ 1, infinite precision with two layers only: length of the first block of the
+            balanced construction to which the complexity refers.
 
     Returns:
         A frozen dataclass whose `parameters()` are keywords for `bounds.required_length`:
@@ -53,7 +67,15 @@ def measure(
         InputError: an argument cannot be used, or f and g do not match (all problems at once).
     """
     models = _checked(f, g)
+    if isinstance(block, bool) or not isinstance(block, (int, np.integer)) or block < 1:
+        raise InputError("block", block, "an integer ≥ 1")
     tolerance = read_tolerance(tie_tolerance)
+    if f.attention == "softmax":
+        if tolerance is not None:
+            raise InputError("tie_tolerance", tie_tolerance, "None: softmax has no logit margin")
+        if len(f.layers) > 2:
+            raise InputError("f.layers", len(f.layers), "one or two layers")
+        return measure_softmax(models, int(block))
     for name, model in zip("fg", models, strict=False):
         check_one_layer(name, model)
     return measure_argmax(models, tolerance)

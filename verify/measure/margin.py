@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bounds.numbers import exact
 from verify.errors import InputError
 from verify.measure.dyadic import Dyadic, concatenate
 from verify.measure.value_types import content_logits, minimal_locality, minimal_period
@@ -143,8 +144,6 @@ def read_tolerance(value: Any) -> Fraction | None:
     Raises:
         InputError: not a rational number ≥ 0.
     """
-    from bounds.numbers import exact
-
     if value is None:
         return None
     try:

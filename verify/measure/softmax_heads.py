@@ -1,0 +1,86 @@
+"""First-layer heads in infinite precision: regime, positional margin, logit range, diameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from verify.measure.dyadic import Dyadic
+from verify.measure.lipschitz import diameter_up
+from verify.measure.norms import operator_norm_up, rounded_up
+from verify.measure.value_types import content_logits, minimal_locality, type_vectors
+from verify.transformer import LimitTransformer
+
+Regime = Literal["token dominant", "balanced", "position dominant"]
+
+
+@dataclass(frozen=True)
+class SoftmaxHead:
+    """Constants of one first-layer head.
+
+    Attributes:
+        regime: by the largest lag bias against 1: below it the suffix vanishes as positions
+            grow ("token dominant"), at 1 it keeps a share ("balanced"), above it attention
+            concentrates on the lags of largest bias ("position dominant").
+        peak: the largest lag bias, max φ_h(t) over lags 0..τ.
+        positional_margin: γ_h, largest minus second largest distinct value of {φ_h(t)} ∪ {1};
+            1 where there is no second value.
+        logit_range: R_h, the largest range of content logits over the keys of one query; exact.
+        query_ranges: the range for every query type (token s at residue r: entry r·|Σ| + s).
+        logit_range_norm: ‖K_hᵀQ_h‖ · diameter of the types · largest norm of a type.
+        value_diameter: D_h, diameter of {V_h y_t}, rounded up.
+        value_diameter_norm: ‖V_h‖ · diameter of the types.
+
+    Source: [izzo2025, section 5]; R_h and D_h: [derived, Theorem B4].
+    """
+
+    regime: Regime
+    peak: Fraction
+    positional_margin: Fraction
+    logit_range: Fraction
+    query_ranges: tuple[Fraction, ...]
+    logit_range_norm: Fraction
+    value_diameter: Fraction
+    value_diameter_norm: Fraction
+
+
+def softmax_heads(f: LimitTransformer) -> tuple[SoftmaxHead, ...]:
+    """Return the constants of all heads of the first layer."""
+    types = type_vectors(f)
+    diameter, size = diameter_up(types), types.norms_up().largest()
+    locality = minimal_locality(f)
+    heads = []
+    for number, head in enumerate(f.layers[0].heads):
+        logits = content_logits(f, number)
+        ranges = tuple((logits.max(axis=0) - logits.min(axis=0)).fractions())
+        biases = [Fraction(float(b)) for b in head.lag_bias[: locality + 1]]
+        biases += [Fraction(0)] * (locality + 1 - len(biases))
+        score, value = Dyadic.of(head.query_key), Dyadic.of(head.value)
+        value_norm = operator_norm_up(value) * diameter
+        heads.append(
+            SoftmaxHead(
+                regime=_regime(max(biases)),
+                peak=max(biases),
+                positional_margin=_margin(biases),
+                logit_range=max(ranges),
+                query_ranges=ranges,
+                logit_range_norm=max(
+                    max(ranges), rounded_up(operator_norm_up(score) * diameter * size)
+                ),
+                value_diameter=min(rounded_up(diameter_up(types @ value.T)), value_norm),
+                value_diameter_norm=rounded_up(value_norm),
+            )
+        )
+    return tuple(heads)
+
+
+def _regime(peak: Fraction) -> Regime:
+    if peak < 1:
+        return "token dominant"
+    return "balanced" if peak == 1 else "position dominant"
+
+
+def _margin(biases: list[Fraction]) -> Fraction:
+    values = sorted({*biases, Fraction(1)}, reverse=True)
+    return values[0] - values[1] if len(values) > 1 else Fraction(1)

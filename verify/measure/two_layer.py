@@ -1,0 +1,193 @@
+"""Constants of a two-layer softmax model, from operator norms and from enclosed outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from flint import arb, ctx
+
+from verify.errors import InputError
+from verify.measure.complexity import Ingredients, SecondHead
+from verify.measure.dyadic import Dyadic
+from verify.measure.enclosure import FirstLayer, Reachable
+from verify.measure.lipschitz import diameter_up
+from verify.measure.norms import PRECISION, interval, operator_norm_up, rounded_up
+from verify.measure.softmax_heads import SoftmaxHead
+from verify.measure.value_types import type_vectors
+from verify.transformer import Head, Layer, LimitTransformer
+
+
+@dataclass(frozen=True)
+class TwoLayerForm:
+    """The constants of the two-layer bounds in one of two forms; each is an upper bound.
+
+    Attributes:
+        mlp_lipschitz: Λ₁ = 1 + ‖A₁‖‖B₁‖.
+        output_diameter: D_Y, of the set 𝒴 of reachable first-layer outputs.
+        output_norm: Y_max, the largest norm in 𝒴.
+        ingredients: β, β′, Λ₂, γ, and per second-layer head R₂, D₂, ℓ₂.
+
+    Source: [derived, Theorem B4, table of constants].
+    """
+
+    mlp_lipschitz: Fraction
+    output_diameter: Fraction
+    output_norm: Fraction
+    ingredients: Ingredients
+
+
+def check_scope(name: str, f: LimitTransformer) -> None:
+    """Raise InputError if the second layer has a lag bias: no theorem covers it."""
+    for number, head in enumerate(f.layers[1].heads):
+        if head.lag_bias.any():
+            allowed = "zeros: the two-layer bounds do not cover a lag bias in the second layer"
+            raise InputError(f"{name}.layers[1].heads[{number}].lag_bias", head.lag_bias, allowed)
+
+
+def value_rank(f: LimitTransformer) -> int:
+    """Return Σ rank V₂ over the heads of the second layer, exactly."""
+    return sum(Dyadic.of(head.value).rank() for head in f.layers[1].heads)
+
+
+def norm_form(f: LimitTransformer, heads: tuple[SoftmaxHead, ...]) -> TwoLayerForm:
+    """Return the constants as products of operator norms."""
+    first, second = f.layers
+    types = type_vectors(f)
+    mlp_out = operator_norm_up(Dyadic.of(first.mlp_out))
+    mlp = 1 + operator_norm_up(Dyadic.of(first.mlp_in)) * mlp_out
+    steps = sum((head.value_diameter_norm for head in heads), Fraction(0))
+    sizes = (types @ Dyadic.of(head.value).T for head in first.heads)
+    attended = sum((values.norms_up().largest() for values in sizes), Fraction(0))
+    bias = Dyadic.of(first.mlp_bias).norms_up().largest()
+    diameter = rounded_up(mlp * (diameter_up(types) + steps))
+    size = rounded_up(mlp * (types.norms_up().largest() + attended) + mlp_out * bias)
+    readout = operator_norm_up(Dyadic.of(f.unembedding)) * _mlp_lipschitz(second)
+    with ctx.workprec(PRECISION):
+        betas = [
+            interval(mlp * head.value_diameter_norm) * interval(head.logit_range_norm).exp()
+            for head in heads
+        ]
+    ingredients = Ingredients(
+        readout_lipschitz=rounded_up(readout),
+        beta=sum(betas, arb(0)),
+        beta_histogram=_without_position_dominant(betas, heads),
+        positional_margin=min(head.positional_margin for head in heads),
+        heads=[_norm_head(head, diameter, size) for head in second.heads],
+    )
+    return TwoLayerForm(rounded_up(mlp), diameter, size, ingredients)
+
+
+def enclosed_form(
+    f: LimitTransformer, heads: tuple[SoftmaxHead, ...], norms: TwoLayerForm
+) -> TwoLayerForm:
+    """Return the constants over an enclosure of 𝒴; each is at most the one in norm form."""
+    first = FirstLayer.of(f)
+    reachable = first.reachable()
+    diameter = min(norms.output_diameter, rounded_up(reachable.diameter_up()))
+    size = min(norms.output_norm, rounded_up(reachable.norm_up()))
+    beta, beta_histogram = _betas(first, heads, norms.mlp_lipschitz)
+    ingredients = Ingredients(
+        readout_lipschitz=min(norms.ingredients.readout_lipschitz, _readout(f)),
+        beta=norms.ingredients.beta.min(beta),
+        beta_histogram=norms.ingredients.beta_histogram.min(beta_histogram),
+        positional_margin=norms.ingredients.positional_margin,
+        heads=[
+            _enclosed_head(head, reachable, diameter, size, bound)
+            for head, bound in zip(f.layers[1].heads, norms.ingredients.heads, strict=True)
+        ],
+    )
+    return TwoLayerForm(norms.mlp_lipschitz, diameter, size, ingredients)
+
+
+def _norm_head(head: Head, diameter: Fraction, size: Fraction) -> SecondHead:
+    """Return R₂ = ‖M‖ D_Y Y_max, D₂ = ‖V₂‖ D_Y, ‖M‖ D_Y and ℓ₂ = ‖V₂‖ + ‖M‖ Y_max D₂."""
+    score = operator_norm_up(Dyadic.of(head.query_key))
+    value = operator_norm_up(Dyadic.of(head.value))
+    spread = rounded_up(value * diameter)
+    return SecondHead(
+        logit_range=rounded_up(score * diameter * size),
+        value_diameter=spread,
+        query_lipschitz=rounded_up(score * diameter),
+        tilt_lipschitz=rounded_up(value + score * size * spread),
+    )
+
+
+def _enclosed_head(
+    head: Head, reachable: Reachable, diameter: Fraction, size: Fraction, norms: SecondHead
+) -> SecondHead:
+    """Return the same over the enclosure.
+
+    sup (y − y′)ᵀMq is the largest oscillation of yᵀ(Mq) over 𝒴, a sublinear and even function
+    of q. ‖Mᵀ(y − y′)‖ is a distance in Mᵀ𝒴, and ‖Mq‖ ≤ ‖M‖ Y_max.
+    """
+    score, value = Dyadic.of(head.query_key), Dyadic.of(head.value)
+    score_norm, value_norm = operator_norm_up(score), operator_norm_up(value)
+    query_lipschitz = min(reachable.image(score.T).diameter_up(), score_norm * diameter)
+    query_size = min(reachable.image(score).norm_up(), score_norm * size)
+    oscillation = reachable.supremum(lambda q: reachable.oscillation(q @ score.T))
+    logit_range = min(oscillation, query_lipschitz * size, diameter * query_size)
+    spread = min(reachable.image(value).diameter_up(), value_norm * diameter)
+    return SecondHead(
+        logit_range=min(norms.logit_range, rounded_up(logit_range)),
+        value_diameter=min(norms.value_diameter, rounded_up(spread)),
+        query_lipschitz=min(norms.query_lipschitz, rounded_up(query_lipschitz)),
+        tilt_lipschitz=min(norms.tilt_lipschitz, rounded_up(value_norm + query_size * spread)),
+    )
+
+
+def _betas(
+    first: FirstLayer, heads: tuple[SoftmaxHead, ...], mlp_lipschitz: Fraction
+) -> tuple[Any, Any]:
+    """Return β and β′ = max over query types of Σ_h (step of head h) · e^{range of the query}.
+
+    Both inputs of the comparison end in the same type, so the maximum may stand outside.
+    """
+    limits = [mlp_lipschitz * head.value_diameter for head in heads]
+    steps = first.steps_up()
+    totals, totals_histogram = [], []
+    with ctx.workprec(PRECISION):
+        for query in range(steps.shape[0]):
+            sizes = steps[query].fractions()
+            parts = [
+                interval(min(size, limit)) * interval(head.query_ranges[query]).exp()
+                for size, limit, head in zip(sizes, limits, heads, strict=True)
+            ]
+            totals.append(sum(parts, arb(0)))
+            totals_histogram.append(_without_position_dominant(parts, heads))
+        return _largest(totals), _largest(totals_histogram)
+
+
+def _without_position_dominant(parts: list[Any], heads: tuple[SoftmaxHead, ...]) -> Any:
+    """Return the sum of the parts of the heads that are not position dominant."""
+    pairs = zip(parts, heads, strict=True)
+    return sum((part for part, head in pairs if head.regime != "position dominant"), arb(0))
+
+
+def _largest(values: list[Any]) -> Any:
+    largest = values[0]
+    for value in values[1:]:
+        largest = largest.max(value)
+    return largest
+
+
+def _mlp_lipschitz(layer: Layer) -> Fraction:
+    """Return 1 + ‖A‖‖B‖."""
+    mlp_in, mlp_out = Dyadic.of(layer.mlp_in), Dyadic.of(layer.mlp_out)
+    return 1 + operator_norm_up(mlp_in) * operator_norm_up(mlp_out)
+
+
+def _readout(f: LimitTransformer) -> Fraction:
+    """Return Λ₂ for the largest output: max over outputs of a bound of the gradient's norm.
+
+    The gradient of output o is U_o + Σ_k [unit k on] (UB)_ok A_k; its norm is at most
+    ‖U_o‖ + Σ_k |(UB)_ok| ‖A_k‖, and at most ‖U_o‖ (1 + ‖A‖‖B‖).
+    """
+    layer, unembedding = f.layers[1], Dyadic.of(f.unembedding)
+    rows = unembedding.norms_up().reshape(-1, 1)
+    gains = abs(unembedding @ Dyadic.of(layer.mlp_out))
+    by_units = rows + gains @ Dyadic.of(layer.mlp_in).norms_up().reshape(-1, 1)
+    return rounded_up(
+        min(by_units.reshape(-1).largest(), rows.reshape(-1).largest() * _mlp_lipschitz(layer))
+    )
