@@ -21,7 +21,7 @@ import numpy.typing as npt
 import bounds
 from bounds.numbers import exact
 from verify.errors import InputError
-from verify.measure import measure
+from verify.measure import ArgmaxConstants, measure
 from verify.measure.value_types import minimal_locality, minimal_period
 from verify.precision import is_dropped
 from verify.simulation.argmax import Attention, ExactLogits
@@ -121,7 +121,9 @@ class OneLayerSimulator:
         self.epsilon = _positive_rational(epsilon)
         self.period = math.lcm(self.f.period, self.g.period)
         self.locality = max(self.f.locality, self.g.locality)
-        self.constants = measure(f, g)
+        constants = measure(f, g)
+        assert isinstance(constants, ArgmaxConstants)  # _check_pair refuses softmax models
+        self.constants = constants
         self.bound = bounds.required_length(
             theorem=THEOREM, epsilon=self.epsilon, **self.constants.parameters()
         )
