@@ -1,0 +1,92 @@
+"""The package as a whole: what importing it loads, its command line, its figures."""
+
+import json
+import subprocess
+import sys
+
+import matplotlib
+import pytest
+
+import bounds
+from bounds.__main__ import main
+
+matplotlib.use("Agg")
+
+WORDS = [
+    "--epsilon",
+    "1/10",
+    "--lipschitz",
+    "1",
+    "--vocabulary-size",
+    "3",
+    "--period",
+    "2",
+    "--locality",
+    "1",
+    "--precision-bits",
+    "4",
+    "--margin",
+    "1",
+]
+
+
+def test_importing_bounds_loads_neither_matplotlib_nor_scipy_nor_numpy():
+    code = (
+        "import sys, bounds; bounds.theorems(); "
+        "print([m for m in ('matplotlib', 'scipy', 'numpy', 'verify') if m in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+def test_command_line(capsys):
+    assert main(["--theorem", "derived.one_layer_linf", *WORDS]) == 0
+    assert "Sufficient training length: 963." in capsys.readouterr().out
+    assert main(["--json", "--theorem", "derived.one_layer_linf", *WORDS]) == 0
+    assert json.loads(capsys.readouterr().out)["length"] == 963
+    assert main(["--list"]) == 0
+    assert "izzo2025.4.1" in capsys.readouterr().out
+    assert main(["--list", "--json"]) == 0
+    assert "izzo2025.4.1" in json.loads(capsys.readouterr().out)
+    solve = ["--solve", "period", "--length", "963", "--theorem", "derived.one_layer_linf"]
+    rest = [w for w in WORDS if w not in ("--period", "2")]
+    assert main([*solve, *rest]) == 0
+    assert capsys.readouterr().out.strip() == "2"
+
+
+def test_command_line_errors(capsys):
+    assert main(["--epsilon", "x"]) == 2
+    assert "epsilon: got 'x'" in capsys.readouterr().err
+    assert main(["--solve", "period", *WORDS]) == 2
+    assert "length: got None" in capsys.readouterr().err
+    rest = [w for w in WORDS if w not in ("--period", "2")]
+    assert main(["--solve", "period", "--length", "1", *rest]) == 1
+    assert "no value of period works" in capsys.readouterr().err
+
+
+def test_figures_take_and_return_axes():
+    import matplotlib.pyplot as plt
+
+    from bounds import figures
+
+    given = {"lipschitz": 1, "vocabulary_size": 3, "locality": 1, "margin": 1, "precision_bits": 8}
+    table = bounds.sweep(
+        error="linf", attention="argmax", layers=1, epsilon=[1, "1/10", "1/100"], period=[1, 2],
+        **given,
+    )  # fmt: skip
+    _, ax = plt.subplots()
+    assert figures.length_curve(table, "epsilon", series="period", ax=ax) is ax
+    assert ax.get_legend().get_title().get_text() == "period Δ"
+    assert ax.get_xlabel() == "epsilon ε"
+    assert ax.get_xscale() == "log"
+    assert len(ax.lines) == 2
+    bound = bounds.required_length(theorem="izzo2025.4.1", epsilon="1/10", period=2, **given)
+    other = figures.terms(bound)
+    assert "order of growth" in other.get_title()
+    rough = bounds.sweep(theorem="izzo2025.4.1", epsilon=["1/10", "1/100"], period=1, **given)
+    _, ax = plt.subplots()
+    figures.length_curve(rough, "epsilon", ax=ax)
+    assert "order of growth" in ax.get_legend().get_texts()[0].get_text()
+    with pytest.raises(bounds.ParameterError, match="x: got 'tau'"):
+        figures.length_curve(table, "tau", ax=ax)
+    plt.close("all")

@@ -1,0 +1,175 @@
+"""`solve_for`: the solver tested apart from the mathematics, then round trips on the theorems."""
+
+import math
+from fractions import Fraction
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import bounds
+from bounds.invert import _Search, simplest_between
+from bounds.parameters import BY_KEYWORD
+
+KEY = "derived.one_layer_linf"
+GIVEN = {
+    "epsilon": Fraction(1, 10),
+    "lipschitz": 1,
+    "vocabulary_size": 3,
+    "period": 2,
+    "locality": 1,
+    "precision_bits": 4,
+    "margin": 1,
+}
+
+
+def fake(length_at):
+    """A bound that is any function: only its length matters to the solver."""
+
+    def bound(value):
+        length = length_at(value)
+        return SimpleNamespace(
+            length=length, log2_length=math.log2(length), dominant=None, terms={}, theorem=None
+        )
+
+    return bound
+
+
+def step(value):
+    return 10 if value <= Fraction(7, 3) else 1000
+
+
+def square(value):
+    return max(1, math.ceil(value**2))
+
+
+@pytest.mark.parametrize(
+    ("length_at", "length", "root"), [(square, 1000, None), (step, 50, Fraction(7, 3))]
+)
+def test_greatest_real_on_a_growing_function(length_at, length, root):
+    row = BY_KEYWORD["lipschitz"]
+    value = _Search("lipschitz", row, fake(length_at), length, growing=True).real()
+    assert length_at(value) <= length
+    assert length_at(value * (1 + Fraction(1, 2**40))) > length
+    assert root is None or value == root
+
+
+def test_least_real_on_a_falling_function():
+    row = BY_KEYWORD["margin"]
+
+    def falling(value):
+        return math.ceil(1 / value)
+
+    value = _Search("margin", row, fake(falling), 12, growing=False).real()
+    assert value == Fraction(1, 12)
+
+
+def test_a_sawtooth_still_ends_on_the_safe_side():
+    def sawtooth(value):
+        return max(1, math.ceil(value + 3 * (value % 1)))
+
+    row = BY_KEYWORD["lipschitz"]
+    value = _Search("lipschitz", row, fake(sawtooth), 100, growing=True).real()
+    assert sawtooth(value) <= 100
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 17, 1000, 10**6 + 1])
+def test_greatest_integer(limit):
+    row = BY_KEYWORD["period"]
+    search = _Search("period", row, fake(lambda value: int(value)), limit, growing=True)
+    assert search.integer() == limit
+
+
+def test_impossible_and_unbounded_requests_are_refused_with_the_reason():
+    row = BY_KEYWORD["period"]
+    with pytest.raises(
+        bounds.NoSolution, match="even at period = 1 length 500 is needed, given 100"
+    ):
+        _Search("period", row, fake(lambda value: 500), 100, growing=True).integer()
+    with pytest.raises(bounds.NoSolution, match="every value fits; there is no greatest one"):
+        _Search("period", row, fake(lambda value: 5), 100, growing=True).integer()
+    row = BY_KEYWORD["margin"]
+    with pytest.raises(bounds.NoSolution, match="every value fits; there is no least one"):
+        _Search("margin", row, fake(lambda value: 5), 100, growing=False).real()
+    with pytest.raises(bounds.NoSolution, match=r"even at margin = about 2\^25. length 500"):
+        _Search("margin", row, fake(lambda value: 500), 100, growing=False).real()
+
+
+@given(
+    st.fractions(min_value=0, max_value=10**6),
+    st.fractions(min_value=0, max_value=1, max_denominator=10**6),
+)
+def test_simplest_fraction_in_an_interval(low, width):
+    value = simplest_between(low, low + width)
+    assert low <= value <= low + width
+    for denominator in range(1, min(value.denominator, 200)):
+        assert math.ceil(low * denominator) > (low + width) * denominator
+
+
+@pytest.mark.parametrize("unknown", [*GIVEN, "heads"])
+@pytest.mark.parametrize("length", [963, 4096, 10**9])
+def test_round_trip_of_every_parameter(unknown, length):
+    given = {k: v for k, v in GIVEN.items() if k != unknown}
+    try:
+        value = bounds.solve_for(unknown, length=length, theorem=KEY, **given)
+    except bounds.NoSolution:
+        # refused: then even the most favourable value must be too long
+        row = BY_KEYWORD[unknown]
+        best = row.lower if row.effect > 0 else Fraction(2**256)
+        bound = bounds.required_length(theorem=KEY, **given, **{unknown: best})
+        assert bound.length > length
+        return
+    row = BY_KEYWORD[unknown]
+    assert type(value) is (int if row.kind == "integer" else Fraction)
+    fits = bounds.required_length(theorem=KEY, **given, **{unknown: value})
+    assert fits.length <= length
+    nudge = 1 if row.kind == "integer" else value * Fraction(1, 2**40)
+    beyond = value + nudge if row.effect > 0 else value - nudge
+    too_long = bounds.required_length(theorem=KEY, **given, **{unknown: beyond})
+    assert too_long.length is None or too_long.length > length
+
+
+def test_the_exact_value_comes_back():
+    for unknown in ("epsilon", "lipschitz", "vocabulary_size", "period", "locality"):
+        given = {k: v for k, v in GIVEN.items() if k != unknown}
+        assert bounds.solve_for(unknown, length=963, theorem=KEY, **given) == GIVEN[unknown]
+    assert bounds.solve_for("target", length=963, theorem=KEY, **GIVEN) == Fraction(3, 10)
+
+
+def test_with_a_target_the_greatest_epsilon_is_meant():
+    given = {k: v for k, v in GIVEN.items() if k != "epsilon"} | {"target": "3/10"}
+    assert bounds.solve_for("epsilon", length=963, theorem=KEY, **given) == Fraction(1, 10)
+    assert bounds.solve_for("epsilon", length=10**9, theorem=KEY, **given) > Fraction(299, 1000)
+    with pytest.raises(bounds.NoSolution, match="needed"):
+        bounds.solve_for("epsilon", length=100, theorem=KEY, **given)
+
+
+def test_a_threshold_that_no_value_passes_is_named():
+    given = GIVEN | {"precision_bits": 80}
+    del given["vocabulary_size"]
+    with pytest.raises(bounds.NoSolution, match="largest term there is 'hardmax threshold'"):
+        bounds.solve_for("vocabulary_size", length=10**6, theorem=KEY, **given)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "length", "more", "message"),
+    [
+        ("epsilonn", 10, {}, "unknown: got 'epsilonn'"),
+        (
+            "epsilon",
+            10,
+            {"epsilon": 1},
+            "epsilon: got 1 (int); allowed: nothing: it is the unknown",
+        ),
+        ("block", 10, {}, "unknown: got 'block' (str); allowed: a parameter in which"),
+        ("epsilon", 0, {}, "length: got 0 (int); allowed: an integer ≥ 1"),
+        ("epsilon", 2.5, {}, "length: got 2.5 (float); allowed: an integer ≥ 1"),
+        ("epsilon", True, {}, "length: got True (bool); allowed: an integer ≥ 1"),
+    ],
+)
+def test_bad_requests(unknown, length, more, message):
+    given = {k: v for k, v in GIVEN.items() if k != "epsilon"} | more
+    with pytest.raises(bounds.ParameterError) as caught:
+        bounds.solve_for(unknown, length=length, theorem=KEY, **given)
+    assert message in str(caught.value)
