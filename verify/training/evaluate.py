@@ -40,7 +40,7 @@ def evaluate(experiment: Experiment, params: Params) -> list[Row]:
         for test_distribution, length, batch in _tests(experiment, setting):
             values = np.asarray(losses(chosen, batch))
             variance = float(batch["target"].var(axis=0).sum())
-            for i, value in zip(numbers, values, strict=True):
+            for i, (mean, worst) in zip(numbers, values, strict=True):
                 training_loss, training_variance = at_training[i]
                 rows.append(
                     common
@@ -50,7 +50,8 @@ def evaluate(experiment: Experiment, params: Params) -> list[Row]:
                         "seed": runs[i].seed,
                         "test_distribution": test_distribution,
                         "test_length": length,
-                        "loss": float(value),
+                        "loss": float(mean),
+                        "max_error": float(worst),
                         "target_variance": variance,
                         "training_loss": training_loss,
                         "fitted": int(training_loss <= FITTED * training_variance),
@@ -70,10 +71,15 @@ def _columns(setting: Setting) -> Row:
 
 
 def _losses(experiment: Experiment, params: Params, batch: dict[str, jax.Array]) -> jax.Array:
-    """Mean loss of each run (R,), one after another: long inputs would not fit side by side."""
+    """Mean loss and largest |f − g| of each run (R, 2).
+
+    One run after another: long inputs would not fit side by side.
+    """
 
     def one(single: Params) -> jax.Array:
-        return jnp.mean(Task.loss(forward(experiment, single, batch), batch["target"]))
+        output = forward(experiment, single, batch)
+        mean = jnp.mean(Task.loss(output, batch["target"]))
+        return jnp.stack([mean, jnp.abs(output - batch["target"]).max()])
 
     return jnp.asarray(jax.lax.map(one, params))
 
@@ -105,5 +111,5 @@ def _training_losses(
             missing = max(experiment.training_lengths) - batch["tokens"].shape[1]
             batch["tokens"] = np.pad(batch["tokens"], ((0, 0), (0, missing)))
         value = losses({name: array[i : i + 1] for name, array in params.items()}, batch)
-        found[i] = (float(value[0]), float(batch["target"].var(axis=0).sum()))
+        found[i] = (float(value[0, 0]), float(batch["target"].var(axis=0).sum()))
     return found

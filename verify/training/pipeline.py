@@ -1,4 +1,4 @@
-"""Step 1: train what is not finished, and gather the rows of all experiments in one file."""
+"""Steps 1 and 2: train what is not trained, test what is not tested, gather all rows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import platform
 import time
 from pathlib import Path
+from typing import Any
 
 from verify.training import store
 from verify.training.experiment import Experiment
@@ -15,7 +16,7 @@ from verify.training.require import require_train_extra
 
 
 def train_all(experiments: tuple[Experiment, ...], out: Path, *, quiet: bool = False) -> Path:
-    """Train every experiment not yet finished in `out`; returns the path of the rows of all.
+    """Train and test every experiment not yet finished in `out`; returns the path of all rows.
 
     Killed and started again, it goes on with the first experiment whose files are not there or
     belong to another configuration. `out/timing.json` holds the seconds and the machine of each.
@@ -27,37 +28,25 @@ def train_all(experiments: tuple[Experiment, ...], out: Path, *, quiet: bool = F
     from tqdm import tqdm
 
     from verify.training.evaluate import evaluate
-    from verify.training.optimise import train
+    from verify.training.optimise import CHUNK, train
 
     for experiment in tqdm(experiments, desc="experiments", disable=quiet):
-        if store.is_finished(out, experiment):
-            continue
-        bar = functools.partial(
-            tqdm,
-            desc=f"{experiment.name}: {len(experiment.runs())} runs, chunks of steps",
-            total=-(-experiment.steps // 50),
-            disable=quiet,
-            leave=False,
-        )
         started = time.perf_counter()
-        params, _ = train(experiment, bar)
-        trained = time.perf_counter()
-        rows = evaluate(experiment, params)
-        store.write_weights(store.weights_path(out, experiment), experiment, params)
-        store.write_rows(store.rows_path(out, experiment), rows)
-        _note_timing(
-            out,
-            experiment,
-            {
-                "runs": len(experiment.runs()),
-                "steps": experiment.steps,
-                "train_seconds": round(trained - started, 1),
-                "test_seconds": round(time.perf_counter() - trained, 1),
-                "device": jax.devices()[0].device_kind,
-                "machine": platform.machine(),
-                "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
-            },
-        )
+        if not store.is_trained(out, experiment):
+            bar = functools.partial(
+                tqdm,
+                desc=f"{experiment.name}: {len(experiment.runs())} runs, chunks of steps",
+                total=-(-experiment.steps // CHUNK),
+                disable=quiet,
+                leave=False,
+            )
+            params, _ = train(experiment, bar)
+            store.write_weights(store.weights_path(out, experiment), experiment, params)
+            _note_timing(out, experiment, time.perf_counter() - started, jax.devices()[0])
+        if not store.is_tested(out, experiment):
+            _, arrays = store.read_weights(store.weights_path(out, experiment))
+            params = {name: jax.numpy.asarray(array) for name, array in arrays.items()}
+            store.write_rows(store.rows_path(out, experiment), evaluate(experiment, params))
     return gather(experiments, out)
 
 
@@ -69,8 +58,17 @@ def gather(experiments: tuple[Experiment, ...], out: Path) -> Path:
     return path
 
 
-def _note_timing(out: Path, experiment: Experiment, entry: dict[str, object]) -> None:
+def _note_timing(out: Path, experiment: Experiment, seconds: float, device: Any) -> None:
+    """Add to `out/timing.json` how long training took, compilation included, and on what."""
     path = out / "timing.json"
     timing = json.loads(path.read_text()) if path.exists() else {}
-    timing[experiment.name] = entry
+    affinity = getattr(os, "sched_getaffinity", None)
+    timing[experiment.name] = {
+        "runs": len(experiment.runs()),
+        "steps": experiment.steps,
+        "train_seconds": round(seconds, 1),
+        "device": device.device_kind,
+        "machine": platform.machine(),
+        "cores": len(affinity(0)) if affinity else os.cpu_count(),
+    }
     store.write_atomically(path, (json.dumps(timing, indent=2) + "\n").encode())

@@ -1,7 +1,7 @@
 """Files of an experiment: weights in safetensors, rows in gzipped csv, both written atomically.
 
-An experiment is finished when its rows are there; weights are written before them. A run that was
-killed leaves no half file, and the next one starts with the first unfinished experiment.
+A run that was killed leaves no half file, and the next one starts with the first experiment whose
+weights or rows are missing or carry another digest.
 """
 
 from __future__ import annotations
@@ -88,14 +88,16 @@ def read_weights(path: Path) -> tuple[str, dict[str, NDArray[np.float32]]]:
         return digest, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
-def is_finished(out: Path, experiment: Experiment) -> bool:
-    """Whether rows and weights of exactly this experiment (by digest) are in `out`."""
-    rows, weights = rows_path(out, experiment), weights_path(out, experiment)
-    if not (rows.exists() and weights.exists()):
-        return False
-    return bool(read_rows(rows)[0]["config_digest"] == experiment.digest()) and (
-        read_weights(weights)[0] == experiment.digest()
-    )
+def is_trained(out: Path, experiment: Experiment) -> bool:
+    """Whether weights of exactly this experiment (by digest) are in `out`."""
+    path = weights_path(out, experiment)
+    return path.exists() and read_weights(path)[0] == experiment.digest()
+
+
+def is_tested(out: Path, experiment: Experiment) -> bool:
+    """Whether rows of exactly this experiment (by digest) are in `out`."""
+    path = rows_path(out, experiment)
+    return path.exists() and bool(read_rows(path)[0]["config_digest"] == experiment.digest())
 
 
 def rows_path(out: Path, experiment: Experiment) -> Path:

@@ -1,0 +1,205 @@
+"""Statistics of a results file: plateaus, rank correlations, slopes, generalization lengths.
+
+Everything works on rows alone (no jax, no weights), keeps every run whether it fitted or not, and
+takes its confidence intervals from resampling seeds within each cell (difficulty, length).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from verify.errors import InputError
+
+Row = dict[str, Any]
+Floats = NDArray[np.float64]
+RESAMPLES = 2000
+LEVEL = 0.95
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """Losses of one experiment on one test distribution: (difficulty, training length, seed, T)."""
+
+    experiment: str
+    test_distribution: str
+    sweep: str
+    difficulties: tuple[float, ...]
+    training_lengths: tuple[int, ...]
+    test_lengths: tuple[int, ...]
+    loss: Floats
+
+    @property
+    def plateau(self) -> Floats:
+        """Loss at the longest test length (difficulty, training length, seed)."""
+        return self.loss[..., -1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A number with its confidence interval (level `LEVEL`, percentile bootstrap over seeds)."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """Value and interval, two decimals."""
+        return f"{self.value:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
+
+
+def panel(rows: Sequence[Row], experiment: str, test_distribution: str | None = None) -> Panel:
+    """Arrange the rows of one experiment; by default on the distribution that it trained on.
+
+    **Raises:** `InputError` when the rows hold no such experiment, or not one loss per cell.
+    """
+    own = [row for row in rows if row["experiment"] == experiment]
+    if not own:
+        known = sorted({row["experiment"] for row in rows})
+        raise InputError("experiment", experiment, f"one of {known}")
+    wanted = test_distribution or own[0]["distribution"]
+    own = [row for row in own if row["test_distribution"] == wanted]
+    axes = [
+        sorted({row[name] for row in own})
+        for name in ("difficulty", "training_length", "seed", "test_length")
+    ]
+    loss = np.full([len(axis) for axis in axes], np.nan)
+    index = [{value: i for i, value in enumerate(axis)} for axis in axes]
+    for row in own:
+        names = ("difficulty", "training_length", "seed", "test_length")
+        loss[tuple(index[a][row[name]] for a, name in enumerate(names))] = row["loss"]
+    if not own or np.isnan(loss).any():
+        raise InputError("rows", wanted, "one loss for every difficulty, length and seed")
+    d, n, _, t = axes
+    return Panel(experiment, wanted, own[0]["sweep"], tuple(d), tuple(n), tuple(t), loss)
+
+
+def flatness(p: Panel) -> list[Row]:
+    """Is the plateau flat? Per cell: change between the two longest test lengths against seeds.
+
+    `change`: relative change of the median loss; `spread`: (max − min)/median over seeds at the
+    longest test length; `flat`: |change| ≤ spread.
+    """
+    rows = []
+    for a, difficulty in enumerate(p.difficulties):
+        for b, length in enumerate(p.training_lengths):
+            before, last = np.median(p.loss[a, b, :, -2:], axis=0)
+            change = float(last / before - 1)
+            seeds = p.plateau[a, b]
+            spread = float((seeds.max() - seeds.min()) / np.median(seeds))
+            rows.append(
+                {
+                    "difficulty": difficulty,
+                    "training_length": length,
+                    "change": change,
+                    "spread": spread,
+                    "flat": abs(change) <= spread,
+                }
+            )
+    return rows
+
+
+def spearman_by_training_length(p: Panel) -> Estimate:
+    """Rank correlation of plateau and training length: mean over difficulties."""
+    return _bootstrap(p.plateau, lambda x: _mean_spearman(x))
+
+
+def spearman_by_difficulty(p: Panel) -> Estimate:
+    """Rank correlation of plateau and difficulty: mean over training lengths."""
+    return _bootstrap(p.plateau, lambda x: _mean_spearman(x.swapaxes(0, 1)))
+
+
+def slope(p: Panel, difficulty: int) -> Estimate:
+    """Least-squares slope of log(root of the plateau) against log(training length)."""
+    x = np.log2(np.array(p.training_lengths, dtype=np.float64))
+
+    def fit(plateau: Floats) -> float:
+        y = 0.5 * np.log2(plateau[0]).mean(axis=1)
+        return float(np.polyfit(x, y, 1)[0])
+
+    return _bootstrap(p.plateau[difficulty : difficulty + 1], fit)
+
+
+def exceptions(p: Panel) -> list[str]:
+    """Neighbouring cells whose median plateaus are in the order that theory does not expect."""
+    median = np.median(p.plateau, axis=2)
+    found = []
+    for a, difficulty in enumerate(p.difficulties):
+        for b in range(len(p.training_lengths) - 1):
+            if median[a, b + 1] > median[a, b]:
+                pair = f"n = {p.training_lengths[b]} → {p.training_lengths[b + 1]}"
+                found.append(
+                    f"{p.sweep} = {difficulty:g}, {pair}: {median[a, b]:.1e} → "
+                    f"{median[a, b + 1]:.1e}"
+                )
+    for b, length in enumerate(p.training_lengths):
+        for a in range(len(p.difficulties) - 1):
+            if median[a + 1, b] < median[a, b]:
+                pair = f"{p.sweep} = {p.difficulties[a]:g} → {p.difficulties[a + 1]:g}"
+                found.append(f"n = {length}, {pair}: {median[a, b]:.1e} → {median[a + 1, b]:.1e}")
+    return found
+
+
+def generalization_length(p: Panel, difficulty: int, epsilon: float) -> int | None:
+    """Least training length from which on the median root plateau stays at most ε; None if none."""
+    below = np.sqrt(np.median(p.plateau[difficulty], axis=1)) <= epsilon
+    from_here = np.logical_and.accumulate(below[::-1])[::-1]
+    return p.training_lengths[int(from_here.argmax())] if from_here.any() else None
+
+
+def spearman(x: Sequence[float], y: Sequence[float]) -> Estimate:
+    """Rank correlation of paired numbers, with the interval from resampling pairs."""
+    pairs = np.array([x, y], dtype=np.float64)
+    rng = np.random.default_rng(0)
+    picks = rng.integers(0, pairs.shape[1], (RESAMPLES, pairs.shape[1]))
+    values = [_rank_correlation(*pairs[:, pick]) for pick in picks]
+    return _estimate(_rank_correlation(*pairs), values)
+
+
+def _mean_spearman(plateau: Floats) -> float:
+    """Mean over the first axis of the rank correlation between the second axis and the values."""
+    strata = []
+    for stratum in plateau:
+        order = np.repeat(np.arange(stratum.shape[0]), stratum.shape[1])
+        strata.append(_rank_correlation(order, stratum.ravel()))
+    return float(np.mean(strata))
+
+
+def _rank_correlation(x: NDArray[Any], y: NDArray[Any]) -> float:
+    """Spearman's correlation; 0 where one side is constant, as may happen in a resample."""
+    a, b = rankdata(x), rankdata(y)
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def _bootstrap(plateau: Floats, statistic: Callable[[Floats], float]) -> Estimate:
+    """Interval from drawing seeds with replacement in every cell (last axis)."""
+    rng = np.random.default_rng(0)
+    values = [
+        statistic(
+            np.take_along_axis(plateau, rng.integers(0, plateau.shape[-1], plateau.shape), -1)
+        )
+        for _ in range(RESAMPLES)
+    ]
+    return _estimate(statistic(plateau), values)
+
+
+def _estimate(value: float, resampled: Sequence[float]) -> Estimate:
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(resampled, [tail, 1 - tail])
+    return Estimate(value, float(low), float(high))
+
+
+def group_by(rows: Sequence[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:
+    """Rows by the values of some columns, in order of first appearance."""
+    groups: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(row[name] for name in names)].append(row)
+    return dict(groups)
