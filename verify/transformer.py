@@ -34,6 +34,8 @@ from verify.validation import Problem, as_weights
 
 Floats = npt.NDArray[np.float64]
 
+_MLP_SHAPES = {"mlp_in": "(m, d)", "mlp_bias": "(m,)", "mlp_out": "(d, m)"}
+
 
 class _ByValue:
     """Equality and hash by value for frozen dataclasses that hold arrays."""
@@ -127,32 +129,8 @@ class Layer(_ByValue):
         for number, head in enumerate(heads):
             if head.query_key.shape[0] != width:
                 problems.append((f"heads[{number}]", head, f"width d = {width}, as in heads[0]"))
-        given = {name: getattr(self, name) for name in ("mlp_in", "mlp_bias", "mlp_out")}
-        missing = [name for name, value in given.items() if value is None]
-        if len(missing) == 3:
-            empty = width or 0
-            given = {
-                "mlp_in": np.zeros((0, empty)),
-                "mlp_bias": np.zeros(0),
-                "mlp_out": np.zeros((empty, 0)),
-            }
-        elif missing:
-            problems += [(name, None, "all three of the MLP, or none of them") for name in missing]
-        shapes = {"mlp_in": "(m, d)", "mlp_bias": "(m,)", "mlp_out": "(d, m)"}
-        axes = {"mlp_in": 2, "mlp_bias": 1, "mlp_out": 2}
-        arrays = {
-            name: as_weights(problems, name, value, axes[name], shapes[name], empty_allowed=True)
-            for name, value in given.items()
-            if value is not None
-        }
-        hidden = next(
-            (a.shape[0] for n, a in arrays.items() if a is not None and n != "mlp_out"), 0
-        )
-        expected = {"mlp_in": (hidden, width), "mlp_bias": (hidden,), "mlp_out": (width, hidden)}
-        for name, array in arrays.items():
-            if array is not None and width is not None and array.shape != expected[name]:
-                allowed = f"shape {shapes[name]} = {expected[name]}; this one is {array.shape}"
-                problems.append((name, array, allowed))
+        given = {name: getattr(self, name) for name in _MLP_SHAPES}
+        arrays = _mlp_arrays(problems, given, width)
         _finish(self, problems, heads=heads, **arrays)
 
     @property
@@ -330,6 +308,37 @@ def _members(problems: list[Problem], name: str, value: Any, kind: type) -> tupl
     wrong = [(k, member) for k, member in enumerate(value) if not isinstance(member, kind)]
     problems += [(f"{name}[{k}]", member, f"a {kind.__name__}") for k, member in wrong]
     return () if wrong else tuple(value)
+
+
+def _mlp_arrays(
+    problems: list[Problem], given: dict[str, Any], width: int | None
+) -> dict[str, Floats | None]:
+    """Return the three arrays of an MLP of width d, checked against each other."""
+    missing = [name for name, value in given.items() if value is None]
+    if len(missing) == 3:
+        d = width or 0
+        given = {
+            "mlp_in": np.zeros((0, d)),
+            "mlp_bias": np.zeros(0),
+            "mlp_out": np.zeros((d, 0)),
+        }
+    elif missing:
+        problems += [(name, None, "all three of the MLP, or none of them") for name in missing]
+    arrays = {
+        name: as_weights(problems, name, value, shape.count(", ") + 1, shape, empty_allowed=True)
+        for name, value in given.items()
+        if value is not None
+        for shape in (_MLP_SHAPES[name],)
+    }
+    mlp_in = arrays.get("mlp_in")
+    if width is not None and mlp_in is not None:
+        hidden = mlp_in.shape[0]
+        expected = {"mlp_in": (hidden, width), "mlp_bias": (hidden,), "mlp_out": (width, hidden)}
+        for name, array in arrays.items():
+            if array is not None and array.shape != expected[name]:
+                allowed = f"shape {_MLP_SHAPES[name]} = {expected[name]}; this one is {array.shape}"
+                problems.append((name, array, allowed))
+    return arrays
 
 
 def _finish(instance: object, problems: list[Problem], **values: Any) -> None:

@@ -43,11 +43,11 @@ def as_weights(
         where = tuple(int(k) for k in np.argwhere(~np.isfinite(copy))[0])
         problems.append((name, array[where].item(), f"finite numbers; the entry at {where} is not"))
         return None
-    exact = (
-        np.abs(copy).max(initial=0) <= _LARGEST_INTEGER
-        if array.dtype.kind in "iu"
-        else bool((copy == array).all())
-    )
+    if array.dtype.kind in "iu":
+        ends = (array.min(initial=0), array.max(initial=0))
+        exact = all(abs(int(n)) <= _LARGEST_INTEGER for n in ends)
+    else:
+        exact = bool((copy == array).all())
     if not exact:
         problems.append((name, value, "numbers that float64 holds exactly"))
         return None

@@ -78,7 +78,7 @@ def _problem(metadata: dict[str, str], tensors: dict[str, npt.NDArray[Any]]) -> 
     if metadata.get("version") != _VERSION:
         return f"its version is {metadata.get('version')!r}, this program reads {_VERSION!r}"
     bits = metadata.get("precision_bits", "")
-    if bits != "none" and not bits.isdecimal():
+    if bits != "none" and not (bits.isdecimal() and len(bits) <= 1000):
         return f"its precision_bits are {bits!r}"
     heads = metadata.get("heads", "").split(",")
     if not all(h.isdecimal() and 1 <= int(h) <= len(tensors) for h in heads):

@@ -23,11 +23,15 @@ def in_range(name: str, values: Floats) -> Floats:
 
 
 def mlp(layer: Layer, u: Floats) -> Floats:
-    """Return u + mlp_out relu(mlp_in u + mlp_bias) for the rows of u, shape (..., d)."""
+    """Return u + mlp_out relu(mlp_in u + mlp_bias) for one u, shape (d,), or columns, (d, C)."""
     if layer.hidden == 0:
         return u
-    hidden = in_range("mlp_in", u @ layer.mlp_in.T + layer.mlp_bias)
-    result: Floats = u + np.maximum(hidden, 0.0) @ layer.mlp_out.T
+    hidden = layer.mlp_in @ u
+    hidden += layer.mlp_bias if u.ndim == 1 else layer.mlp_bias[:, None]
+    in_range("mlp_in", hidden)
+    np.maximum(hidden, 0.0, out=hidden)
+    result: Floats = layer.mlp_out @ hidden
+    result += u
     return result
 
 

@@ -31,7 +31,7 @@ _BLOCK_ENTRIES = 1 << 16
 
 def output(f: LimitTransformer, tokens: npt.NDArray[Any], summary: Summary) -> Floats:
     """Return f(x), shape (o,), for checked tokens and their summary."""
-    first, last = f.layers
+    last = f.layers[1]
     with np.errstate(over="ignore", invalid="ignore"):
         query = in_range("mlp_out", one_layer.last_residual(f, summary))
         # Second layer: one running maximum, sum of weights and weighted sum of keys per head.
@@ -70,13 +70,12 @@ def first_layer(
     """
     layer = f.layers[0]
     types = _Types(f, summary)
-    tables = [
-        in_range("query_key", types.keys @ head.query_key @ types.keys.T) for head in layer.heads
-    ]
-    values = [head.value @ types.keys.T for head in layer.heads]
+    keys = types.keys
+    tables = [in_range("query_key", keys @ head.query_key @ keys.T) for head in layer.heads]
+    values = np.hstack([head.value @ keys.T for head in layer.heads])
     biases = [lag_bias(head, layer.locality) for head in layer.heads]
 
-    size = max(types.number, f.dimension, layer.hidden)
+    size = max(types.number * len(layer.heads), f.dimension, layer.hidden)
     step = max(_BLOCK_ENTRIES // size, 64)
     seen = np.zeros((types.number, 1))  # histogram of the positions before the block's suffixes
     for start in range(0, tokens.size, step):
@@ -84,14 +83,14 @@ def first_layer(
         recent = types.of(tokens, start - layer.locality - 1, stop)
         histograms = _running(seen, recent[: stop - start])
         seen = histograms[:, -1:]
-        positions = np.arange(start + 1, stop + 1)
-        # by_lag[t][c] = type of the key at lag t of the query in column c
-        by_lag = [recent[layer.locality + 1 - t :][: positions.size] for t in range(len(biases[0]))]
-        u = types.keys[by_lag[0]].T
-        for table, value, bias in zip(tables, values, biases, strict=True):
-            weights = _weights(table, bias, histograms, by_lag, positions)
-            u = u + (value @ weights) / weights.sum(axis=0)
-        yield start, mlp(layer, u.T).T
+        block = _Suffixes(recent, layer.locality, start, types.number)
+        attention = [
+            _attention(table, bias, histograms, block)
+            for table, bias in zip(tables, biases, strict=True)
+        ]
+        u = np.take(keys.T, block.queries, axis=1)
+        u += values @ np.concatenate(attention)
+        yield start, mlp(layer, u)
 
 
 class _Types:
@@ -128,27 +127,44 @@ def _running(seen: Floats, entering: npt.NDArray[np.intp]) -> Floats:
     return histograms
 
 
-def _weights(
-    table: Floats,
-    bias: Floats,
-    histograms: Floats,
-    by_lag: list[npt.NDArray[np.intp]],
-    positions: npt.NDArray[np.intp],
-) -> Floats:
-    """Return the attention of each query (column) by type of key (row), up to a factor per column.
+class _Suffixes:
+    """The keys in the suffix of each query of a block, as flat indices per lag."""
+
+    def __init__(
+        self, recent: npt.NDArray[np.intp], locality: int, start: int, number: int
+    ) -> None:
+        """Index the lags 0..τ; `recent` has the types of the block and of the τ+1 before it."""
+        self.queries = recent[locality + 1 :]
+        columns = np.arange(self.queries.size)
+        self.log_positions = np.log(columns + (start + 1))
+        by_lag = [recent[locality + 1 - lag :][: columns.size] for lag in range(locality + 1)]
+        # Before the first position there is no key; the index there is any valid one.
+        self.absent = [keys < 0 if start < locality else None for keys in by_lag]
+        by_lag = [np.maximum(keys, 0) if start < locality else keys for keys in by_lag]
+        self.pairs = [keys * number + self.queries for keys in by_lag]  # in a (key, query) table
+        self.cells = [keys * columns.size + columns for keys in by_lag]  # in an (n, C) array
+
+
+def _attention(table: Floats, bias: Floats, histograms: Floats, block: _Suffixes) -> Floats:
+    """Return the attention of each query (column) summed by type of key (row), shape (n, C).
 
     The largest logit of each column is subtracted before exp; types that have not occurred and
     lags before the first position do not take part in it.
     """
-    queries, columns = by_lag[0], np.arange(positions.size)
-    logits = np.where(histograms > 0, table[:, queries], -np.inf)
-    scale = np.log(positions)
-    suffix = [
-        np.where(keys >= 0, table[keys, queries] + scale * phi, -np.inf)
-        for keys, phi in zip(by_lag, bias, strict=True)
-    ]
-    largest = in_range("lag_bias", np.maximum.reduce([logits.max(axis=0), *suffix]))
-    weights: Floats = np.exp(logits - largest) * histograms
-    for keys, logit in zip(by_lag, suffix, strict=True):
-        weights[keys, columns] += np.exp(logit - largest)
+    logits = np.where(histograms > 0, np.take(table, block.queries, axis=1), -np.inf)
+    largest = logits.max(axis=0)
+    suffix = []
+    for phi, pairs, absent in zip(bias, block.pairs, block.absent, strict=True):
+        logit = np.take(table, pairs) + phi * block.log_positions
+        if absent is not None:
+            logit[absent] = -np.inf
+        np.maximum(largest, logit, out=largest)
+        suffix.append(logit)
+    in_range("lag_bias", largest)
+    logits -= largest
+    weights: Floats = np.exp(logits, out=logits)
+    weights *= histograms
+    for logit, cells in zip(suffix, block.cells, strict=True):
+        weights.ravel()[cells] += np.exp(logit - largest)
+    weights /= weights.sum(axis=0)
     return weights
