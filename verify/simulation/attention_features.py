@@ -19,31 +19,11 @@ from verify.errors import WeightsError
 from verify.simulation.first_layer import limit_outputs, prefix_histograms
 from verify.simulation.windows import Features, Suffixes, Tokens, suffix_types
 from verify.transformer import Head, LimitTransformer
-from verify.validation import Problem
 
 Floats = NDArray[np.float64]
 
 _CHUNK = 1 << 22
 """Numbers per step of the pass over x, so that memory stays bounded."""
-
-
-def check_two_softmax_layers(f: LimitTransformer, name: str = "f") -> None:
-    """Refuse models outside [derived, Theorem B4].
-
-    Raises:
-        WeightsError: not two layers, finite precision, or a lag bias in the second layer.
-    """
-    problems: list[Problem] = []
-    if len(f.layers) != 2:
-        problems.append((f"{name}.layers", len(f.layers), "2 layers"))
-    elif any(head.lag_bias.any() for head in f.layers[1].heads):
-        given = [head.lag_bias.tolist() for head in f.layers[1].heads]
-        problems.append((f"{name}.layers[1] lag_bias", given, "zeros: no lag bias in layer 2"))
-    if f.precision_bits is not None:
-        allowed = "None: the theorem is about infinite precision"
-        problems.append((f"{name}.precision_bits", f.precision_bits, allowed))
-    if problems:
-        raise WeightsError.of_all(problems)
 
 
 def value_rank(head: Head) -> int:
@@ -55,13 +35,16 @@ def value_rank(head: Head) -> int:
 def attention_features(f: LimitTransformer, x: Tokens) -> tuple[Features, int]:
     """Ψ of all second-layer heads of f for the input x, and its dimension Σ rank V.
 
-    Ψ is given in an orthonormal basis of the column space of each V, and up to a positive
-    factor that depends on x alone.
+    Ψ is given in an orthonormal basis of the column space of each V, and scaled by a positive
+    factor that depends on x alone, so that values are of the order of 1.
+
+    Args:
+        f: two layers, infinite precision, no lag bias in the second layer.
+        x: (T,) tokens.
 
     Raises:
-        WeightsError: f is outside the theorem, or e^b leaves the range of float64.
+        WeightsError: e^b leaves the range of float64.
     """
-    check_two_softmax_layers(f)
     first = LimitTransformer(
         f.embedding, f.positions, f.layers[:1], np.eye(f.dimension), f.precision_bits
     )
@@ -75,43 +58,56 @@ def attention_features(f: LimitTransformer, x: Tokens) -> tuple[Features, int]:
         outputs = limit_outputs(f, suffixes, histogram[None])
         return np.concatenate([head.values(outputs) for head in heads], axis=1)
 
-    return features, sum(head.basis.shape[1] for head in heads)
+    return features, sum(len(head.mean) for head in heads)
 
 
 @dataclass
 class _Centred:
-    """One head: the running mean o* and the scale e^(max b) of what it has seen."""
+    """One head: the running mean o*, and the scale of what it has seen."""
 
     direction: Floats
     value: Floats
-    basis: Floats
     peak: float
     mass: float
     mean: Floats
+    least: Floats
+    greatest: Floats
 
     @classmethod
     def of(cls, head: Head, query: Floats) -> _Centred:
         left, _, _ = np.linalg.svd(head.value)
         basis = left[:, : value_rank(head)]
-        return cls(head.query_key @ query, head.value, basis, -np.inf, 0.0, np.zeros(len(query)))
+        rank = basis.shape[1]
+        return cls(
+            direction=head.query_key @ query,
+            value=basis.T @ head.value,
+            peak=-np.inf,
+            mass=0.0,
+            mean=np.zeros(rank),
+            least=np.full(rank, np.inf),
+            greatest=np.full(rank, -np.inf),
+        )
 
     def take(self, outputs: Floats) -> None:
         """Add rows y to Σ e^{b(y)} and to the mean of V y under these weights."""
-        logits = outputs @ self.direction
+        logits, values = outputs @ self.direction, outputs @ self.value.T
         peak = max(self.peak, float(logits.max()))
         weights = np.exp(logits - peak)
         kept = self.mass * np.exp(self.peak - peak) if self.mass else 0.0
         mass = kept + float(weights.sum())
-        self.mean = (kept * self.mean + weights @ outputs @ self.value.T) / mass
+        self.mean = (kept * self.mean + weights @ values) / mass
         self.peak, self.mass = peak, mass
+        self.least = np.minimum(self.least, values.min(axis=0))
+        self.greatest = np.maximum(self.greatest, values.max(axis=0))
 
     def values(self, outputs: Floats) -> Floats:
-        """Ψ(y) e^(−max b), for the rows y."""
+        """Ψ(y) of the rows y, divided by e^(max b) and by the spread of V y along x."""
+        spread = float((self.greatest - self.least).max(initial=0.0)) or 1.0
         with np.errstate(over="ignore"):
             weights = np.exp(outputs @ self.direction - self.peak)
         if not np.isfinite(weights).all():
             raise WeightsError("layers[1] query_key", self.direction, "logits below 700 in size")
-        scaled: Floats = weights[:, None] * ((outputs @ self.value.T - self.mean) @ self.basis)
+        scaled: Floats = weights[:, None] * (outputs @ self.value.T - self.mean) / spread
         return scaled
 
 

@@ -15,8 +15,9 @@ class Simulation:
     Attributes:
         short: z, shape (length,), int64 tokens.
         length: |z|.
-        limit: the length that the theorem guarantees to be enough (|z| ≤ limit).
-        error_f: measured |f(x) − f(z)|, Euclidean norm of the outputs.
+        limit: the length that the theorem guarantees to be enough (|z| ≤ limit); None where
+            |z| is random.
+        error_f: measured |f(x) − f(z)|, the largest over the outputs.
         error_g: measured |g(x) − g(z)|; None without a second model.
         proven_error: upper bound on error_f and error_g that the theorem gives at this
             length; None where the theorem gives none for this z.
@@ -25,7 +26,7 @@ class Simulation:
 
     short: NDArray[np.int64]
     length: int
-    limit: int
+    limit: int | None
     error_f: float
     error_g: float | None
     proven_error: float | None

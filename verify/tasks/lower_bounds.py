@@ -91,17 +91,17 @@ def two_layers(agreement_length: int) -> LowerBound:
 
 
 def one_layer_margin(agreement_length: int, margin: float) -> LowerBound:
-    """One layer, positional margin γ in (0, 1): f = relu(½N^(−γ) − σ − 1[x_n = a]).
+    """One layer, positional margin γ > 0: f = relu(½N^(−γ) − σ − 1[x_n = a]).
 
-    σ is the attention on token b with φ(0) = 1 − γ. So ε needs N ≥ (1/(2ε))^(1/γ): the exponent
-    1/γ cannot be improved ([derived, Theorem B6 (ii)]).
+    σ is the attention on token b with φ(0) = 1 − γ. So ε needs N ≥ (1/(2ε))^(1/γ): for
+    γ ≤ 1 the exponent 1/γ cannot be improved ([derived, Theorem B6 (ii)]).
 
     Raises:
-        InputError: agreement_length is not an integer ≥ 1, or margin is not in (0, 1).
+        InputError: agreement_length is not an integer ≥ 1, or margin not finite and > 0.
     """
     _check_length(agreement_length)
-    if not (isinstance(margin, int | float) and 0 < margin < 1):
-        raise InputError("margin", margin, "a number in (0, 1)")
+    if not (isinstance(margin, int | float) and margin > 0 and isfinite(margin)):
+        raise InputError("margin", margin, "a finite number > 0")
     gap = 0.5 * agreement_length ** (-margin)
     value = _zeros(4, 4)  # coordinates: 1[a], 1[b], attention on b, f
     value[2, 1] = 1.0
