@@ -1,0 +1,23 @@
+"""Explicit pairs of models: equal on every short input, different on a longer one."""
+
+from verify.witnesses.one_layer import nested_classes, presence, tents
+from verify.witnesses.threshold import (
+    limit_one_residue,
+    limit_residues,
+    threshold_one_residue,
+    threshold_residues,
+    threshold_window,
+)
+from verify.witnesses.witness import Witness
+
+__all__ = [
+    "Witness",
+    "limit_one_residue",
+    "limit_residues",
+    "nested_classes",
+    "presence",
+    "tents",
+    "threshold_one_residue",
+    "threshold_residues",
+    "threshold_window",
+]

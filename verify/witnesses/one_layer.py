@@ -1,0 +1,226 @@
+"""Lower bounds in L/ε for one layer, finite precision: presence, tents, nested classes.
+
+In these pairs the logits are apart by p or are equal, so that attention is a uniform average from
+length 2 on: the hardmax threshold plays no part. The models are functions of the counts of the
+tokens at one residue. Source: [derived, sections 3.1, 3.2 and 3.4].
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import partial
+from math import ceil, lcm
+
+import numpy as np
+
+from verify.witnesses.witness import (
+    Neuron,
+    Number,
+    Tokens,
+    Witness,
+    build,
+    exact,
+    require,
+    tent,
+)
+
+
+def presence(
+    lipschitz: Number, epsilon: Number = 0, target: Number = 1, precision_bits: int = 8
+) -> Witness:
+    """f = "token a is present", g = min(1, L·frequency of a), for ε = 0 and outputs up to c = 1.
+
+    In general f = c·1[a present] and g = min(c, L·frequency) + ε: within ε up to the greatest
+    N < L/(target − ε), then apart by c − ε > target. Two tokens, a = 0; Δ = 1, τ = 0.
+
+    Raises:
+        InputError: target ≤ ε, or target + ε ≥ L, or no such N ≥ 1.
+    """
+    slope, goal = exact("lipschitz", lipschitz), exact("target", target)
+    agreement = Fraction(0) if epsilon == 0 else exact("epsilon", epsilon)
+    require(agreement < goal < slope - agreement, "target", target, "ε < target < L − ε")
+    short = ceil(slope / (goal - agreement)) - 1
+    height = min(slope, 2 * agreement + slope / short)
+    # c − relu(c − L·share) = min(c, L·share)
+    ramp = Neuron(out=-1.0, bias=float(height), token_shares={0: -float(slope)})
+    model = partial(
+        build, vocabulary_size=2, period=1, precision_bits=precision_bits, neurons=[ramp]
+    )
+    f = model(constant=float(height), token_logits={0: precision_bits})
+    g = model(constant=float(height + agreement))
+    gap = (height - agreement + goal) / 2
+    return Witness(
+        key="derived.lower_presence",
+        parameters={
+            "epsilon": agreement,
+            "target": goal,
+            "lipschitz": slope,
+            "vocabulary_size": 2,
+            "period": 1,
+            "locality": 0,
+            "precision_bits": precision_bits,
+        },
+        f=f,
+        g=g,
+        epsilon=agreement,
+        agree_up_to=short,
+        gap=gap,
+        first_long=ceil(slope / (height - agreement - gap)),
+        long_input=lambda length: _first_then(0, 1, length),
+    )
+
+
+def tents(
+    lipschitz: Number,
+    target: Number,
+    vocabulary_size: int = 2,
+    period: int = 1,
+    precision_bits: int = 8,
+) -> Witness:
+    """f = (L/2)·Σ tents of the shares of all tokens but the last at one residue, g = 0.
+
+    A tent of width 2θ is 0 at the shares 0 and ≥ 2θ: at most 1/(2θ) positions cannot show it.
+    Equal up to N = Δ(⌈Q⌉ − 1), Q = (|Σ| − 1)L/(4·target), then apart by (L/2)(|Σ| − 1)θ > target.
+
+    Raises:
+        InputError: |Σ| < 2, or target ≥ L/2, or N = 0.
+    """
+    slope, goal = exact("lipschitz", lipschitz), exact("target", target)
+    small = vocabulary_size - 1
+    require(small >= 1, "vocabulary_size", vocabulary_size, "an integer, at least 2")
+    require(2 * goal < slope, "target", target, "less than L/2")
+    shown = ceil(small * slope / (4 * goal)) - 1
+    require(shown >= 1, "target", target, "less than (|Σ| − 1)L/4")
+    theta = min(Fraction(1, 2 * shown), Fraction(1, small))
+    residue = 1 % period
+    neurons = [n for token in range(small) for n in tent(token, float(slope / 2), theta)]
+    model = partial(
+        build,
+        vocabulary_size=vocabulary_size,
+        period=period,
+        precision_bits=precision_bits,
+        residue_logits={residue: precision_bits},
+    )
+    return Witness(
+        key="derived.lower_tent",
+        parameters={
+            "target": goal,
+            "lipschitz": slope,
+            "vocabulary_size": vocabulary_size,
+            "period": period,
+            "locality": 0,
+            "precision_bits": precision_bits,
+        },
+        f=model(neurons=neurons),
+        g=model(neurons=[]),
+        epsilon=Fraction(0),
+        agree_up_to=period * shown,
+        gap=slope / 2 * small * theta,
+        first_long=1,
+        long_input=lambda length: _with_shares([theta] * small, length, period),
+    )
+
+
+def nested_classes(
+    lipschitz: Number,
+    epsilon: Number,
+    target: Number,
+    vocabulary_size: int = 3,
+    period: int = 1,
+    precision_bits: int = 8,
+) -> Witness:
+    """Exponent 2 for targets up to 3ε: one short input cannot be right for both models.
+
+    f averages over the tokens 0..|Σ|−2 at one residue, g over all tokens there. f is a sum of
+    tents of small shares, g = min(ε, L·(share of f's tokens) − ε). A short input that shows all
+    shares θ to f has many of f's tokens; then g sees too many of them too.
+    Within ε up to N = Δ(⌈Q⌉ − 1), Q = max(1, (|Σ| − 2)/2)·L²/(target − ε)².
+
+    Raises:
+        InputError: |Σ| < 3, or not ε < target ≤ 3ε, or 2(target − ε) ≥ L.
+    """
+    slope, goal = exact("lipschitz", lipschitz), exact("target", target)
+    agreement = exact("epsilon", epsilon)
+    require(vocabulary_size >= 3, "vocabulary_size", vocabulary_size, "an integer, at least 3")
+    require(agreement < goal <= 3 * agreement, "target", target, "ε < target ≤ 3ε")
+    rise = (goal - agreement) / slope
+    require(2 * rise < 1, "target", target, "less than ε + L/2")
+    # Few tokens: one small token with the full slope; more: each with half of it.
+    small, factor = (vocabulary_size - 2, Fraction(1, 2)) if vocabulary_size > 4 else (1, 1)
+    weight = small * factor
+    shown = ceil(weight / rise**2) - 1
+    theta = _slightly_above(rise / weight, weight, small, shown)
+    residue, rest = 1 % period, vocabulary_size - 1
+    model = partial(
+        build,
+        vocabulary_size=vocabulary_size,
+        period=period,
+        precision_bits=precision_bits,
+        residue_logits={residue: 2 * precision_bits},  # above every preference between tokens
+    )
+    f_tokens = {token: float(precision_bits) for token in range(rest)}
+    neurons = [n for token in range(small) for n in tent(token, float(slope * factor), theta)]
+    # ε − relu(2ε − L·share) = min(ε, L·share − ε)
+    ramp = Neuron(-1.0, float(2 * agreement), {token: -float(slope) for token in range(rest)})
+    excess = weight * slope * theta - (goal - agreement)
+    return Witness(
+        key="derived.lower_linf_c3",
+        parameters={
+            "epsilon": agreement,
+            "target": goal,
+            "lipschitz": slope,
+            "vocabulary_size": vocabulary_size,
+            "period": period,
+            "locality": 0,
+            "precision_bits": precision_bits,
+        },
+        f=model(neurons=neurons, token_logits=f_tokens),
+        g=model(neurons=[ramp], constant=float(agreement)),
+        epsilon=agreement,
+        agree_up_to=period * shown,
+        gap=goal + excess / 2,
+        first_long=1,
+        long_input=lambda length: _diluted(
+            _with_shares([theta] * small + [Fraction(0)] * (rest - 1 - small), length, period),
+            ceil(2 * slope / excess),
+            rest,
+            period,
+        ),
+    )
+
+
+def _slightly_above(start: Fraction, weight: Fraction | int, small: int, shown: int) -> Fraction:
+    """Return θ > start such that no share of at most `shown` positions feels the difference.
+
+    Shares with denominator ≤ shown lie at least 1/(shown·denominator of start) from start.
+    """
+    step = Fraction(1, 4 * start.denominator * max(shown, 1))
+    while weight * (start + step) ** 2 * shown > 1 or small * (start + step) > 1:
+        step /= 2
+    return start + step
+
+
+def _first_then(first: int, then: int, length: int) -> Tokens:
+    x = np.full(length, then, dtype=np.int64)
+    x[0] = first
+    return x
+
+
+def _with_shares(shares: list[Fraction], length: int, period: int) -> Tokens:
+    """At least `length` tokens; token t has the share shares[t] of the positions ≡ 1, the rest is
+    the next token after these. Other positions hold token 0.
+    """
+    multiple = lcm(*(share.denominator for share in shares))
+    positions = multiple * ceil(length / (period * multiple))
+    counts = [int(share * positions) for share in shares]
+    counts.append(positions - sum(counts))
+    x = np.zeros(period * positions, dtype=np.int64)
+    x[::period] = np.repeat(np.arange(len(counts)), counts)
+    return x
+
+
+def _diluted(x: Tokens, times: int, token: int, period: int) -> Tokens:
+    """Append `token` so often that x keeps a share of at most 1/(times + 1)."""
+    filler = np.zeros(times * x.size, dtype=np.int64)
+    filler[::period] = token
+    return np.concatenate([x, filler])
