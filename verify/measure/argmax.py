@@ -59,8 +59,8 @@ class ArgmaxConstants:
         margin: γ, the smaller one of f and g, over all pairs of distinct logits of one query
             (as the paper defines it); exact. None: no two logits of a query differ, and every
             length has hardmax attention.
-        margin_realised: the same over pairs that some input realises together; ≥ margin, and
-            enough for the theorems.
+        margin_realised: the least gap between the two largest distinct logits of one input, over
+            all inputs; ≥ margin, and enough for hardmax. None: no input has two.
         largest_gap: the greatest difference of two logits of one query.
         shared_logits: whether all heads of f and g have the same logits, up to a constant per
             query. False where only one model was given.

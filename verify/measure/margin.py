@@ -1,11 +1,15 @@
 """Exact logit margins of a one-layer model: which logits a query can meet, and how far apart.
 
-Two logits of one query are *realised together* if some input has both, at two positions. Every
-pair is, except two logits that both occur at one and the same lag 1..τ only: that position holds
-one token. (Lag 0 is the query itself. Beyond lag τ, long inputs hold keys of any types.)
-Theorems use the gap between the largest logit of an input and any smaller one of the same input;
-that gap is at least the margin over realised pairs, which is at least the margin over all pairs
-as the paper defines it [izzo2025, section 4]. So both margins may be used.
+`margin` is the paper's: the least positive difference of two logits that one query (token and
+residue) can meet [izzo2025, section 4]. `margin_realised` is what hardmax attention needs: the
+least gap, over all inputs, between the largest logit of the input and its next smaller one. It is
+never below `margin`, and attention is hardmax on all inputs of length T ≥ 2^(p/margin_realised).
+(Merely to ask that one input has both logits gains nothing: two that exclude each other are two
+tokens at one lag, and the same two tokens further back differ by as much.)
+
+A logit a is the largest one of some input only if every position can be given a token whose logit
+is at most a: the query's own position first of all. If that fails first at lag l, inputs are of
+length at most l. Beyond lag τ only residues matter, so lags up to τ + 2Δ show every case.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,7 +58,7 @@ class HeadMargins:
 
     Attributes:
         margin: least positive difference of two logits possible for one query.
-        margin_realised: the same over pairs that some input realises together.
+        margin_realised: least gap between the two largest distinct logits of one input.
         largest_gap: greatest difference of two logits possible for one query.
         ties_merged: number of distinct logits that the tolerance made equal to a neighbour,
             summed over queries.
@@ -67,7 +71,7 @@ class HeadMargins:
 
 
 class _Level(NamedTuple):
-    """A distinct logit of one query: its numerator, its group, and the keys that have it."""
+    """A distinct logit of one query: its numerator, its group of ties, the keys that have it."""
 
     numerator: int
     group: int
@@ -86,7 +90,7 @@ def head_margins(f: LimitTransformer, head: int, tie_tolerance: Fraction | None)
         merged += len(levels) - 1 - levels[-1].group
         neighbours = pairwise(levels)
         all_pairs += [b.numerator - a.numerator for a, b in neighbours if a.group != b.group]
-        realised += _realised_gaps(levels)
+        realised += query_logits.realised_gaps(query, levels)
     unit = query_logits.unit
     return HeadMargins(
         min(all_pairs) * unit if all_pairs else None,
@@ -189,23 +193,48 @@ class _QueryLogits:
             levels.append(_Level(logit, group, holders[logit]))
         return levels
 
+    def realised_gaps(self, query: int, levels: list[_Level]) -> list[int]:
+        """Return, for each level that can be the largest of an input, its gap to the next one."""
+        lags = [self._lags(query, level.keys) for level in levels]
+        gaps = []
+        for _, group in groupby(enumerate(levels), key=lambda pair: pair[1].group):
+            members = [number for number, _ in group]
+            length = self._longest(query, levels[members[-1]].numerator)
+            for top in members:
+                own = {lag for lag in lags[top] if lag < length}
+                for other in reversed(range(members[0]) if own else ()):
+                    second = {lag for lag in lags[other] if lag < length}
+                    if second and len(own | second) > 1:
+                        gaps.append(levels[top].numerator - levels[other].numerator)
+                        break
+        return gaps
 
-def _realised_gaps(levels: list[_Level]) -> list[int]:
-    """Return, for every level, the gap to the next one up that an input realises with it."""
-    only_lag = [_only_lag(level.keys) for level in levels]
-    gaps = []
-    start = 0
-    for number, level in enumerate(levels):
-        while start < len(levels) and levels[start].group <= level.group:
-            start += 1
-        for other in range(start, len(levels)):
-            if only_lag[number] is None or only_lag[number] != only_lag[other]:
-                gaps.append(levels[other].numerator - level.numerator)
-                break
-    return gaps
+    def _lags(self, query: int, keys: list[Key]) -> list[int]:
+        """Return the lags ≤ τ + 2Δ at which the keys can sit."""
+        residue, far = query // self.vocabulary_size, len(self.bias)
+        lags = {key.lag for key in keys if key.lag is not None}
+        for key in keys:
+            if key.lag is None:
+                first = far + (residue - far - key.residue) % self.period
+                lags |= {first, first + self.period}
+        return sorted(lags)
 
+    def _longest(self, query: int, largest: int) -> int:
+        """Return the length of the longest input without a logit above `largest`.
 
-def _only_lag(keys: list[Key]) -> int | None:
-    """Return the lag, if every key of a level sits at one and the same lag ≤ τ."""
-    lags = {key.lag for key in keys}
-    return lags.pop() if len(lags) == 1 else None
+        A length beyond τ + 2Δ stands for any length; 0: there is no such input.
+        """
+        residue, far = query // self.vocabulary_size, len(self.bias)
+        for lag, least in enumerate(self._least(query)):
+            if least > largest:
+                return lag - (lag - residue) % self.period
+        return far + 2 * self.period
+
+    def _least(self, query: int) -> list[int]:
+        """Return the least logit that the position at each lag 0..τ + Δ can be given."""
+        column = self.content[:, query].reshape(self.period, self.vocabulary_size).min(axis=1)
+        residue = query // self.vocabulary_size
+        bias = self.bias + [0] * self.period
+        least = [int(column[(residue - lag) % self.period]) + b for lag, b in enumerate(bias)]
+        least[0] = int(self.content[query, query]) + self.bias[0]
+        return least
