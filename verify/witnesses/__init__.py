@@ -8,10 +8,14 @@ from verify.witnesses.threshold import (
     threshold_residues,
     threshold_window,
 )
+from verify.witnesses.two_layer_argmax import bounded_norms, doubling_machine, gram_tents
 from verify.witnesses.witness import Witness
 
 __all__ = [
     "Witness",
+    "bounded_norms",
+    "doubling_machine",
+    "gram_tents",
     "limit_one_residue",
     "limit_residues",
     "nested_classes",
