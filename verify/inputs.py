@@ -124,8 +124,8 @@ def standard(
     return found
 
 
-def from_text(path: str | Path, vocabulary_size: int) -> Input:
-    """Return a text file as an input, one token per character.
+def from_text(path: str | Path, vocabulary_size: int, length: int | None = None) -> Input:
+    """Return a text file as an input, one token per character; repeated to `length` if given.
 
     Characters in order of frequency get the tokens 0, 1, …; those that do not fit are pooled into
     the last token, |Σ| − 1.
@@ -140,7 +140,9 @@ def from_text(path: str | Path, vocabulary_size: int) -> Input:
     if not text:
         raise InputError("text", str(path), "a text file with at least one character")
     x = tokens_of(text, vocabulary_size)
-    return Input("text", 0, x.size, lambda: x)
+    if length is None:
+        return Input("text", 0, x.size, lambda: x)
+    return Input("text repeated", 0, length, lambda: np.resize(x, length))
 
 
 def tokens_of(text: str, vocabulary_size: int) -> Tokens:

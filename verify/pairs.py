@@ -76,7 +76,7 @@ def random_pair(
     sizes = (heads, vocabulary_size, period, locality, precision_bits)
     f, g = (random_model([seed, half], *sizes) for half in (0, 1))
     # A short decimal number is easier to read than L/steps.
-    epsilon = Fraction(f"{float(measure(f, g).lipschitz) / steps:.2g}")
+    epsilon = Fraction(f"{float(measure(f, g).lipschitz or 1) / steps:.2g}")
     return Pair(f"random, H = {heads}, seed {seed}", f, g, epsilon)
 
 
