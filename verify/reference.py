@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from verify.errors import WeightsError
 from verify.precision import dropped
-from verify.validation import as_sequence, check_tokens
+from verify.validation import as_sequence, check_tokens, in_range
 
 if TYPE_CHECKING:
     from verify.transformer import Head, LimitTransformer
@@ -62,12 +61,12 @@ def reference(f: LimitTransformer, x: npt.ArrayLike) -> Floats:
                     s = s / s.sum()
                     attention += head.value @ (s @ y[:i])
                 u = y[i - 1] + attention
-                hidden = np.maximum(layer.mlp_in @ u + layer.mlp_bias, 0.0)
-                outputs.append(u + layer.mlp_out @ hidden)
+                hidden = layer.mlp_in @ u + layer.mlp_bias
+                in_range("mlp_in", hidden)
+                outputs.append(u + layer.mlp_out @ np.maximum(hidden, 0.0))
             y = np.array(outputs)
         output: Floats = f.unembedding @ y[-1]
-    if not np.isfinite(output).all():
-        raise WeightsError("unembedding", output, "weights whose output float64 can hold")
+    in_range("unembedding", output)
     return output
 
 
@@ -75,8 +74,7 @@ def _logits(head: Head, y: Floats, lag_scale: float) -> Floats:
     """Return a_ij = y_jᵀ query_key y_i + lag_scale·φ(i − j) for j = 1..i, i the last row of y."""
     i = len(y)
     a: Floats = y @ (head.query_key @ y[-1])
-    if not np.isfinite(a).all():
-        raise WeightsError("query_key", a, "weights whose logits float64 can hold")
+    in_range("query_key", a)
     for lag in range(min(head.lag_bias.size, i)):
         a[i - 1 - lag] += lag_scale * head.lag_bias[lag]
     return a

@@ -54,7 +54,7 @@ class Summary:
         else:
             totals = list(counts.sum(axis=1))
         suffix = as_sequence(self.suffix, "suffix")
-        check_tokens(suffix, counts.shape[1])
+        check_tokens(suffix, counts.shape[1], name="suffix")
         if isinstance(self.length, bool) or not isinstance(self.length, (int, np.integer)):
             raise InputError("length", self.length, "an integer, at least 1")
         length = int(self.length)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from verify.errors import InputError
+from verify.errors import InputError, WeightsError
 
 Problem = tuple[str, Any, str]
 """Name of the argument, what was given, what is allowed."""
@@ -55,6 +55,15 @@ def as_weights(
     return copy
 
 
+def in_range(name: str, values: npt.ArrayLike) -> None:
+    """Raise WeightsError where a result of the weights `name` is infinite or not a number."""
+    array = np.asarray(values)
+    finite = np.isfinite(array)
+    if not finite.all():
+        allowed = "weights whose results float64 can hold; this result is not"
+        raise WeightsError(name, array[~finite].flat[0].item(), allowed)
+
+
 def as_sequence(x: Any, name: str = "x") -> npt.NDArray[Any]:
     """Return `x` as an array of integers with one axis and at least one entry.
 
@@ -79,12 +88,17 @@ def as_sequence(x: Any, name: str = "x") -> npt.NDArray[Any]:
     return array
 
 
-def check_tokens(block: npt.NDArray[Any], vocabulary_size: int, first: int = 0) -> None:
+def check_tokens(
+    block: npt.NDArray[Any], vocabulary_size: int, first: int = 0, name: str = "x"
+) -> None:
     """Raise InputError unless all tokens of `block` are in 0..|Σ|−1.
 
-    `first` is the index in x of the first entry of the block; the error names the place.
+    `first` is the index in the whole sequence, called `name`, of the first entry of the block;
+    the error names the place.
     """
     if block.size == 0 or (block.min() >= 0 and block.max() < vocabulary_size):
         return
     index = int(np.argmax((block < 0) | (block >= vocabulary_size)))
-    raise InputError(f"x[{first + index}]", int(block[index]), f"tokens 0..{vocabulary_size - 1}")
+    raise InputError(
+        f"{name}[{first + index}]", int(block[index]), f"tokens 0..{vocabulary_size - 1}"
+    )

@@ -1,4 +1,4 @@
-"""Steps that the fast methods share: residual network, normalised weights, range checks."""
+"""Steps that the fast methods share: residual network, lag biases, normalised weights."""
 
 from __future__ import annotations
 
@@ -7,19 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from verify.errors import WeightsError
+from verify.validation import in_range
 
 if TYPE_CHECKING:
     from verify.transformer import Head, Layer
 
 Floats = npt.NDArray[np.float64]
-
-
-def in_range(name: str, values: Floats) -> Floats:
-    """Return `values`, or raise WeightsError where they left the range of float64."""
-    if not np.isfinite(values).all():
-        raise WeightsError(name, "a result that is infinite or not a number", "smaller weights")
-    return values
 
 
 def mlp(layer: Layer, u: Floats) -> Floats:

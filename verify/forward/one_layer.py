@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from verify.forward.arithmetic import Floats, in_range, lag_bias, mlp, softmax
+from verify.forward.arithmetic import Floats, lag_bias, mlp, softmax
 from verify.precision import dropped
+from verify.validation import in_range
 
 if TYPE_CHECKING:
     from verify.summary import Summary
@@ -27,7 +28,9 @@ Indices = npt.NDArray[np.intp]
 def output(f: LimitTransformer, summary: Summary) -> Floats:
     """Return the output, shape (o,), of a one-layer model on every input with this summary."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return in_range("unembedding", f.unembedding @ last_residual(f, summary))
+        result: Floats = f.unembedding @ last_residual(f, summary)
+    in_range("unembedding", result)
+    return result
 
 
 def last_residual(f: LimitTransformer, summary: Summary) -> Floats:
@@ -47,11 +50,13 @@ def last_residual(f: LimitTransformer, summary: Summary) -> Floats:
     layer = f.layers[0]
     u = query
     for head in layer.heads:
-        content = in_range("query_key", keys @ (head.query_key @ query))
+        content = keys @ (head.query_key @ query)
+        in_range("query_key", content)
         bias = np.zeros(len(keys))
         bias[present.size :] = lag_bias(head, f.locality)[lags]
         if f.precision_bits is None:
             logits = content + math.log(length) * bias
+            in_range("lag_bias", logits.max())
         else:
             logits = _rounded(f, head, length, tokens, residues, content, bias)
         u = u + head.value @ (softmax(logits + log_counts) @ keys)

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.forward import one_layer
-from verify.forward.arithmetic import Floats, in_range, lag_bias, mlp
+from verify.forward.arithmetic import Floats, lag_bias, mlp
+from verify.validation import in_range
 
 if TYPE_CHECKING:
     from verify.summary import Summary
@@ -33,7 +34,7 @@ def output(f: LimitTransformer, tokens: npt.NDArray[Any], summary: Summary) -> F
     """Return f(x), shape (o,), for checked tokens and their summary."""
     last = f.layers[1]
     with np.errstate(over="ignore", invalid="ignore"):
-        query = in_range("mlp_out", one_layer.last_residual(f, summary))
+        query = one_layer.last_residual(f, summary)
         # Second layer: one running maximum, sum of weights and weighted sum of keys per head.
         directions = np.stack([head.query_key @ query for head in last.heads])
         biases = np.stack([lag_bias(head, last.locality) for head in last.heads])
@@ -57,7 +58,9 @@ def output(f: LimitTransformer, tokens: npt.NDArray[Any], summary: Summary) -> F
         u = query.copy()
         for head, mass, total in zip(last.heads, masses, sums, strict=True):
             u += head.value @ (total / mass)
-        return in_range("unembedding", f.unembedding @ mlp(last, u))
+        result: Floats = f.unembedding @ mlp(last, u)
+    in_range("unembedding", result)
+    return result
 
 
 def first_layer(
@@ -71,7 +74,8 @@ def first_layer(
     layer = f.layers[0]
     types = _Types(f, summary)
     keys = types.keys
-    tables = [in_range("query_key", keys @ head.query_key @ keys.T) for head in layer.heads]
+    tables = [keys @ head.query_key @ keys.T for head in layer.heads]
+    in_range("query_key", tables)
     values = np.hstack([head.value @ keys.T for head in layer.heads])
     biases = [lag_bias(head, layer.locality) for head in layer.heads]
 
