@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from verify.training.draw import draw_all, write_statistics
+from verify.training.measuring import measure_all
 from verify.training.pipeline import train_all
 from verify.training.presets import PRESETS
 
@@ -15,8 +17,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--preset", choices=sorted(PRESETS), default="mini")
     parser.add_argument("--out", type=Path, required=True, help="folder for results; resumable")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    parser.add_argument(
+        "--figures-only",
+        action="store_true",
+        help="draw and count from the csv files in --out; needs neither weights nor jax",
+    )
     given = parser.parse_args(arguments)
-    train_all(PRESETS[given.preset], given.out, quiet=given.quiet)
+    if not given.figures_only:
+        train_all(PRESETS[given.preset], given.out, quiet=given.quiet)
+        measure_all(PRESETS[given.preset], given.out, quiet=given.quiet)
+    for path in (*draw_all(given.out), write_statistics(given.out)):
+        print(path)
     return 0
 
 

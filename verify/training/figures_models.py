@@ -1,0 +1,138 @@
+"""Figures of trained models: attention, logit gaps, predicted lengths; all return the Axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from verify.training.analysis import Row, group_by
+from verify.training.figure_style import axes, legend, styles
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def attention_by_position(
+    rows: Sequence[Row],
+    training_length: int,
+    *,
+    seed: int = 0,
+    query_residue: int = 0,
+    ax: Axes | None = None,
+) -> Axes:
+    """Figure 3 (left): attention of the last position of one input, position by position."""
+    ax = axes(ax)
+    chosen = [
+        row
+        for row in rows
+        if (row["training_length"], row["seed"], row["query_residue"])
+        == (training_length, seed, query_residue)
+    ]
+    target = chosen[0]["k"] % chosen[0]["period"]
+    number = sum(row["residue"] == target for row in chosen)
+    for on, marker, color, label in (
+        (True, "o", "black", "on the residue"),
+        (False, "x", "0.5", "off the residue"),
+    ):
+        part = [row for row in chosen if (row["residue"] == target) == on]
+        ax.plot(
+            [row["position"] for row in part],
+            [row["weight"] for row in part],
+            marker,
+            color=color,
+            ms=3.5,
+            label=label,
+        )
+    ax.axhline(1 / number, color="0.4", lw=0.8, ls="--", label=f"1/{number} (hardmax)")
+    period, length = chosen[0]["period"], chosen[0]["input_length"]
+    ax.set_xlabel("key position")
+    ax.set_ylabel("attention weight")
+    ax.set_title(
+        f"p = {period}, n = {training_length}, one uniform input, T = {length}", fontsize=8
+    )
+    ax.set_ylim(-0.1 / number, 1.8 / number)
+    legend(ax, f"position ≡ {target} (mod {period})")
+    return ax
+
+
+def attention_map(rows: Sequence[Row], training_length: int, *, ax: Axes | None = None) -> Axes:
+    """Figure 3 (right): attention by residues of query and key, in units of hardmax attention."""
+    ax = axes(ax)
+    chosen = [row for row in rows if row["training_length"] == training_length]
+    period = chosen[0]["period"]
+    target = chosen[0]["k"] % period
+    table = np.zeros((period, period))
+    for (query, _), group in group_by(chosen, "query_residue", "seed").items():
+        number = sum(row["residue"] == target for row in group)
+        seeds = len({row["seed"] for row in chosen})
+        for key in range(period):
+            weights = [row["weight"] for row in group if row["residue"] == key]
+            table[query, key] += np.mean(weights) * number / seeds
+    image = ax.imshow(table, cmap="Greys", vmin=0, vmax=1)
+    for query in range(period):
+        for key in range(period):
+            dark = table[query, key] > 0.5
+            text = f"{table[query, key]:.2g}" if table[query, key] >= 5e-3 else "0"
+            ax.text(
+                key, query, text, ha="center", va="center", fontsize=6, color="w" if dark else "k"
+            )
+    ax.set_xlabel("residue of the key")
+    ax.set_ylabel("residue of the query")
+    ax.set_title(f"p = {period}, n = {training_length}, mean of seeds", fontsize=8)
+    bar = ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.04)
+    bar.set_label("mean weight ÷ hardmax weight", fontsize=7)
+    bar.ax.tick_params(labelsize=6)
+    return ax
+
+
+def gap_histogram(
+    rows: Sequence[Row], training_length: int, *, precision_bits: int = 8, ax: Axes | None = None
+) -> Axes:
+    """Gaps of content logits to the largest of their query: ties, dropped terms, and between."""
+    ax = axes(ax)
+    chosen = [row for row in rows if row["training_length"] == training_length]
+    edges = np.logspace(-5.2, 1.5, 54).tolist()
+    floor = 1e-5  # the largest logit itself has gap 0
+    for on, color, hatch, label in (
+        (1, "black", "", "on the residue"),
+        (0, "0.75", "////", "off the residue"),
+    ):
+        gaps = [max(row["gap"], floor) for row in chosen if row["on_target"] == on]
+        if gaps:
+            ax.hist(gaps, edges, color=color, hatch=hatch, edgecolor="0.4", lw=0.3, label=label)
+    threshold = precision_bits / np.log2(training_length)
+    ax.axvline(threshold, color="black", lw=0.9, ls="--", label=f"dropped at T = {training_length}")
+    ax.set_xscale("log")
+    ax.set_xlabel("logit gap to the query's largest (0 shown at 10⁻⁵)")
+    ax.set_ylabel("pairs of query and key types")
+    ax.set_title(f"{chosen[0]['experiment'].replace('_', ' ')}, n = {training_length}", fontsize=8)
+    legend(ax, "key")
+    return ax
+
+
+def predicted_against_empirical(points: Sequence[Row], *, ax: Axes | None = None) -> Axes:
+    """Predicted N of trained models against the least training length that was enough for ε.
+
+    `points`: rows with `experiment`, `empirical` (tokens) and `log2_length`.
+    """
+    ax = axes(ax)
+    for (name, style), group in zip(
+        styles(sorted({row["experiment"] for row in points})),
+        [g for _, g in sorted(group_by(points, "experiment").items())],
+        strict=True,
+    ):
+        x = np.array([row["empirical"] for row in group], dtype=float)
+        jitter = 2 ** np.linspace(-0.12, 0.12, len(x)) if len(x) > 1 else np.ones(1)
+        y = [row["log2_length"] for row in group]
+        style = style | {"ls": ""}
+        ax.plot(x * jitter, y, label=name.replace("_", " "), **style)
+    ax.set_xscale("log", base=2)
+    low, high = ax.get_xlim()
+    line = np.array([max(low, 4), high])
+    ax.plot(line, np.log2(line), color="0.5", lw=0.8, ls="--", label="N = empirical")
+    ax.set_xlabel("empirical generalization length (tokens)")
+    ax.set_ylabel("log₂ of the predicted N (tokens)")
+    legend(ax, "experiment")
+    return ax

@@ -1,0 +1,76 @@
+"""Step 3: everything that needs weights but no training, as tidy files beside `runs.csv.gz`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from verify import LimitTransformer
+from verify.training import store
+from verify.training.constants import attention_rows, constant_rows, gap_rows
+from verify.training.experiment import Experiment, Run
+from verify.training.export import to_limit_transformer
+from verify.training.require import require_train_extra
+from verify.training.simulated import simulation_rows
+
+Row = dict[str, Any]
+Rows = Callable[[Experiment, Run, LimitTransformer], Iterable[Row]]
+ATTENTION_PERIOD = 5  # the paper's Figure 3
+
+
+def _hardmax(experiment: Experiment, run: Run) -> bool:
+    return experiment.precision_bits is not None
+
+
+def _figure_3(experiment: Experiment, run: Run) -> bool:
+    return _hardmax(experiment, run) and run.setting.period == ATTENTION_PERIOD
+
+
+def _simulated(experiment: Experiment, run: Run) -> bool:
+    covered = _hardmax(experiment, run) or experiment.task == "k_gram"
+    return covered and run.seed == experiment.seeds[0]
+
+
+FILES: dict[str, tuple[Rows, Callable[[Experiment, Run], bool]]] = {
+    "constants": (constant_rows, lambda experiment, run: True),
+    "gaps": (gap_rows, _hardmax),
+    "attention": (attention_rows, _figure_3),
+    "simulation": (simulation_rows, _simulated),
+}
+"""File name → the rows of one model, and the models that it covers."""
+
+
+def measure_all(experiments: tuple[Experiment, ...], out: Path, *, quiet: bool = False) -> None:
+    """Write `out/{constants,gaps,attention,simulation}.csv.gz` from the weights in `out`.
+
+    What an earlier call measured for the same configuration is kept.
+
+    **Raises:** `MissingExtra` when tqdm is not installed; `InputError` without weights.
+    """
+    require_train_extra()
+    from tqdm import tqdm
+
+    for name, (rows_of, covers) in FILES.items():
+        gathered: list[Row] = []
+        for experiment in tqdm(experiments, desc=name, disable=quiet):
+            runs = [i for i, run in enumerate(experiment.runs()) if covers(experiment, run)]
+            if not runs:
+                continue
+            path = out / "measured" / f"{experiment.name}.{name}.csv.gz"
+            if not _is_current(path, experiment):
+                _, arrays = store.read_weights(store.weights_path(out, experiment))
+                models = list(store.params_of(experiment, arrays))
+                rows: list[Row] = []
+                for i in tqdm(runs, desc=f"{name}: {experiment.name}", disable=quiet, leave=False):
+                    run, params = models[i]
+                    f = to_limit_transformer(experiment, run, params)
+                    rows += rows_of(experiment, run, f)
+                store.write_rows(path, rows)
+            gathered += store.read_rows(path)
+        if gathered:
+            store.write_rows(out / f"{name}.csv.gz", gathered)
+
+
+def _is_current(path: Path, experiment: Experiment) -> bool:
+    return path.exists() and store.read_rows(path)[0]["config_digest"] == experiment.digest()
