@@ -128,6 +128,10 @@ def test_known_wrong_maps_are_found_out(control, tmp_path):
     assert "FAILS" in report.table()
     assert control in report.headline()
 
+    with pytest.raises(verify.Counterexample, match="fails on") as caught:
+        report.raise_for_counterexample()
+    assert caught.value.data["models"]["f"] == model_data(PAIR.f)
+
     path = tmp_path / "report.json"
     report.save(path)
     again = verify.replay(path)
@@ -179,6 +183,7 @@ def test_interrupted_write_leaves_the_old_file(tmp_path):
 def test_empty_report():
     report = verify.check(PAIR.f, epsilon="1/10", inputs=[])
     assert report.worst is None
+    report.raise_for_counterexample()
     assert report.holds
     assert isinstance(report, Report)
     assert "pair" in summary_table([report])
@@ -211,7 +216,10 @@ def test_replay_of_something_else(tmp_path, content):
         ({"seed": -1}, "seed"),
         ({"theorem": "unknown"}, "theorem"),
         ({"control": "unknown"}, "control"),
+        ({"length": 10**9}, "length"),
         ({"inputs": [[0, 5]]}, "x[1]"),
+        ({"inputs": [0, 1, 2]}, "inputs[0]"),
+        ({"inputs": [[0], []]}, "inputs[1]"),
     ],
 )
 def test_bad_arguments(arguments, name):

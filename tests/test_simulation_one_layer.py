@@ -14,6 +14,7 @@ import verify
 from verify import Head, InputError, Layer, LimitTransformer, Summary, inputs
 from verify.pairs import nested_pair, random_model, random_pair
 from verify.simulation import simulate, simulator
+from verify.simulation.argmax import ExactLogits
 from verify.simulation.controls import CONTROLS
 from verify.simulation.summaries import coarsened, expanded
 from verify.summary import summarise
@@ -83,6 +84,44 @@ def assert_conclusions(run, s):
             exact = exact_error(model, s.summary, s.short_summary)
             assert exact <= s.epsilon
             assert abs(measured - exact) <= s.rounding_allowance
+
+
+def law(model, summary):
+    """Per head, the uniform law on its argmax set, on prefix types and single suffix lags."""
+    laws = []
+    for head in ExactLogits(model).attention(summary):
+        assert head.hardmax
+        weight = head.as_set().weight(summary.counts.tolist())
+        parts = {t: Fraction(int(summary.counts[t]), weight) for t in head.types}
+        laws.append(parts | {("lag", lag): Fraction(1, weight) for lag in head.suffix})
+    return laws
+
+
+def test_output_moves_by_at_most_l_times_tv():
+    """The claim under the theorem, on inputs that have nothing to do with its map."""
+    closest = 0
+    for seed in range(100):
+        heads = 1 + seed % 3
+        model = random_model([seed, 11], heads, 3, 2, 1, 6)
+        constants = verify.measure(model).models[0].lipschitz
+        rng = np.random.default_rng(seed)
+        suffix = rng.integers(3, size=2)
+        a, b = (
+            Summary(
+                np.array([rng.multinomial(total, rng.dirichlet([0.4] * 3)) for _ in range(2)]),
+                suffix, 2 * total + 2,
+            )
+            for total in (50, 400)
+        )  # fmt: skip
+        bound = Fraction(0)
+        for constant, p, q in zip(constants, law(model, a), law(model, b), strict=True):
+            moved = sum(abs(p.get(k, 0) - q.get(k, 0)) for k in {*p, *q}) / 2
+            bound += constant.least * moved
+        error = exact_error(model, a, b)
+        assert error <= bound
+        if bound:
+            closest = max(closest, error / bound)
+    assert closest > Fraction(4, 5)  # a constant a fifth smaller would be found out
 
 
 def some_pair(seed):

@@ -11,8 +11,10 @@ from verify.inputs import Input
 from verify.replay import model_data, summary_data
 from verify.report import Report, Row
 from verify.simulation import OneLayerSimulator, simulator
+from verify.simulation.summaries import LONGEST_INPUT
 from verify.summary import Summary
 from verify.transformer import LimitTransformer
+from verify.validation import as_sequence
 
 Progress = Callable[[Report, Row, int], None]
 """Called after each input with the report so far, the new row, and the number of inputs."""
@@ -40,7 +42,7 @@ def check(
         inputs: arrays of tokens, Summaries, or `verify.inputs.Input`s; by default
             `standard_inputs`, from harmless to hostile.
         theorem: key of the theorem; by default the one for the models' precision and layers.
-        length: T of the long default inputs, at least 1.
+        length: T of the long default inputs, 1 to 10⁸; inputs far longer are made as Summaries.
         seed: first seed of the default inputs, at least 0.
         name: what the report calls the pair.
         progress: called after each input.
@@ -64,9 +66,12 @@ def standard_inputs(run: OneLayerSimulator, *, length: int = 10**6, seed: int = 
     Raises:
         InputError: length or seed is not usable.
     """
-    for name, value, least in (("length", length, 1), ("seed", seed, 0)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise InputError(name, value, f"an integer, at least {least}")
+    for name, value, least, most in (
+        ("length", length, 1, LONGEST_INPUT),
+        ("seed", seed, 0, 2**62),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise InputError(name, value, f"an integer from {least} to {most}")
     return families.standard(
         vocabulary_size=run.f.vocabulary_size,
         period=run.period,
@@ -84,7 +89,7 @@ def new_report(run: OneLayerSimulator, name: str) -> Report:
         theorem=run.theorem,
         epsilon=run.epsilon,
         limit=run.bound.length,
-        log2_limit=run.bound.log2_length or 0.0,
+        log2_limit=run.bound.log2_length,
         constants=run.constants.parameters(),
         control=run.control,
     )
@@ -109,7 +114,7 @@ def extend(
 def _named(number: int, x: Any) -> Input:
     if isinstance(x, Input):
         return x
-    length = x.length if isinstance(x, Summary) else len(x)
+    length = x.length if isinstance(x, Summary) else as_sequence(x, f"inputs[{number}]").size
     return Input("given", number, length, lambda: x)
 
 

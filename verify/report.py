@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bounds.result import show_length
+from verify.errors import Counterexample
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Report:
     theorem: str
     epsilon: Fraction
     limit: int | None
-    log2_limit: float
+    log2_limit: float | None
     constants: Mapping[str, Any]
     control: str | None = None
     rows: list[Row] = field(default_factory=list)
@@ -82,6 +83,20 @@ class Report:
     def holds(self) -> bool:
         """Whether no input violates the theorem."""
         return not self.counterexamples
+
+    def raise_for_counterexample(self) -> None:
+        """Do nothing if the theorem holds on every input.
+
+        Raises:
+            Counterexample: it does not; `.data` is the report as plain data, models included.
+        """
+        if self.counterexamples:
+            first = self.counterexamples[0]
+            raise Counterexample(
+                f"{self.name}: {self.theorem} fails on {len(self.counterexamples)} inputs, first "
+                f"{first['family']}[{first['seed']}]: {'; '.join(first['violations'])}",
+                self.to_dict(),
+            )
 
     @property
     def worst(self) -> Row | None:

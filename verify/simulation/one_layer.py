@@ -59,7 +59,7 @@ class OneLayerSimulation:
     summary: Summary
     short_summary: Summary
     limit: int | None
-    log2_limit: float
+    log2_limit: float | None
     error_f: float
     error_g: float
     rounding_allowance: float
@@ -73,6 +73,11 @@ class OneLayerSimulation:
     def length(self) -> int:
         """|z|."""
         return self.short_summary.length
+
+    @property
+    def proven_error(self) -> float:
+        """What the theorem allows each error to be: ε."""
+        return float(self.epsilon)
 
     @property
     def error(self) -> float:
