@@ -35,7 +35,7 @@ def errors(reports: Sequence[Report], ax: Axes | None = None) -> Axes:
             )  # fmt: skip
     ax.axvline(1, color="0.4", linewidth=1.2, linestyle="--")
     ax.annotate("proven: ε", (1, 1), xycoords=ax.get_xaxis_transform(), ha="right", va="bottom")
-    ax.set(xscale="log", xlabel="measured error / ε, a mark per input (10⁻⁶: or less)")
+    ax.set(xscale="log", xlabel="measured error / ε (10⁻⁶: or less)")
     _name_lines(ax, reports)
     return ax
 

@@ -106,6 +106,8 @@ class Report:
     @property
     def limit_text(self) -> str:
         """N as tables show it."""
+        if self.limit is not None and self.limit < 10**9:
+            return show_integer(self.limit)
         return show_length(self.limit, self.log2_limit)
 
     def table(self, *, each: bool = False) -> str:
