@@ -21,16 +21,24 @@ def one_hot_model(scores, biases, unembedding, mlp=(None, None, None), positions
     return LimitTransformer(np.eye(size), positions, (layer,), unembedding, bits)
 
 
-def random_model(rng, tokens, period, locality, heads=1, hidden=3, integer=False, bits=4):
-    """Gaussian weights, or small integers, which give many ties."""
+def random_model(rng, tokens, period, locality, heads=1, hidden=3, integer=0, boost=0, bits=4):
+    """Gaussian weights, or integers up to `integer`: the smaller, the more ties.
+
+    boost: size of an integer lag bias that is added; large ones make some lags outrank others.
+    """
     width = 3
 
     def draw(*shape):
-        return rng.integers(-2, 3, shape) if integer else rng.normal(size=shape)
+        return rng.integers(-integer, integer + 1, shape) if integer else rng.normal(size=shape)
 
     layer = Layer(
         tuple(
-            Head(draw(width, width), draw(width, width), draw(locality + 1)) for _ in range(heads)
+            Head(
+                draw(width, width),
+                draw(width, width),
+                draw(locality + 1) + rng.integers(0, boost + 1, locality + 1),
+            )
+            for _ in range(heads)
         ),
         draw(hidden, width),
         draw(hidden),
@@ -174,7 +182,8 @@ def test_margins_equal_brute_force_over_all_inputs(seed):
     rng = np.random.default_rng(seed)
     period, locality = int(rng.integers(1, 3)), int(rng.integers(0, 3))
     tokens = 2 if period * (locality + 1) > 2 else 3
-    f = random_model(rng, tokens, period, locality, integer=True)
+    integer, boost = (2, 0) if seed % 2 else (3, 40)
+    f = random_model(rng, tokens, period, locality, integer=integer, boost=boost)
     longest = locality + 1 + 3 * period - (period == 2 and locality == 2)
     found = measure(f).models[0].margins[0]
     assert (found.margin, found.margin_realised) == brute_margins(f, 0, longest)
@@ -353,3 +362,15 @@ def test_two_layers_in_finite_precision_have_no_margin():
     f = LimitTransformer(np.eye(2), np.zeros((1, 2)), (layer, layer), np.eye(2), 8)
     with pytest.raises(InputError, match=r"f\.layers: got 2"):
         measure(f)
+
+
+def test_table_names_margins_and_lipschitz_forms():
+    table = measure(one_hot_model([[0, 5], [0.75, 5]], [0, 1], [[1, -2]]), tie_tolerance=0).table()
+    rows = {
+        line[:5].strip() + line[5:].strip()[:11]: line.split()[-1] for line in table.splitlines()
+    }
+    assert rows["LLipschitz c"] == "3"
+    assert rows["γlogit margi"] == "0.25"
+    assert rows["operator no"] == "3.162"
+    assert rows["logits merg"] == "0"
+    assert "no two logits differ" in measure(one_hot_model(np.eye(1), [0], [[1]])).table()

@@ -11,6 +11,7 @@ import numpy as np
 
 from verify.measure.lipschitz import HeadLipschitz, head_lipschitz
 from verify.measure.margin import HeadMargins, head_margins
+from verify.measure.table import argmax_table
 from verify.measure.value_types import content_logits, minimal_locality, minimal_period
 from verify.transformer import LimitTransformer
 
@@ -90,6 +91,10 @@ class ArgmaxConstants:
     models: tuple[ArgmaxModel, ...]
     attention: Literal["argmax"] = "argmax"
     layers: Literal[1] = 1
+
+    def table(self) -> str:
+        """Return the constants as a text table."""
+        return argmax_table(self)
 
     def parameters(self, *, realised: bool = False) -> dict[str, Any]:
         """Return the keywords for `bounds.required_length` that describe f and g.

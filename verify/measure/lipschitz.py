@@ -41,7 +41,8 @@ class HeadLipschitz:
     Attributes:
         sharp: L_h in the sharp form, exact.
         operator: the operator-norm form, rounded up; never below `sharp`.
-        marginal: sharp form for the marginals on tokens and on residues, exact.
+        marginal: for the marginals on tokens and on residues: the sharp form, or `slope` where
+            that is less; exact.
         slope: for the only head of a model whose attention output moves along a line: the
             steepest slope, exact, never above `sharp` (see `verify.measure.line`); else None.
     """
@@ -71,7 +72,10 @@ def head_lipschitz(f: LimitTransformer) -> tuple[HeadLipschitz, ...]:
         marginal = response.largest(tokens @ value) + response.largest(residues @ value)
         operator = rounded_up(operator_norm * diameter_up(values))
         sharp = response.largest(values)
-        constants.append(HeadLipschitz(sharp, operator, marginal, line_lipschitz(f)))
+        slope = line_lipschitz(f)
+        # On a line the ranges of tokens and of residues add up to that of the types.
+        marginal = marginal if slope is None else min(marginal, slope)
+        constants.append(HeadLipschitz(sharp, operator, marginal, slope))
     return tuple(constants)
 
 

@@ -16,6 +16,7 @@ from verify.measure.dyadic import Dyadic
 from verify.measure.lipschitz import head_lipschitz
 from verify.measure.norms import PRECISION, interval, keyword, log_up, operator_norm_up, rounded_up
 from verify.measure.softmax_heads import SoftmaxHead, softmax_heads
+from verify.measure.table import softmax_table
 from verify.measure.two_layer import (
     TwoLayerForm,
     check_scope,
@@ -104,6 +105,10 @@ class SoftmaxConstants:
     dimension: int | None
     models: tuple[SoftmaxModel, ...]
     attention: Literal["softmax"] = "softmax"
+
+    def table(self) -> str:
+        """Return the constants as a text table."""
+        return softmax_table(self)
 
     def parameters(self, *, average: bool = False) -> dict[str, Any]:
         """Return the keywords for `bounds.required_length` that describe f and g.
