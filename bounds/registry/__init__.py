@@ -12,7 +12,7 @@ from importlib import import_module
 
 from bounds.theorem import Theorem
 
-_FILES = ("izzo2025", "derived_linf")
+_FILES = ("izzo2025", "derived_linf", "necessary_linf")
 
 
 @cache

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import sympy
-from sympy import Max, Piecewise, ceiling
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
 
+import sympy
+from sympy import Eq, Max, Min, Piecewise, Rational, ceiling
+
+from bounds.evaluate import compare
+from bounds.numbers import Exact
 from bounds.parameters import symbols
 from bounds.registry.sources import derived
 from bounds.theorem import (
@@ -13,18 +18,23 @@ from bounds.theorem import (
     Hypothesis,
     Setting,
     Theorem,
+    Values,
     auxiliary,
     hardmax_length,
     simulation_error,
 )
 
-_L, _SIGMA, _DELTA, _TAU, _H = (
+_L, _SIGMA, _DELTA, _TAU, _H, _GAMMA = (
     symbols.lipschitz,
     symbols.vocabulary_size,
     symbols.period,
     symbols.locality,
     symbols.heads,
+    symbols.margin,
 )
+_S, _E, _H0 = auxiliary("s"), auxiliary("e"), auxiliary("h_0")
+
+CELL = Setting("linf", "argmax", 1)
 
 ROUNDING = Hypothesis(
     "(A1) attention weights ≤ 2^−p relative to the largest are dropped; nothing else is rounded"
@@ -35,34 +45,46 @@ MODEL = Hypothesis(
 SHARED = Hypothesis(
     "(A3) f and g have the same Σ, Δ and τ (otherwise take the lcm and the maximum)"
 )
+ONE_HEAD = Hypothesis("one head each (H = 1)", check=lambda v: v["heads"] == 1)
+NO_LAG_BIAS = Hypothesis("no lag bias (φ = 0)", name="no_lag_bias")
+
+_MODELS = ("lipschitz", "vocabulary_size", "period", "locality", "heads")
+_HARDMAX = ("precision_bits", "margin")
 
 
-def _one_layer_linf() -> Formula:
-    s, e, h0 = auxiliary("s"), auxiliary("e"), auxiliary("h_0")
-    simulation = ceiling(e * ((1 + _L / s) ** (2 * _H) - 1))
-    hardmax = ceiling((h0 - _TAU - 1) / _DELTA)
+def _unless_trivial(length: sympy.Expr, lipschitz: sympy.Symbol = _L) -> sympy.Expr:
+    """For s ≥ L the last token alone, at the right residue, is short enough: N = Δ."""
+    return Piecewise((_DELTA, lipschitz <= _S), (length, True))
+
+
+def _theorem_1(
+    e: sympy.Expr, inverse: sympy.Expr, threshold: sympy.Expr, lipschitz: sympy.Symbol = _L
+) -> Formula:
+    """N = Δ(max{⌈e((1 + 1/δ)^(2H) − 1)⌉, ⌈(h₀ − τ − 1)/Δ⌉, 1} + 1) + τ, `inverse` = 1/δ."""
+    simulation = ceiling(_E * ((1 + inverse) ** (2 * _H) - 1))
+    hardmax = ceiling((_H0 - _TAU - 1) / _DELTA)
 
     def length(*steps: sympy.Expr) -> sympy.Expr:
         full = _DELTA * (Max(*steps, 1, evaluate=False) + 1) + _TAU
-        # For s ≥ L the last token alone, at the right residue, is short enough.
-        return Piecewise((_DELTA, s >= _L), (full, True))
+        return _unless_trivial(full, lipschitz)
 
     return Formula(
         terms={"simulation": length(simulation), "hardmax threshold": length(hardmax)},
         total=length(simulation, hardmax),
-        where={
-            s: simulation_error(),
-            e: _DELTA * (_SIGMA + 1) / 4 + _TAU + 1,
-            h0: hardmax_length(),
-        },
+        where={_S: simulation_error(), _E: e, _H0: threshold},
     )
+
+
+def _one_layer_linf() -> Formula:
+    e = _DELTA * (_SIGMA + 1) / 4 + _TAU + 1
+    return _theorem_1(e, _L / _S, hardmax_length())
 
 
 ONE_LAYER_LINF = Theorem(
     key="derived.one_layer_linf",
     title="One layer, argmax, ℓ∞ error: one short input simulates a long one for f and g",
     source=derived("derived-one_layer_linf", "Theorem 1"),
-    setting=Setting("linf", "argmax", 1),
+    setting=CELL,
     direction=Direction.SUFFICIENT,
     constants="proved",
     statement=(
@@ -71,10 +93,7 @@ ONE_LAYER_LINF = Theorem(
         "so agreement within ε up to N carries to every length within ε + 2s."
     ),
     conclusion="|f − g| ≤ {target} at every length",
-    parameters=(
-        "epsilon", "target", "lipschitz", "vocabulary_size", "period", "locality", "heads",
-        "precision_bits", "margin",
-    ),
+    parameters=("epsilon", "target", *_MODELS, *_HARDMAX),
     defaults={"heads": 1},
     hypotheses=(ROUNDING, MODEL, SHARED),
     formula=_one_layer_linf,
@@ -84,4 +103,237 @@ ONE_LAYER_LINF = Theorem(
     compares_with="izzo2025.4.1",
 )  # fmt: skip
 
-THEOREMS = (ONE_LAYER_LINF,)
+
+def _additive() -> Formula:
+    marginal = symbols.lipschitz_marginal
+    e = 2 ** (2 * _H - 1) * Max(_SIGMA, _DELTA) + _DELTA / 4 + _TAU + 1
+    return _theorem_1(e, marginal / _S, hardmax_length(), marginal)
+
+
+ONE_LAYER_LINF_ADDITIVE = Theorem(
+    key="derived.one_layer_linf_additive",
+    title="One layer, argmax, ℓ∞ error: token and residue marginals, linear in |Σ| + Δ",
+    source=derived("derived-one_layer_linf_additive", "additive embeddings"),
+    setting=CELL,
+    direction=Direction.SUFFICIENT,
+    constants="proved",
+    statement=(
+        "As derived.one_layer_linf, with total variation of the attention's marginals on tokens "
+        "and on residues only: keys are sums of a token and a position embedding, so the output "
+        "depends on the marginals alone, and rounding along an integral flow costs |Σ| + Δ "
+        "instead of |Σ|Δ."
+    ),
+    conclusion="|f − g| ≤ {target} at every length",
+    parameters=("epsilon", "target", "lipschitz_marginal", *_MODELS[1:], *_HARDMAX),
+    defaults={"heads": 1},
+    hypotheses=(ROUNDING, MODEL, SHARED),
+    formula=_additive,
+    exponents={
+        "epsilon": -2 * _H, "lipschitz_marginal": 2 * _H, "vocabulary_size": 1, "period": 2,
+        "locality": 1,
+    },
+    compares_with="izzo2025.4.1",
+)  # fmt: skip
+
+
+_M = auxiliary("m", integer=True, nonnegative=True)
+
+
+def _chain() -> Formula:
+    delta, k = auxiliary("delta"), auxiliary("K")
+    budget = symbols.target - (2 * _M + 1) * symbols.epsilon
+    simulation = ceiling((k + 3) * _E / delta)
+    hardmax = ceiling(k * _H0 / _DELTA)
+
+    def length(*steps: sympy.Expr) -> sympy.Expr:
+        return _unless_trivial(_DELTA * (Max(*steps, evaluate=False) + 1) + _TAU)
+
+    return Formula(
+        terms={"simulation": length(simulation), "hardmax threshold": length(hardmax)},
+        total=length(simulation, hardmax),
+        where={
+            _S: simulation_error(),
+            delta: Min(Rational(1, 2), budget / ((2 * _M + 3) * _L), evaluate=False),
+            k: Max(2, delta ** (-1 / (_M + 1)), evaluate=False),
+            _E: _DELTA * (_SIGMA / 4 + 2) + _TAU + 1,
+            _H0: hardmax_length(),
+        },
+    )
+
+
+def _chain_lengths(values: Values) -> Iterator[Mapping[sympy.Symbol, Exact]]:
+    """Every m with target > (2m+1)ε, up to the first with K = 2; later ones are longer."""
+    target, epsilon, lipschitz = (values[k] for k in ("target", "epsilon", "lipschitz"))
+    m = 0
+    while compare(target, (2 * m + 1) * epsilon) > 0:
+        yield {_M: Fraction(m)}
+        budget = target - (2 * m + 1) * epsilon
+        if compare(2 ** (m + 1) * budget, (2 * m + 3) * lipschitz) >= 0:  # 1/δ ≤ 2^(m+1)
+            return
+        m += 1
+
+
+ONE_LAYER_LINF_CHAIN = Theorem(
+    key="derived.one_layer_linf_chain",
+    title="One layer, argmax, ℓ∞ error: a chain of short inputs; smaller powers of 1/ε above 3ε",
+    source=derived("derived-one_layer_linf_chain", "Theorem 2"),
+    setting=CELL,
+    direction=Direction.SUFFICIENT,
+    constants="proved",
+    statement=(
+        "A chain x ~ u₀ ~ u₀′ ~ u₁ ~ … ~ x of 2m+1 short inputs, alternately near for f and for "
+        "g, gives |f − g| ≤ (2m+1)ε + (2m+3)Lδ; the least length over m = 0, 1, 2, … counts."
+    ),
+    conclusion="|f − g| ≤ {target} at every length",
+    parameters=("epsilon", "target", *_MODELS, *_HARDMAX),
+    defaults={"heads": 1},
+    hypotheses=(ROUNDING, MODEL, SHARED, ONE_HEAD),
+    formula=_chain,
+    choices=_chain_lengths,
+    exponents={
+        "epsilon": -(1 + 1 / (_M + 1)), "lipschitz": 1 + 1 / (_M + 1), "vocabulary_size": 1,
+        "period": 2, "locality": 1,
+    },
+    compares_with="izzo2025.4.1",
+)  # fmt: skip
+
+
+def _steep() -> Formula:
+    e = _DELTA * (_SIGMA + 1) / 4 + _TAU + 1
+    steep = (4 * _L / _S) ** (1 / (_GAMMA - 1))
+    return _theorem_1(e, 2 * _L / _S, Min(hardmax_length(), steep, evaluate=False))
+
+
+ONE_LAYER_LINF_STEEP = Theorem(
+    key="derived.one_layer_linf_steep",
+    title="One layer, argmax, ℓ∞ error: logit margin above 1, where 2^(p/γ) is not needed",
+    source=derived("derived-one_layer_linf_steep", "steep logits"),
+    setting=CELL,
+    direction=Direction.SUFFICIENT,
+    constants="proved",
+    statement=(
+        "For γ > 1 all non-maximal weights together are at most T^(1−γ), so inputs longer than "
+        "(4L/s)^(1/(γ−1)) are nearly hardmax, whatever the precision."
+    ),
+    conclusion="|f − g| ≤ {target} at every length",
+    parameters=("epsilon", "target", *_MODELS, *_HARDMAX),
+    defaults={"heads": 1},
+    hypotheses=(
+        ROUNDING, MODEL, SHARED,
+        Hypothesis("γ > 1", check=lambda v: compare(v["margin"], Fraction(1)) > 0),
+    ),
+    formula=_steep,
+    exponents={
+        "epsilon": -2 * _H, "lipschitz": 2 * _H, "vocabulary_size": 1, "period": 2, "locality": 1,
+    },
+    compares_with="izzo2025.4.1",
+)  # fmt: skip
+
+
+def _shared_logits() -> Formula:
+    base = (_SIGMA / 4 + 1) * _L / _S
+    length = ceiling(base ** (1 / (1 - symbols.largest_gap)))
+    return Formula(terms={"simulation": _unless_trivial(length)}, where={_S: simulation_error()})
+
+
+ONE_LAYER_LINF_SHARED_LOGITS = Theorem(
+    key="derived.one_layer_linf_shared_logits",
+    title="One layer, argmax, ℓ∞ error: f and g share their logits; neither p nor 1/γ",
+    source=derived("derived-one_layer_linf_shared_logits", "shared logits"),
+    setting=CELL,
+    direction=Direction.SUFFICIENT,
+    constants="proved",
+    statement=(
+        "If f and g attend alike, without positions, and no two logits of a query differ by more "
+        "than ĝ < 1, then counts in proportion to (attention)·n^gap give one short input that "
+        "is attended like x, at every length of x."
+    ),
+    conclusion="|f − g| ≤ {target} at every length",
+    parameters=("epsilon", "target", *_MODELS[:3], "heads", "largest_gap"),
+    defaults={"heads": 1},
+    hypotheses=(
+        ROUNDING,
+        ONE_HEAD,
+        Hypothesis("no positions (Δ = 1)", check=lambda v: v["period"] == 1),
+        NO_LAG_BIAS,
+        Hypothesis("f and g have the same logits", name="shared_logits"),
+    ),
+    formula=_shared_logits,
+    exponents={
+        "epsilon": -1 / (1 - symbols.largest_gap),
+        "lipschitz": 1 / (1 - symbols.largest_gap),
+        "vocabulary_size": 1 / (1 - symbols.largest_gap),
+    },
+    compares_with="izzo2025.4.1",
+)
+
+
+def _limit() -> Formula:
+    delta, x, e0, h2 = (auxiliary(name) for name in ("delta", "X", "e_0", "h_2"))
+    # The sharper constants for one head; σ₀ = s/L, at most 1/4.
+    sigma, eta, rho, n0, h3 = (
+        auxiliary(name) for name in ("sigma_0", "theta", "rho", "n_0", "h_3")
+    )
+
+    def length(*steps: sympy.Expr) -> sympy.Expr:
+        return _DELTA * (Max(*steps, evaluate=False) + 1)
+
+    general = length(ceiling(e0 * x), ceiling(h2 / _DELTA))
+    one_head = Min(general, length(n0, ceiling(h3 / _DELTA)), evaluate=False)
+    odds = _DELTA * (1 + 1 / n0) * (1 + rho) / (rho * (1 - eta) * (sigma - eta))
+    return Formula(
+        terms={"simulation": _unless_trivial(Piecewise((one_head, Eq(_H, 1)), (general, True)))},
+        where={
+            _S: simulation_error(),
+            delta: _S / (2 * _L),
+            x: (1 + 1 / delta) ** (2 * _H) - 1,
+            e0: _DELTA * (_SIGMA + 1) / 4 + 1,
+            h2: (2 * _DELTA * x / (1 - delta)) ** (1 / _GAMMA),
+            sigma: Min(Rational(1, 4), _S / _L, evaluate=False),
+            eta: sigma**2 / 4,
+            rho: sigma * (1 - sigma) * (1 - eta),
+            n0: ceiling(e0 * (1 + rho) / (rho * eta)),
+            h3: odds ** (1 / _GAMMA),
+        },
+    )
+
+
+ONE_LAYER_LINF_LIMIT = Theorem(
+    key="derived.one_layer_linf_limit",
+    title="One layer, argmax, ℓ∞ error in the limit regime: p becomes 2 log₂(L/s) + log₂ Δ",
+    source=derived("derived-one_layer_linf_limit", "Theorem 3"),
+    setting=CELL,
+    direction=Direction.SUFFICIENT,
+    constants="proved",
+    statement=(
+        "Without lag bias a rare top class can be replicated in z, so z only has to be so long "
+        "that its own attention is nearly hardmax. Inputs of a length between N and 2^(p/γ) are "
+        "exempt, and must be: derived.lower_threshold_window."
+    ),
+    conclusion="|f − g| ≤ {target} at every length T ≤ N and every T ≥ 2^(p/γ)",
+    parameters=("epsilon", "target", *_MODELS[:3], "heads", "margin"),
+    defaults={"heads": 1},
+    hypotheses=(
+        ROUNDING,
+        Hypothesis("positions are Δ-periodic, Δ the same for f and g"),
+        NO_LAG_BIAS,
+        Hypothesis("lengths between N and 2^(p/γ) do not matter", name="limit_regime"),
+    ),
+    formula=_limit,
+    exponents={
+        "epsilon": -2 * _H * Max(1, 1 / _GAMMA),
+        "lipschitz": 2 * _H * Max(1, 1 / _GAMMA),
+        "vocabulary_size": 1,
+        "period": Max(2, 1 / _GAMMA),
+    },
+    compares_with="izzo2025.4.1",
+)
+
+THEOREMS = (
+    ONE_LAYER_LINF,
+    ONE_LAYER_LINF_ADDITIVE,
+    ONE_LAYER_LINF_CHAIN,
+    ONE_LAYER_LINF_STEEP,
+    ONE_LAYER_LINF_SHARED_LOGITS,
+    ONE_LAYER_LINF_LIMIT,
+)
