@@ -205,6 +205,13 @@ def test_outputs_move_by_at_most_l_times_total_variation(seed):
             for head, constants in enumerate(model.lipschitz)
         )
         assert moved <= allowed * (1 + 1e-12) + 1e-12
+        by_marginals = sum(
+            float(constants.marginal)
+            * max(np.abs(change.sum(axis=axis)).sum() / 2 for axis in (0, 1))
+            for head, constants in enumerate(model.lipschitz)
+            for change in [attention(f, head, x) - attention(f, head, z)]
+        )
+        assert moved <= by_marginals * (1 + 1e-12) + 1e-12
         if allowed > 0:
             ratios.append(moved / allowed)
     assert max(ratios) > 0.05  # the inequality is not an empty one

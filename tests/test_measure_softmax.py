@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -425,6 +426,15 @@ def test_one_model_stands_for_two_of_its_kind():
     f = two_layer_model(np.random.default_rng(4))
     assert measure(f).dimension == measure(f, f).dimension
     assert measure(f).complexity == measure(f, f).complexity
+
+
+@pytest.mark.parametrize("scale", [0.5, 4.0])
+def test_constants_are_values(scale):
+    """Equal weights give equal results, and results cross from one process to another."""
+    f = two_layer_model(np.random.default_rng(4), scale=scale)
+    assert measure(f) == measure(f)
+    assert pickle.loads(pickle.dumps(measure(f))) == measure(f)
+    assert hash(measure(f)) == hash(measure(f))
 
 
 def test_periodic_positions_have_no_average_complexity():

@@ -6,12 +6,11 @@ keep their exponent, so nothing overflows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from flint import ctx
+from flint import arb, ctx
 
 from verify.errors import InputError
 from verify.measure.norms import PRECISION, interval
@@ -40,7 +39,8 @@ class Ingredients:
 
     Attributes:
         readout_lipschitz: Λ₂, of the output in the second layer's residual stream.
-        beta: β, an interval: how far first-layer outputs move per unit of total variation.
+        beta: β: how far first-layer outputs move per unit of total variation. An `arb` without
+            radius, since no float may hold it.
         beta_histogram: β′, the same without position dominant heads.
         positional_margin: γ.
         heads: the heads of the second layer.
@@ -50,7 +50,22 @@ class Ingredients:
     beta: Any
     beta_histogram: Any
     positional_margin: Fraction
-    heads: Sequence[SecondHead]
+    heads: tuple[SecondHead, ...]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle β and β′ as mantissa and exponent: `arb` itself cannot be pickled."""
+        betas = [tuple(map(int, b.man_exp())) for b in (self.beta, self.beta_histogram)]
+        return _rebuilt, (self.readout_lipschitz, *betas, self.positional_margin, self.heads)
+
+
+def _rebuilt(
+    readout: Fraction,
+    beta: tuple[int, int],
+    beta_histogram: tuple[int, int],
+    margin: Fraction,
+    heads: tuple[SecondHead, ...],
+) -> Ingredients:
+    return Ingredients(readout, arb(beta), arb(beta_histogram), margin, heads)
 
 
 def two_layer(

@@ -66,7 +66,8 @@ class SoftmaxConstants:
     """What the theorems for infinite precision need to know about f and g.
 
     The names are the keywords of `bounds.required_length`; every number is exact or an upper
-    bound (margins: exact).
+    bound (margins: exact). Errors are the largest over the outputs; the norm forms also hold for
+    the Euclidean norm of the outputs.
 
     Attributes:
         attention, layers: "softmax", 1 or 2.

@@ -69,12 +69,14 @@ def norm_form(f: LimitTransformer, heads: tuple[SoftmaxHead, ...]) -> TwoLayerFo
             interval(mlp * head.value_diameter_norm) * interval(head.logit_range_norm).exp()
             for head in heads
         ]
+        beta = sum(betas, arb(0)).upper()
+        beta_histogram = _without_position_dominant(betas, heads).upper()
     ingredients = Ingredients(
         readout_lipschitz=rounded_up(readout),
-        beta=sum(betas, arb(0)),
-        beta_histogram=_without_position_dominant(betas, heads),
+        beta=beta,
+        beta_histogram=beta_histogram,
         positional_margin=min(head.positional_margin for head in heads),
-        heads=[_norm_head(head, diameter, size) for head in second.heads],
+        heads=tuple(_norm_head(head, diameter, size) for head in second.heads),
     )
     return TwoLayerForm(rounded_up(mlp), diameter, size, ingredients)
 
@@ -90,13 +92,13 @@ def enclosed_form(
     beta, beta_histogram = _betas(first, heads, norms.mlp_lipschitz)
     ingredients = Ingredients(
         readout_lipschitz=min(norms.ingredients.readout_lipschitz, _readout(f)),
-        beta=norms.ingredients.beta.min(beta),
-        beta_histogram=norms.ingredients.beta_histogram.min(beta_histogram),
+        beta=_smaller(norms.ingredients.beta, beta),
+        beta_histogram=_smaller(norms.ingredients.beta_histogram, beta_histogram),
         positional_margin=norms.ingredients.positional_margin,
-        heads=[
+        heads=tuple(
             _enclosed_head(head, reachable, diameter, size, bound)
             for head, bound in zip(f.layers[1].heads, norms.ingredients.heads, strict=True)
-        ],
+        ),
     )
     return TwoLayerForm(norms.mlp_lipschitz, diameter, size, ingredients)
 
@@ -156,13 +158,18 @@ def _betas(
             ]
             totals.append(sum(parts, arb(0)))
             totals_histogram.append(_without_position_dominant(parts, heads))
-        return _largest(totals), _largest(totals_histogram)
+        return _largest(totals).upper(), _largest(totals_histogram).upper()
 
 
 def _without_position_dominant(parts: list[Any], heads: tuple[SoftmaxHead, ...]) -> Any:
     """Return the sum of the parts of the heads that are not position dominant."""
     pairs = zip(parts, heads, strict=True)
     return sum((part for part, head in pairs if head.regime != "position dominant"), arb(0))
+
+
+def _smaller(first: Any, second: Any) -> Any:
+    """Return the smaller of two numbers without radius, as it is."""
+    return first if first < second else second
 
 
 def _largest(values: list[Any]) -> Any:
