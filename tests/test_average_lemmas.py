@@ -1,6 +1,7 @@
 """The lemmas behind the average-error theorems, attacked one by one with exact sums."""
 
 import math
+from itertools import pairwise
 
 import mpmath as mp
 import numpy as np
@@ -45,7 +46,7 @@ def test_the_bound_is_monotone_across_its_branches(theta):
             values = [tail_mean(t, a, total_alpha + 1, theta) for a in masses]
             # From θ on the bound never rises (below, its minimum over (S) may).
             above = [v for a, v in zip(masses, values, strict=True) if a >= theta]
-            assert all(x >= y * (1 - 1e-12) for x, y in zip(above, above[1:], strict=False))
+            assert all(x >= y * (1 - 1e-12) for x, y in pairwise(above))
 
 
 def kappa(a, b, points=400):

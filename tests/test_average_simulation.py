@@ -134,7 +134,6 @@ def test_theorem_a1_exhaustively_on_small_cases(seed):
                                  FixedLaw(["1/5", "4/5"])])  # fmt: skip
 def test_theorem_a1_where_its_bound_is_small(law):
     """Token 1 is the best class, if it occurs; its positions carry ±1 by residue."""
-    head = Head(np.diag([4.0, 0, 0]), np.zeros((3, 3)), np.zeros(2))
     query = np.zeros((3, 3))
     query[0, 1] = 4.0  # every query has coordinate 1 equal to 1
     value = np.zeros((3, 3))

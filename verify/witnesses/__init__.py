@@ -1,5 +1,13 @@
 """Explicit pairs of models: equal on every short input, different on a longer one."""
 
+from verify.witnesses.average import (
+    AverageWitness,
+    circulation,
+    fair_coin,
+    rare_token,
+    ring,
+    window,
+)
 from verify.witnesses.one_layer import nested_classes, presence, tents
 from verify.witnesses.threshold import (
     limit_one_residue,
@@ -12,16 +20,22 @@ from verify.witnesses.two_layer_argmax import bounded_norms, doubling_machine, g
 from verify.witnesses.witness import Witness
 
 __all__ = [
+    "AverageWitness",
     "Witness",
     "bounded_norms",
+    "circulation",
     "doubling_machine",
+    "fair_coin",
     "gram_tents",
     "limit_one_residue",
     "limit_residues",
     "nested_classes",
     "presence",
+    "rare_token",
+    "ring",
     "tents",
     "threshold_one_residue",
     "threshold_residues",
     "threshold_window",
+    "window",
 ]
