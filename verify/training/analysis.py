@@ -107,21 +107,22 @@ def flatness(p: Panel) -> list[Row]:
 
 def spearman_by_training_length(p: Panel) -> Estimate:
     """Rank correlation of plateau and training length: mean over difficulties."""
-    return _bootstrap(p.plateau, lambda x: _mean_spearman(x))
+    return _bootstrap(p.plateau, _mean_spearman)
 
 
 def spearman_by_difficulty(p: Panel) -> Estimate:
     """Rank correlation of plateau and difficulty: mean over training lengths."""
-    return _bootstrap(p.plateau, lambda x: _mean_spearman(x.swapaxes(0, 1)))
+    return _bootstrap(p.plateau, lambda x: _mean_spearman(x.swapaxes(-3, -2)))
 
 
 def slope(p: Panel, difficulty: int) -> Estimate:
     """Least-squares slope of log(root of the plateau) against log(training length)."""
     x = np.log2(np.array(p.training_lengths, dtype=np.float64))
+    weights = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
 
-    def fit(plateau: Floats) -> float:
-        y = 0.5 * np.log2(plateau[0]).mean(axis=1)
-        return float(np.polyfit(x, y, 1)[0])
+    def fit(plateau: Floats) -> Floats:
+        means: Floats = 0.5 * np.log2(plateau[..., 0, :, :]).mean(axis=-1) @ weights
+        return means
 
     return _bootstrap(p.plateau[difficulty : difficulty + 1], fit)
 
@@ -157,41 +158,40 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> Estimate:
     """Rank correlation of paired numbers, with the interval from resampling pairs."""
     pairs = np.array([x, y], dtype=np.float64)
     rng = np.random.default_rng(0)
-    picks = rng.integers(0, pairs.shape[1], (RESAMPLES, pairs.shape[1]))
-    values = [_rank_correlation(*pairs[:, pick]) for pick in picks]
-    return _estimate(_rank_correlation(*pairs), values)
+    a, b = pairs[:, rng.integers(0, pairs.shape[1], (RESAMPLES, pairs.shape[1]))]
+    return _estimate(float(_rank_correlation(*pairs)), _rank_correlation(a, b))
 
 
-def _mean_spearman(plateau: Floats) -> float:
-    """Mean over the first axis of the rank correlation between the second axis and the values."""
-    strata = []
-    for stratum in plateau:
-        order = np.repeat(np.arange(stratum.shape[0]), stratum.shape[1])
-        strata.append(_rank_correlation(order, stratum.ravel()))
-    return float(np.mean(strata))
+def _mean_spearman(plateau: Floats) -> Floats:
+    """Mean over axis −3 of the rank correlation between axis −2 and the values (…, seeds)."""
+    *_, steps, seeds = plateau.shape
+    order = np.broadcast_to(
+        np.repeat(np.arange(steps), seeds), (*plateau.shape[:-2], steps * seeds)
+    )
+    correlations: Floats = _rank_correlation(order, plateau.reshape(order.shape)).mean(axis=-1)
+    return correlations
 
 
-def _rank_correlation(x: NDArray[Any], y: NDArray[Any]) -> float:
-    """Spearman's correlation; 0 where one side is constant, as may happen in a resample."""
-    a, b = rankdata(x), rankdata(y)
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return 0.0
-    return float(np.corrcoef(a, b)[0, 1])
+def _rank_correlation(x: NDArray[Any], y: NDArray[Any]) -> Floats:
+    """Spearman's correlation along the last axis; 0 where one side is constant."""
+    a, b = (rankdata(side, axis=-1) for side in (x, y))
+    a, b = (side - side.mean(axis=-1, keepdims=True) for side in (a, b))
+    scale = np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1))
+    product: Floats = (a * b).sum(axis=-1)
+    quotient: Floats = np.divide(product, scale, out=np.zeros_like(product), where=scale > 0)
+    return quotient
 
 
-def _bootstrap(plateau: Floats, statistic: Callable[[Floats], float]) -> Estimate:
+def _bootstrap(plateau: Floats, statistic: Callable[[Floats], Floats]) -> Estimate:
     """Interval from drawing seeds with replacement in every cell (last axis)."""
-    rng = np.random.default_rng(0)
-    values = [
-        statistic(
-            np.take_along_axis(plateau, rng.integers(0, plateau.shape[-1], plateau.shape), -1)
-        )
-        for _ in range(RESAMPLES)
-    ]
-    return _estimate(statistic(plateau), values)
+    picks = np.random.default_rng(0).integers(
+        0, plateau.shape[-1], (RESAMPLES, *plateau.shape), dtype=np.int8
+    )
+    resampled = np.take_along_axis(plateau[None], picks.astype(np.intp), axis=-1)
+    return _estimate(float(statistic(plateau)), statistic(resampled))
 
 
-def _estimate(value: float, resampled: Sequence[float]) -> Estimate:
+def _estimate(value: float, resampled: Floats) -> Estimate:
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(resampled, [tail, 1 - tail])
     return Estimate(value, float(low), float(high))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -17,6 +17,7 @@ from verify.training.optimise import run_seed
 from verify.training.tasks import Batch, Task, make_task
 
 Row = dict[str, Any]
+Losses = Callable[[Params, Batch], jax.Array]
 FITTED = 0.05  # a run fitted if its loss on fresh training-length inputs is below this × variance
 
 
@@ -36,7 +37,7 @@ def evaluate(experiment: Experiment, params: Params) -> list[Row]:
     for setting in experiment.settings:
         numbers = [i for i, run in enumerate(runs) if run.setting == setting]
         chosen = {name: array[np.array(numbers)] for name, array in params.items()}
-        at_training = _training_losses(experiment, params, numbers)
+        at_training = _training_losses(experiment, losses, params, numbers)
         for test_distribution, length, batch in _tests(experiment, setting):
             values = np.asarray(losses(chosen, batch))
             variance = float(batch["target"].var(axis=0).sum())
@@ -96,10 +97,9 @@ def _tests(experiment: Experiment, setting: Setting) -> Iterator[tuple[str, int,
 
 
 def _training_losses(
-    experiment: Experiment, params: Params, numbers: list[int]
+    experiment: Experiment, losses: Losses, params: Params, numbers: list[int]
 ) -> dict[int, tuple[float, float]]:
     """Loss and target variance of each run on fresh inputs of its own training lengths."""
-    losses = jax.jit(partial(_losses, experiment))
     found = {}
     for i in numbers:
         run = experiment.runs()[i]

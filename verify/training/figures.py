@@ -143,7 +143,7 @@ def slopes(
     ax.set_yticks(range(len(labels)), labels, fontsize=6)
     ax.invert_yaxis()
     ax.set_xlabel("exponent a of √(plateau) ∝ nᵃ")
-    legend(ax, "predicted")
+    legend(ax, "predicted", below=True)
     return ax
 
 

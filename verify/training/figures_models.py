@@ -78,8 +78,11 @@ def attention_map(rows: Sequence[Row], training_length: int, *, ax: Axes | None 
             ax.text(
                 key, query, text, ha="center", va="center", fontsize=6, color="w" if dark else "k"
             )
-    ax.set_xlabel("residue of the key")
-    ax.set_ylabel("residue of the query")
+    ax.set_xticks(range(period))
+    ax.set_yticks(range(period))
+    ax.tick_params(labelsize=7)
+    ax.set_xlabel("residue of the key", fontsize=8)
+    ax.set_ylabel("residue of the query", fontsize=8)
     ax.set_title(f"p = {period}, n = {training_length}, mean of seeds", fontsize=8)
     bar = ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.04)
     bar.set_label("mean weight ÷ hardmax weight", fontsize=7)
@@ -96,14 +99,16 @@ def gap_histogram(
     edges = np.logspace(-5.2, 1.5, 54).tolist()
     floor = 1e-5  # the largest logit itself has gap 0
     for on, color, hatch, label in (
-        (1, "black", "", "on the residue"),
-        (0, "0.75", "////", "off the residue"),
+        (1, "black", "", "that the target averages"),
+        (0, "0.75", "////", "other"),
     ):
         gaps = [max(row["gap"], floor) for row in chosen if row["on_target"] == on]
         if gaps:
             ax.hist(gaps, edges, color=color, hatch=hatch, edgecolor="0.4", lw=0.3, label=label)
     threshold = precision_bits / np.log2(training_length)
-    ax.axvline(threshold, color="black", lw=0.9, ls="--", label=f"dropped at T = {training_length}")
+    ax.axvline(
+        threshold, color="black", lw=0.9, ls="--", label=f"dropped at T = {training_length} beyond"
+    )
     ax.set_xscale("log")
     ax.set_xlabel("logit gap to the query's largest (0 shown at 10⁻⁵)")
     ax.set_ylabel("pairs of query and key types")
@@ -133,6 +138,7 @@ def predicted_against_empirical(points: Sequence[Row], *, ax: Axes | None = None
     line = np.array([max(low, 4), high])
     ax.plot(line, np.log2(line), color="0.5", lw=0.8, ls="--", label="N = empirical")
     ax.set_xlabel("empirical generalization length (tokens)")
+    ax.set_yscale("log")
     ax.set_ylabel("log₂ of the predicted N (tokens)")
     legend(ax, "experiment")
     return ax
