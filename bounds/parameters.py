@@ -139,6 +139,17 @@ PARAMETERS: tuple[Parameter, ...] = (
     _real("amplitude", "G", +1, "bound on the size of the averaged function",
           lower_open=False),
     _integer("context", "k", +1, "length of the context in the in-context k-gram task"),
+    _integer("automaton_states", "n", +1, "states of an automaton or of a counter system"),
+    _integer("coefficient", "T", +1, "largest magnitude of a coefficient of a C-RASP program"),
+    _integer("counters", "k_c", +1, "counters of a vector addition system over the integers"),
+    _integer("update", "U", +1, "largest change of a counter in one step"),
+    _integer("letters", "w", +1, "letters read in one transition, at most (default 1)"),
+    _real("logit_spread", "delta", +1, "largest difference of two logits of one query",
+          lower_open=False),
+    _real("temperature", r"\vartheta", -1, "temperature of the softmax (default 1)"),
+    _real("attention_weight", "c", -1, "attention weight wanted on one key", upper=1),
+    _integer("fraction_bits", "s_f", 0, "fractional bits of a fixed-point number", lower=0),
+    _real("slope", "a", -1, "slope of a linear lag bias (ALiBi)"),
     _real("constant", "C", +1, "constant that the source leaves implicit (default 1)"),
 )
 # fmt: on

@@ -12,7 +12,14 @@ from importlib import import_module
 
 from bounds.theorem import Theorem
 
-_FILES = ("izzo2025", "derived_linf", "necessary_linf")
+_FILES = (
+    "izzo2025",
+    "derived_linf",
+    "necessary_linf",
+    "derived_two_layer",
+    "necessary_two_layer",
+    "neighbours",
+)
 
 
 @cache

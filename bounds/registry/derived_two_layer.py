@@ -1,0 +1,245 @@
+"""Our sufficient lengths for softmax attention (ℓ∞ error) and for two argmax layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sympy import Max, Rational, ceiling, exp
+
+from bounds.parameters import symbols
+from bounds.registry.sources import derived
+from bounds.theorem import (
+    Direction,
+    Formula,
+    Hypothesis,
+    Setting,
+    Theorem,
+    auxiliary,
+    hardmax_length,
+    simulation_error,
+)
+
+_EPS, _L, _SIGMA, _DELTA, _TAU, _H = (
+    symbols.epsilon,
+    symbols.lipschitz,
+    symbols.vocabulary_size,
+    symbols.period,
+    symbols.locality,
+    symbols.heads,
+)
+_GAMMA, _C, _THETA = symbols.positional_margin, symbols.complexity, symbols.block
+_NU, _PATH = symbols.states, symbols.path_states
+_S = auxiliary("s")
+
+_CONCLUSION = "|f − g| ≤ {target} at every length"
+
+SOFTMAX = Hypothesis("softmax attention; lag biases φ(0..τ) times log i, content logits unscaled")
+NO_POSITIONS = Hypothesis(
+    "no positional vectors (Δ = 1); the bias depends on the lag", check=lambda v: v["period"] == 1
+)
+SECOND_LAYER = Hypothesis("no lag bias in the second layer")
+
+
+def _complexity(section: str) -> Hypothesis:
+    return Hypothesis(
+        f"C_f is the explicit constant of docs/theory.md#{section}, for this θ and for |Σ|, τ and "
+        "the ranks of both models (not the paper's C(f))"
+    )
+
+
+def _one_layer_softmax() -> Formula:
+    c, power = auxiliary("C"), Max(1 / _GAMMA, 1)
+    return Formula(
+        terms={"simulation": ceiling((c / _S) ** power), "one token": Rational(1)},
+        where={
+            c: _L * exp(symbols.logit_range) * (_SIGMA / 4 + 3 * (_TAU + 1)),
+            _S: simulation_error(),
+        },
+    )
+
+
+ONE_LAYER_SOFTMAX = Theorem(
+    key="derived.one_layer_softmax",
+    title="One layer, softmax, ℓ∞ error: round the histogram, keep the suffix",
+    source=derived("derived-one_layer_softmax", "Theorem B5"),
+    setting=Setting("linf", "softmax", 1),
+    direction=Direction.SUFFICIENT,
+    constants="proved",
+    statement=(
+        "z is the rounded histogram of x in any order, then the last τ+1 tokens of x: both f and g "
+        "change by at most s from n = (C/s)^max(1/γ, 1) on, C = L·e^R·(|Σ|/4 + 3(τ+1))."
+    ),
+    conclusion=_CONCLUSION,
+    parameters=(
+        "epsilon", "target", "lipschitz", "vocabulary_size", "period", "locality",
+        "logit_range", "positional_margin",
+    ),
+    defaults={"period": 1},
+    hypotheses=(SOFTMAX, NO_POSITIONS),
+    formula=_one_layer_softmax,
+    exponents={
+        "epsilon": -Max(1 / _GAMMA, 1), "lipschitz": Max(1 / _GAMMA, 1),
+        "vocabulary_size": Max(1 / _GAMMA, 1), "locality": Max(1 / _GAMMA, 1),
+    },
+)  # fmt: skip
+
+
+def _two_layers(end: Any, period: Any) -> Formula:
+    """(3/2)·max{(C/s)^max(1/γ, 2), 2·end, 10θΔ + end}, `end` = length of the appended end."""
+    half = Rational(3, 2)
+    return Formula(
+        terms={
+            "simulation": half * (_C / _S) ** Max(1 / _GAMMA, 2),
+            "suffix": half * 2 * end,
+            "four blocks": half * (10 * _THETA * period + end),
+        },
+        where={_S: simulation_error()},
+    )
+
+
+TWO_LAYER_SOFTMAX = Theorem(
+    key="derived.two_layer_softmax",
+    title="Two layers, softmax, ℓ∞ error: balanced windows, exponent max(1/γ, 2)",
+    source=derived("derived-two_layer_softmax", "Theorem B4"),
+    setting=Setting("linf", "softmax", 2),
+    direction=Direction.SUFFICIENT,
+    constants="proved",
+    statement=(
+        "Contiguous windows of x, chosen by vector balancing, give one z that serves f and g: "
+        "|f(x) − f(z)| ≤ C_f·|z|^(−min(γ, 1/2)), and the same for g."
+    ),
+    conclusion=_CONCLUSION,
+    parameters=(
+        "epsilon", "target", "complexity", "positional_margin", "period", "locality", "block",
+    ),
+    defaults={"period": 1, "block": 1},
+    hypotheses=(SOFTMAX, NO_POSITIONS, SECOND_LAYER, _complexity("derived-two_layer_softmax")),
+    formula=lambda: _two_layers(_TAU + 1, 1),
+    exponents={"epsilon": -Max(1 / _GAMMA, 2), "complexity": Max(1 / _GAMMA, 2)},
+    compares_with="izzo2025.5.2",
+)  # fmt: skip
+
+TWO_LAYER_SOFTMAX_PERIODIC = Theorem(
+    key="derived.two_layer_softmax_periodic",
+    title="Two layers, softmax, ℓ∞ error, Δ-periodic positions",
+    source=derived("derived-two_layer_softmax_periodic", "Theorem B4 with period Δ"),
+    setting=Setting("linf", "softmax", 2),
+    direction=Direction.SUFFICIENT,
+    constants="proved",
+    statement=(
+        "As derived.two_layer_softmax with windows of whole periods: one z ≡ x modulo Δ serves f "
+        "and g; C_f grows like Δ^(3/2)."
+    ),
+    conclusion=_CONCLUSION,
+    parameters=(
+        "epsilon", "target", "complexity", "positional_margin", "period", "locality", "block",
+    ),
+    defaults={"block": 1},
+    hypotheses=(SOFTMAX, SECOND_LAYER, _complexity("derived-two_layer_softmax_periodic")),
+    formula=lambda: _two_layers(_TAU + _DELTA, _DELTA),
+    exponents={"epsilon": -Max(1 / _GAMMA, 2), "complexity": Max(1 / _GAMMA, 2)},
+    compares_with="izzo2025.5.2",
+)  # fmt: skip
+
+
+def _simulation() -> Formula:
+    d, spread, blocks = symbols.dimension, auxiliary("D"), auxiliary("K")
+    error = (4 * d + 6) * _L + (4 * _TAU / _THETA + 2 * d + 2 * _TAU + 2) * spread
+    return Formula(
+        terms={"simulation": _THETA * blocks * (blocks + 1) / 2 + _TAU + 1},
+        where={
+            blocks: Max(1, ceiling(error / _EPS) - 1, evaluate=False),
+            spread: 2 * symbols.amplitude,
+        },
+    )
+
+
+SIMULATION = Theorem(
+    key="derived.simulation",
+    title="Simulation of averages of a function of suffix and histogram, rate n^(−1/2)",
+    source=derived("derived-simulation", "Lemma B3"),
+    setting=None,
+    direction=Direction.SUFFICIENT,
+    constants="proved",
+    statement=(
+        "For |p| ≤ G, p L-Lipschitz in the histogram, with values in m dimensions, d = |Σ| − 1 + m "
+        "and n = θK(K+1)/2 + τ + 1: every x with |x| ≥ n has z, |z| = n, with the same last τ+1 "
+        "tokens and averages of p that differ by at most "
+        "[(4d+6)L + (4τ/θ + 2d)·2G]/(K+1) + 4(τ+1)G/n; solved here for the n that makes this ≤ ε."
+    ),
+    conclusion="the two averages differ by at most ε",
+    parameters=("epsilon", "amplitude", "lipschitz", "locality", "dimension", "block"),
+    defaults={"block": 1},
+    hypotheses=(
+        Hypothesis("|p| ≤ G and p is L-Lipschitz in the total variation of the histogram"),
+        Hypothesis("ε > 0", check=lambda v: v["epsilon"] > 0),
+    ),
+    formula=_simulation,
+    exponents={"epsilon": -2, "lipschitz": 2, "amplitude": 2, "dimension": 2},
+    compares_with="izzo2025.lemma5.3",
+)
+
+
+def _two_layer_argmax() -> Formula:
+    e, h0 = auxiliary("e"), auxiliary("h_0")
+    simulation = ceiling(e * (1 + _NU * _L / _S) ** (2 * _H))
+    return Formula(
+        terms={"simulation": simulation + _PATH, "hardmax threshold": ceiling(h0) + _PATH},
+        total=simulation + ceiling(h0) + _PATH,
+        where={
+            e: _PATH * (_NU + 3) / 2 + _TAU + 1,
+            _S: simulation_error(),
+            h0: hardmax_length(),
+        },
+    )
+
+
+TWO_LAYER_ARGMAX = Theorem(
+    key="derived.two_layer_argmax",
+    title="Two layers, argmax, ℓ∞ error, first layer a finite automaton",
+    source=derived("derived-two_layer_argmax", "Theorem C7"),
+    setting=Setting("linf", "argmax", 2),
+    direction=Direction.SUFFICIENT,
+    constants="proved",
+    statement=(
+        "If the first layer's output is a function of the state of a finite automaton (heads that "
+        "stay inside the suffix, or generic weights), cycles of the run of x can be thinned out so "
+        "that every second-layer head of f and g attends as before up to total variation s/L. "
+        "The defaults of ν and Q* cover both examples."
+    ),
+    conclusion=_CONCLUSION,
+    parameters=(
+        "epsilon", "target", "lipschitz", "vocabulary_size", "period", "locality", "heads",
+        "precision_bits", "margin", "states", "path_states",
+    ),
+    defaults={
+        "heads": 1,
+        "states": lambda v: v["period"] * v["vocabulary_size"] ** int(v["locality"] + 1),
+        "path_states": lambda v: (
+            v["period"] * v["vocabulary_size"] * v["states"] + v["locality"] + 1
+        ),
+    },
+    hypotheses=(
+        Hypothesis(
+            "first layer of f and g: a function of the state of a finite automaton",
+            name="finite_state_first_layer",
+        ),
+        Hypothesis(
+            "attention weights ≤ 2^−p relative to the largest are dropped; nothing else is "
+            "rounded; γ is the least logit margin of both layers"
+        ),
+        Hypothesis("L bounds the change of the output per total variation in the second layer"),
+    ),
+    formula=_two_layer_argmax,
+    exponents={
+        "epsilon": -2 * _H, "lipschitz": 2 * _H, "states": 2 * _H + 1, "path_states": 1,
+    },
+)  # fmt: skip
+
+THEOREMS = (
+    ONE_LAYER_SOFTMAX,
+    TWO_LAYER_SOFTMAX,
+    TWO_LAYER_SOFTMAX_PERIODIC,
+    TWO_LAYER_ARGMAX,
+    SIMULATION,
+)
