@@ -280,7 +280,8 @@ def _limit() -> Formula:
 
     general = length(ceiling(e0 * x), ceiling(h2 / _DELTA))
     one_head = Min(general, length(n0, ceiling(h3 / _DELTA)), evaluate=False)
-    odds = _DELTA * (1 + 1 / n0) * (1 + rho) / (rho * (1 - eta) * (sigma - eta))
+    # 1 + 1/n ≤ 601/600, as n₀ ≥ 600 for every σ₀ ≤ 1/4.
+    odds = Rational(601, 600) * _DELTA * (1 + rho) / (rho * (1 - eta) * (sigma - eta))
     return Formula(
         terms={"simulation": _unless_trivial(Piecewise((one_head, Eq(_H, 1)), (general, True)))},
         where={

@@ -2,7 +2,8 @@
 
 In these pairs the logits are apart by p or are equal, so that attention is a uniform average from
 length 2 on: the hardmax threshold plays no part. The models are functions of the counts of the
-tokens at one residue. Source: [derived, sections 3.1, 3.2 and 3.4].
+tokens at one residue. Source: [derived, docs/theory.md#derived-lower_presence,
+#derived-lower_tent and #derived-lower_linf_c3].
 """
 
 from __future__ import annotations
@@ -104,6 +105,7 @@ def tents(
     return Witness(
         key="derived.lower_tent",
         parameters={
+            "epsilon": Fraction(0),
             "target": goal,
             "lipschitz": slope,
             "vocabulary_size": vocabulary_size,

@@ -1,6 +1,7 @@
 """The hardmax threshold T₁ = ⌈2^(p/γ)⌉ is real: pairs that agree below it and differ after it.
 
-Source: [derived, sections 3.5, 3.6 and 3.7].
+Source: [derived, docs/theory.md#derived-lower_threshold, #derived-lower_threshold_window and
+#derived-lower_limit].
 """
 
 from __future__ import annotations
