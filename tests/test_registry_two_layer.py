@@ -155,13 +155,18 @@ def test_positions_are_refused_where_they_are_not_covered():
     assert answer.theorem.key == "derived.two_layer_softmax_periodic"
 
 
-def test_lower_bounds_refuse_targets_they_do_not_reach():
-    with pytest.raises(bounds.ParameterError, match="2·target < L"):
-        length("derived.lower_logit_range", epsilon="1/6", logit_range=3)
-    given = {"epsilon": "1/8", "lipschitz": 1, "vocabulary_size": 2, "locality": 1}
-    with pytest.raises(bounds.ParameterError, match="2·target"):
-        length("derived.lower_two_layer_argmax", **given)
-    assert length("derived.lower_two_layer_argmax", **given | {"epsilon": "1/9"}) == 1
+def test_lower_bounds_are_trivial_for_targets_they_do_not_reach():
+    assert length("derived.lower_logit_range", epsilon="1/6", logit_range=3) == 1
+    assert length("derived.lower_logit_range", epsilon="1/7", logit_range=3) == math.ceil(
+        1 + math.exp(3) / 6
+    )
+    # |Σ|^(τ+1) = 32: the target has to be below 31/64
+    given = {"epsilon": 0, "lipschitz": 1, "vocabulary_size": 2, "locality": 4}
+    assert length("derived.lower_two_layer_argmax", **given, target=Fraction(31, 64)) == 1
+    below = Fraction(31, 64) - Fraction(1, 10**9)
+    assert length("derived.lower_two_layer_argmax", **given, target=below) == 15
+    given |= {"vocabulary_size": 1}
+    assert length("derived.lower_two_layer_argmax", **given, target="1/100") == 1
 
 
 # The inequality behind each length, with constants drawn at random
@@ -370,10 +375,11 @@ GRIDS = {
         "positional_margin": ["1/5", "1/2", 1, 3],
     },
     "derived.lower_logit_range": {
-        "target": ["1/1000", "1/10", "49/100"], "lipschitz": [1, 2], "logit_range": [0, 1, 9],
+        "target": ["1/1000", "1/10", "49/100", 3], "lipschitz": [0, 1, 2], "logit_range": [0, 1, 9],
     },
     "derived.lower_two_layer_argmax": {
-        "target": ["1/1000", "1/10", "1/5"], "lipschitz": [1, 2], "vocabulary_size": [2, 3, 5],
+        "target": ["1/1000", "1/10", "1/5", 2], "lipschitz": [0, 1, 2],
+        "vocabulary_size": [1, 2, 3, 5],
         "locality": [0, 1, 4],
     },
     "zetzsche2026.witness": {
@@ -409,6 +415,27 @@ def test_monotone_in_every_parameter(key):
             if sizes[0] < sizes[-1]:
                 moved.add(keyword)
     assert moved == set(grid)
+
+
+@pytest.mark.parametrize("key", GRIDS)
+def test_solving_for_a_parameter_gives_back_the_length(key):
+    theorem = bounds.theorem(key)
+    point = {k: [x for x in v if x is not None][len(v) // 2] for k, v in GRIDS[key].items()}
+    if "target" in theorem.parameters:
+        point |= {"epsilon": 0, "target": point.get("target", "1/10")}
+    wanted = length(key, **point)
+    solved = 0
+    for keyword in theorem.parameters:
+        if keyword in ("block", "epsilon") or keyword not in GRIDS[key]:
+            continue
+        rest = {k: v for k, v in point.items() if k != keyword}
+        try:
+            value = bounds.solve_for(keyword, length=wanted, theorem=key, **rest)
+        except bounds.NoSolution:
+            continue  # every value fits: another term decides the length
+        assert length(key, **rest | {keyword: value}) == wanted
+        solved += 1
+    assert solved >= min(3, len(GRIDS[key]))
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ Each is proved by explicit models that vanish on every shorter input; `verify` b
 
 from __future__ import annotations
 
-from sympy import Max, ceiling, exp, floor
+from sympy import Integer, Max, Piecewise, ceiling, exp, floor
 
 from bounds.parameters import symbols
 from bounds.registry.sources import derived
-from bounds.theorem import Direction, Formula, Hypothesis, Setting, Theorem, below
+from bounds.theorem import Direction, Formula, Hypothesis, Setting, Theorem
 
 _ETA, _L, _GAMMA, _R = (
     symbols.target,
@@ -74,13 +74,22 @@ LOWER_LOGIT_RANGE = Theorem(
     conclusion=_CONCLUSION,
     parameters=("epsilon", "target", "lipschitz", "logit_range"),
     defaults={"lipschitz": 1},
-    hypotheses=(
-        _TWO_LETTERS,
-        Hypothesis("2·target < L", check=lambda v: below(2 * v["target"], v["lipschitz"])),
+    hypotheses=(_TWO_LETTERS, Hypothesis("the trivial 1 where 2·target ≥ L")),
+    formula=lambda: Formula(
+        terms={
+            "logit range": ceiling(1 + exp(_R) * (_L / (2 * _ETA) - 1)),
+            "one token": Integer(1),
+        }
     ),
-    formula=lambda: Formula(terms={"logit range": ceiling(1 + exp(_R) * (_L / (2 * _ETA) - 1))}),
     exponents={"epsilon": -1, "lipschitz": 1},
 )
+
+
+def _gram_tents() -> Formula:
+    shown = Max(1, floor((_GRAMS - 1) * _L / (4 * _ETA)) - 1, evaluate=False)
+    reached = 2 * _ETA * _GRAMS < _L * (_GRAMS - 1)
+    return Formula(terms={"grams": Piecewise((shown, reached), (Integer(1), True))})
+
 
 LOWER_TWO_LAYER_ARGMAX = Theorem(
     key="derived.lower_two_layer_argmax",
@@ -97,17 +106,9 @@ LOWER_TWO_LAYER_ARGMAX = Theorem(
     parameters=("epsilon", "target", "lipschitz", "vocabulary_size", "locality"),
     hypotheses=(
         Hypothesis("any precision; suffix-only first layer; L is the true Lipschitz constant"),
-        Hypothesis(
-            "2·target < L·(1 − |Σ|^−(τ+1))",
-            check=lambda v: below(
-                2 * v["target"],
-                v["lipschitz"] * (1 - v["vocabulary_size"] ** -int(v["locality"] + 1)),
-            ),
-        ),
+        Hypothesis("the trivial 1 where 2·target ≥ L·(1 − |Σ|^−(τ+1))"),
     ),
-    formula=lambda: Formula(
-        terms={"grams": Max(1, floor((_GRAMS - 1) * _L / (4 * _ETA)) - 1, evaluate=False)}
-    ),
+    formula=_gram_tents,
     exponents={"epsilon": -1, "lipschitz": 1, "vocabulary_size": symbols.locality + 1},
 )
 
