@@ -135,6 +135,16 @@ def test_margins_of_a_query_that_outranks_its_rivals():
     ]
 
 
+def test_margin_over_inputs_of_the_right_lengths_only():
+    # One token, Δ = 2, φ(2) = 100. Queries at odd positions: T = 1 has one logit, T ≥ 3 a gap
+    # near 100; the gap ¼ at lags 0 and 1 would need T = 2. Queries at even positions: T = 2, 7.
+    head = Head([[7, 0], [0, 0.25]], np.eye(2), [0, 0, 100])
+    f = LimitTransformer(np.zeros((1, 2)), np.eye(2), (Layer((head,)),), np.eye(2), 8)
+    found = measure(f).models[0].margins[0]
+    assert (found.margin, found.margin_realised) == (Fraction(1, 4), 7)
+    assert (found.margin, found.margin_realised) == brute_margins(f, 0, 8)
+
+
 def test_ties_split_by_float_rounding_are_ties():
     # Key 0 and key 1 have equal logits; floats add the same numbers in another order.
     numbers = np.array([0.1, 0.2, 0.3])

@@ -136,6 +136,20 @@ def test_enclosure_withstands_climbing(seed):
     assert best > 0.1 * float(form.ingredients.heads[0].logit_range)  # not a vacuous bound
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_strips_around_relu_are_wide_enough(seed):
+    """0 ≤ relu(z) − s z ≤ w at both ends of the exact range of z, and s z + w ≥ relu(z) at 0."""
+    layer = FirstLayer.of(two_layer_model(np.random.default_rng(seed), hidden=6))
+    slopes, reach = layer._slopes().fractions(), layer.reachable()
+    ends = zip(layer.low.fractions(), layer.high.fractions(), strict=True)
+    for slope, width, (low, high) in zip(slopes, reach.widths.fractions(), ends, strict=True):
+        assert low <= high
+        for z in (low, high):
+            assert 0 <= max(z, 0) - slope * z <= width
+        if low >= 0 or high <= 0:
+            assert width == 0
+
+
 @pytest.mark.parametrize("heads", [1, 2, 3])
 def test_without_mlp_the_enclosure_is_exact(heads):
     """Then 𝒴 is a union of polytopes: R₂, D_Y, D₂ and Y_max are met at vertices."""
@@ -337,16 +351,16 @@ def test_first_layer_heads_by_hand():
     def head(bias):
         return Head([[0, 1], [3, 2]], np.diag([2.0, 0]), bias)
 
-    layer = Layer(tuple(head(b) for b in ([0.5, 0.75], [1, 1], [1.5, 3, 3], [1.0, 0.25])))
+    layer = Layer(tuple(head(b) for b in ([0.5, 0.75], [1, 1], [1.5, 3, 3], [-0.5])))
     last = Layer((Head(np.eye(2), np.eye(2), [0, 0]),))
     f = LimitTransformer(np.eye(2), np.zeros((1, 2)), (layer, last), np.eye(2), None)
     c = measure(f)
     heads = c.models[0].heads
     assert [h.regime for h in heads] == [
-        "token dominant", "balanced", "position dominant", "balanced",
+        "token dominant", "balanced", "position dominant", "token dominant",
     ]  # fmt: skip
     # τ = 2, so the shorter heads have φ = 0 at their last lags.
-    margins = [Fraction(1, 4), 1, Fraction(3, 2), Fraction(3, 4)]
+    margins = [Fraction(1, 4), 1, Fraction(3, 2), 1]
     assert [h.positional_margin for h in heads] == margins
     assert c.positional_margin == Fraction(1, 4)
     assert [h.query_ranges for h in heads] == [(3, 1)] * 4
