@@ -14,6 +14,7 @@ from verify.simulation.balanced import simulate_balanced
 from verify.simulation.blocks import plan_blocks
 from verify.simulation.first_layer import limit_outputs, prefix_histograms
 from verify.simulation.random_chain import simulate_random_chain
+from verify.simulation.softmax import SoftmaxSimulator
 from verify.simulation.softmax_bounds import two_layer_error
 from verify.simulation.windows import Suffixes, suffix_types
 from verify.tasks import in_context_k_gram
@@ -215,3 +216,57 @@ def test_short_inputs_stay_as_they_are():
     assert s.short.tolist() == [0, 1, 1]
     assert s.error == 0
     assert s.error_g == 0
+
+
+# ---------------------------------------------------------------- at a wanted error
+
+
+def test_the_proven_length_for_an_epsilon_is_enough():
+    rng = np.random.default_rng(2)
+    f = random_model(rng, layers=2, regimes=["negative"], scale=0.1)
+    g = random_model(rng, layers=2, regimes=["token"], scale=0.1)
+    run = SoftmaxSimulator(f, g, "1/2")
+    assert run.theorem == "derived.two_layer_softmax"
+    x = np.arange(3 * run.bound.length) // 90 % 2
+    s = run(x)
+    assert s.length <= s.limit == plan_length(run, len(x)) <= run.bound.length
+    assert s.error <= s.proven_error <= 0.5
+    short = run(x[:50])
+    assert short.short.tolist() == x[:50].tolist()
+
+
+def plan_length(run, total):
+    """|z| of the largest plan within N."""
+    return plan_blocks(total, run.bound.length, locality=run.pair.locality).length
+
+
+def test_lengths_too_large_to_shorten_to_leave_x_alone():
+    task = in_context_k_gram(1, 2, 500.0)
+    run = SoftmaxSimulator(task.transformer, None, "1/10")
+    assert run.bound.log2_length > 1000
+    x = np.array([0, 1, 0, 0, 1])
+    assert run(x).short.tolist() == x.tolist()
+
+
+def test_one_layer_at_an_epsilon_and_where_any_last_token_will_do():
+    rng = np.random.default_rng(3)
+    f = random_model(rng, layers=1, regimes=["negative"], scale=0.3, locality=2)
+    x = rng.integers(2, size=20_000)
+    fine = SoftmaxSimulator(f, None, "1/100")(x)
+    assert fine.length <= fine.limit < len(x)
+    assert fine.error <= fine.proven_error <= 0.01
+    coarse = SoftmaxSimulator(f, None, 1000)(x)
+    assert coarse.short.tolist() == x[-1:].tolist()
+    assert coarse.error <= 1000
+
+
+@pytest.mark.parametrize("epsilon", [0, -1, "abc", math.nan])
+def test_epsilon_must_be_positive(epsilon):
+    with pytest.raises(InputError, match="epsilon"):
+        SoftmaxSimulator(average_of_runs(), None, epsilon)
+
+
+def test_one_layer_with_positions_has_no_proven_length():
+    f = random_model(np.random.default_rng(0), layers=1, regimes=["token"], period=2)
+    with pytest.raises(InputError, match="positions"):
+        SoftmaxSimulator(f, None, 1)

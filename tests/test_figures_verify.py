@@ -12,14 +12,8 @@ from softmax_models import random_model
 from verify import Head, InputError, Layer, LimitTransformer, WeightsError, figures
 from verify.k_gram_error import k_gram_errors
 from verify.replay import model_from
-from verify.slopes import (
-    BALANCED,
-    CHAIN,
-    ROUNDING,
-    fit_power,
-    measure_slopes,
-    standard_families,
-)
+from verify.slope_report import BALANCED, CHAIN, ROUNDING, fit_power
+from verify.slopes import measure_slopes, replay_slopes, standard_families
 from verify.tasks.lower_bounds import average_of_runs
 
 
@@ -98,6 +92,9 @@ def test_a_bound_that_is_too_small_is_reported(monkeypatch):
     assert "FAILS on 2" in found.table()
     assert np.array_equal(found.counterexamples[0]["x"], runs(100))
     assert model_from(found.models["f"]) == average_of_runs()
+    replayed = replay_slopes(json.loads(json.dumps(found.to_dict())))
+    assert [s.error for s in replayed] == [row.worst for row in found.rows if not row.holds]
+    assert all(not s.holds and s.violations for s in replayed)
 
 
 def test_one_layer_models_use_the_rounding_map():

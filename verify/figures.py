@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from verify.errors import InputError
 from verify.k_gram_error import KGramError
-from verify.slopes import CHAIN, SlopeReport
+from verify.slope_report import CHAIN, SlopeReport
 from verify.transformer import Head, LimitTransformer
 
 if TYPE_CHECKING:

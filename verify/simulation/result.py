@@ -15,6 +15,7 @@ class Simulation:
     Attributes:
         short: z, shape (length,), int64 tokens.
         length: |z|.
+        input_length: T = |x|.
         limit: the length that the theorem guarantees to be enough (|z| ≤ limit); None where
             |z| is random.
         error_f: measured |f(x) − f(z)|, the largest over the outputs.
@@ -26,6 +27,7 @@ class Simulation:
 
     short: NDArray[np.int64]
     length: int
+    input_length: int
     limit: int | None
     error_f: float
     error_g: float | None
@@ -38,6 +40,16 @@ class Simulation:
         return self.error_f if self.error_g is None else max(self.error_f, self.error_g)
 
     @property
+    def violations(self) -> tuple[str, ...]:
+        """What the theorem promises and z does not keep, in words; empty where all holds."""
+        found = []
+        if self.limit is not None and self.length > self.limit:
+            found.append(f"|z| = {self.length} > {self.limit}")
+        if self.proven_error is not None and self.error > self.proven_error:
+            found.append(f"error {self.error:.6g} > proven {self.proven_error:.6g}")
+        return tuple(found)
+
+    @property
     def holds(self) -> bool:
-        """Whether the measured errors respect the proven one (true where nothing is proven)."""
-        return self.proven_error is None or self.error <= self.proven_error
+        """Whether all that was proved holds (true where nothing was)."""
+        return not self.violations

@@ -103,6 +103,7 @@ class SoftmaxPair:
         return Simulation(
             short=z,
             length=len(z),
+            input_length=len(x),
             limit=limit,
             error_f=errors[0],
             error_g=errors[1] if self.g is not None else None,
@@ -110,7 +111,7 @@ class SoftmaxPair:
             theorem=theorem,
         )
 
-    def unchanged(self, x: Tokens, *, limit: int, theorem: str) -> Simulation:
+    def unchanged(self, x: Tokens, *, limit: int | None, theorem: str) -> Simulation:
         """The result for an input that is short enough already: z = x."""
         error_g = None if self.g is None else 0.0
-        return Simulation(x, len(x), limit, 0.0, error_g, 0.0, theorem)
+        return Simulation(x, len(x), len(x), limit, 0.0, error_g, 0.0, theorem)
