@@ -8,15 +8,19 @@ against torch.nn.functional.scaled_dot_product_attention (CPU, causal, float64):
 at all positions, the second at the last one only, as in the fast pass. Two models: one without
 lag biases, where PyTorch uses its causal kernel, and one with them, where it needs a mask of
 shape (T, T), whose construction is not timed. Outputs must agree to 1e-9, relative to the
-largest. Medians of several rounds.
+largest. Medians of several rounds. Both programs run on one thread, unless OMP_NUM_THREADS says
+otherwise.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import time
 from statistics import median
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy and PyTorch are imported
 
 import numpy as np
 

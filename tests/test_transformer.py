@@ -224,6 +224,17 @@ def test_sizes():
     )
 
 
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda f: pickle.loads(pickle.dumps(f))]
+)
+def test_copies_are_equal_and_read_only(again):
+    f = random_model(np.random.default_rng(1), vocabulary_size=3, period=2, locality=2, heads=2)
+    g = again(f)
+    assert g == f
+    for array in (g.embedding, g.layers[0].mlp_bias, g.layers[0].heads[1].lag_bias):
+        assert not array.flags.writeable
+
+
 def test_equality_and_hash_are_by_value():
     rng = np.random.default_rng(0)
     f = random_model(rng, vocabulary_size=3, period=2, locality=2, heads=2, layers=2)

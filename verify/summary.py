@@ -14,6 +14,9 @@ from verify.validation import as_sequence, check_tokens
 _BLOCK = 1 << 15
 """Tokens per step of the count: what is worked on stays in the processor's cache."""
 
+_LARGEST = 2**63 - 1
+"""Largest int64."""
+
 
 @dataclass(frozen=True, eq=False)
 class Summary:
@@ -46,13 +49,11 @@ class Summary:
         whole = counts.dtype.kind in "iu" or all(type(c) is int for c in counts.flat)
         if not whole or (counts < 0).any():
             raise InputError("counts", self.counts, "integers, at least 0")
-        # Python ints where int64 cannot hold them; also uint64, which mixes badly with int64.
-        counts = counts.astype(object)
-        if all(c < 2**62 for c in counts.flat):
-            totals = [int(t) for t in counts.sum(axis=1)]
+        if int(counts.max()) <= _LARGEST // counts.shape[1]:
             counts = counts.astype(np.int64)
-        else:
-            totals = list(counts.sum(axis=1))
+        else:  # sums beyond int64: Python ints
+            counts = counts.astype(object)
+        totals = counts.sum(axis=1).tolist()
         suffix = as_sequence(self.suffix, "suffix")
         check_tokens(suffix, counts.shape[1], name="suffix")
         if isinstance(self.length, bool) or not isinstance(self.length, (int, np.integer)):

@@ -38,7 +38,7 @@ _MLP_SHAPES = {"mlp_in": "(m, d)", "mlp_bias": "(m,)", "mlp_out": "(d, m)"}
 
 
 class _ByValue:
-    """Equality and hash by value for frozen dataclasses that hold arrays."""
+    """Equality, hash and pickling by value for frozen dataclasses that hold arrays."""
 
     def _values(self) -> tuple[Any, ...]:
         return tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
@@ -59,6 +59,10 @@ class _ByValue:
                 for a in self._values()
             )
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy through the constructor, which makes the arrays read-only again."""
+        return type(self), self._values()
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from verify.summary import Summary
     from verify.transformer import LimitTransformer
 
-_BLOCK_ENTRIES = 1 << 16
-"""Entries of the largest array of a block: some hundred KiB, which the processor's cache holds."""
+_BLOCK_ENTRIES = 1 << 15
+"""Entries of the largest array of a block: it stays in the processor's cache, and the matrix
+products stay so small that the linear algebra library starts no threads for them, which on a
+busy machine would wait for each other longer than they work."""
 
 
 def output(f: LimitTransformer, tokens: npt.NDArray[Any], summary: Summary) -> Floats:
@@ -74,10 +76,10 @@ def first_layer(
     layer = f.layers[0]
     types = _Types(f, summary)
     keys = types.keys
-    tables = [keys @ head.query_key @ keys.T for head in layer.heads]
+    tables = np.stack([keys @ head.query_key @ keys.T for head in layer.heads])
     in_range("query_key", tables)
     values = np.hstack([head.value @ keys.T for head in layer.heads])
-    biases = [lag_bias(head, layer.locality) for head in layer.heads]
+    biases = np.stack([lag_bias(head, layer.locality) for head in layer.heads])
 
     size = max(types.number * len(layer.heads), f.dimension, layer.hidden)
     step = max(_BLOCK_ENTRIES // size, 64)
@@ -87,13 +89,9 @@ def first_layer(
         recent = types.of(tokens, start - layer.locality - 1, stop)
         histograms = _running(seen, recent[: stop - start])
         seen = histograms[:, -1:]
-        block = _Suffixes(recent, layer.locality, start, types.number)
-        attention = [
-            _attention(table, bias, histograms, block)
-            for table, bias in zip(tables, biases, strict=True)
-        ]
-        u = np.take(keys.T, block.queries, axis=1)
-        u += values @ np.concatenate(attention)
+        attention = _attention(tables, biases, histograms, recent, start)
+        u = np.take(keys.T, recent[layer.locality + 1 :], axis=1)
+        u += values @ attention.reshape(-1, stop - start)
         yield start, mlp(layer, u)
 
 
@@ -131,44 +129,44 @@ def _running(seen: Floats, entering: npt.NDArray[np.intp]) -> Floats:
     return histograms
 
 
-class _Suffixes:
-    """The keys in the suffix of each query of a block, as flat indices per lag."""
+def _attention(
+    tables: Floats, biases: Floats, histograms: Floats, recent: npt.NDArray[np.intp], start: int
+) -> Floats:
+    """Return the attention of C queries by head and type of key, shape (H, n, C), each sum 1.
 
-    def __init__(
-        self, recent: npt.NDArray[np.intp], locality: int, start: int, number: int
-    ) -> None:
-        """Index the lags 0..τ; `recent` has the types of the block and of the τ+1 before it."""
-        self.queries = recent[locality + 1 :]
-        columns = np.arange(self.queries.size)
-        self.log_positions = np.log(columns + (start + 1))
-        by_lag = [recent[locality + 1 - lag :][: columns.size] for lag in range(locality + 1)]
-        # Before the first position there is no key; the index there is any valid one.
-        self.absent = [keys < 0 if start < locality else None for keys in by_lag]
-        by_lag = [np.maximum(keys, 0) if start < locality else keys for keys in by_lag]
-        self.pairs = [keys * number + self.queries for keys in by_lag]  # in a (key, query) table
-        self.cells = [keys * columns.size + columns for keys in by_lag]  # in an (n, C) array
-
-
-def _attention(table: Floats, bias: Floats, histograms: Floats, block: _Suffixes) -> Floats:
-    """Return the attention of each query (column) summed by type of key (row), shape (n, C).
-
-    The largest logit of each column is subtracted before exp; types that have not occurred and
+    The largest logit of each query is subtracted before exp; types that have not occurred and
     lags before the first position do not take part in it.
+
+    Args:
+        tables: (H, n, n) content logits by type of key and of query.
+        biases: (H, τ+1).
+        histograms: (n, C), of the positions before each query's suffix.
+        recent: (τ+1+C,) types of the queries and of the positions before; −1: no position.
+        start: number of positions before the first query.
     """
-    logits = np.where(histograms > 0, np.take(table, block.queries, axis=1), -np.inf)
-    largest = logits.max(axis=0)
-    suffix = []
-    for phi, pairs, absent in zip(bias, block.pairs, block.absent, strict=True):
-        logit = np.take(table, pairs) + phi * block.log_positions
-        if absent is not None:
-            logit[absent] = -np.inf
-        np.maximum(largest, logit, out=largest)
-        suffix.append(logit)
+    heads, number, _ = tables.shape
+    lags, size = biases.shape[1], histograms.shape[1]
+    queries = recent[lags:]
+    suffix_keys = np.stack([recent[lags - lag :][:size] for lag in range(lags)])  # (τ+1, C)
+    log_positions = np.log(np.arange(start + 1, start + size + 1))
+
+    prefix = np.where(histograms > 0, np.take(tables, queries, axis=2), -np.inf)
+    pairs = suffix_keys * number + queries
+    suffix = np.take(tables.reshape(heads, -1), pairs, axis=1, mode="wrap")
+    suffix += biases[:, :, None] * log_positions
+    if start < lags:
+        suffix[:, suffix_keys < 0] = -np.inf
+    largest = np.maximum(prefix.max(axis=1), suffix.max(axis=1))[:, None]
     in_range("lag_bias", largest)
-    logits -= largest
-    weights: Floats = np.exp(logits, out=logits)
+
+    prefix -= largest
+    weights: Floats = np.exp(prefix, out=prefix)
     weights *= histograms
-    for logit, cells in zip(suffix, block.cells, strict=True):
-        weights.ravel()[cells] += np.exp(logit - largest)
-    weights /= weights.sum(axis=0)
+    suffix -= largest
+    np.exp(suffix, out=suffix)
+    cells = suffix_keys * size + np.arange(size)  # in the (n, C) weights of one head
+    for head, added in zip(weights.reshape(heads, -1), suffix, strict=True):
+        for where, weight in zip(cells, added, strict=True):
+            head[where] += weight  # a lag without a position adds 0, wherever type −1 leads
+    weights /= weights.sum(axis=1, keepdims=True)
     return weights
