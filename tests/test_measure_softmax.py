@@ -344,6 +344,12 @@ def test_average_complexity_is_the_formula():
     chain = formula(math.sqrt(3 * 3), math.sqrt(2 * tau + 3), 4)
     found = c.markov_complexity("1/2", "1/10")
     assert float(found) == pytest.approx(chain, rel=1e-9)
+    given = c.parameters(average=True) | {"error": "average", "epsilon": "1/10"}
+    markov = {"spectral_gap": "1/2", "stationary_min": "1/10"}
+    key = "derived.average_softmax_two_layer"
+    factored = bounds.required_length(theorem=f"{key}_markov", **given, **markov)
+    direct = bounds.required_length(theorem=key, **(given | {"complexity": found}))
+    assert direct.length <= factored.length
 
 
 def test_first_layer_heads_by_hand():

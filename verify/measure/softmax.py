@@ -139,6 +139,9 @@ class SoftmaxConstants:
     def markov_complexity(self, spectral_gap: Any, stationary_min: Any) -> Exact:
         """Return C for the average error over a stationary Markov chain of tokens.
 
+        For comparison: `bounds` reads complexity_average and multiplies it by a factor that
+        covers the chain, which is never less than this.
+
         Args:
             spectral_gap: 1 − λ, in (0, 1]; λ the norm of the kernel on mean-zero functions.
             stationary_min: least stationary probability of a token, in (0, 1].
