@@ -394,7 +394,7 @@ TWO_LAYERS = dataclasses.replace(F, layers=F.layers * 2)
         ({"epsilon": True}, "epsilon"),
         ({"epsilon": "1/0"}, "epsilon"),
         ({"f": TWO_LAYERS}, "f"),
-        ({"f": dataclasses.replace(F, precision_bits=None)}, "f"),
+        ({"f": dataclasses.replace(F, precision_bits=None)}, "g.precision_bits"),
         ({"g": TWO_LAYERS}, "g"),
         ({"g": dataclasses.replace(F, precision_bits=9)}, "g.precision_bits"),
         ({"g": dataclasses.replace(F, embedding=F.embedding[:2])}, "g.vocabulary_size"),

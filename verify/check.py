@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from verify import inputs as families
+from verify.check_softmax import check_softmax
 from verify.errors import InputError
 from verify.inputs import Input
 from verify.replay import model_data, summary_data
 from verify.report import Report, Row
 from verify.simulation import OneLayerSimulator, simulator
 from verify.simulation.summaries import LONGEST_INPUT
+from verify.slope_report import SlopeReport
 from verify.summary import Summary
 from verify.transformer import LimitTransformer
 from verify.validation import as_sequence
@@ -32,8 +34,11 @@ def check(
     name: str = "f, g",
     progress: Progress | None = None,
     control: str | None = None,
-) -> Report:
+) -> Report | SlopeReport:
     """Test a theorem's conclusions for f and g on many inputs; return the report.
+
+    One layer in finite precision: a Report. Softmax models: a SlopeReport, see
+    `verify.check_softmax`; `theorem`, `progress` and `control` are then left at None.
 
     Args:
         f: a model.
@@ -52,6 +57,13 @@ def check(
     Raises:
         InputError: an argument is not usable.
     """
+    if isinstance(f, LimitTransformer) and f.attention == "softmax":
+        for option, given in (("theorem", theorem), ("progress", progress), ("control", control)):
+            if given is not None:
+                raise InputError(option, given, "None for softmax models")
+        return check_softmax(
+            f, g, epsilon=epsilon, inputs=inputs, length=length, seed=seed, name=name
+        )
     run = simulator(f, g, epsilon=epsilon, theorem=theorem, control=control)
     if inputs is None:
         inputs = standard_inputs(run, length=length, seed=seed)

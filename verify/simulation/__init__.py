@@ -9,9 +9,18 @@ from typing import Any
 
 from verify.errors import InputError
 from verify.simulation.one_layer import THEOREM, OneLayerSimulation, OneLayerSimulator
+from verify.simulation.result import Simulation
+from verify.simulation.softmax import SoftmaxSimulator
 from verify.transformer import LimitTransformer
 
-__all__ = ["OneLayerSimulation", "OneLayerSimulator", "simulate", "simulator"]
+__all__ = [
+    "OneLayerSimulation",
+    "OneLayerSimulator",
+    "Simulation",
+    "SoftmaxSimulator",
+    "simulate",
+    "simulator",
+]
 
 SIMULATORS = {THEOREM: OneLayerSimulator}
 """Theorem key → its simulator."""
@@ -33,9 +42,7 @@ def simulator(
     known to be wrong ("thinned" or "truncated").
     """
     g = f if g is None else g
-    for name, model in (("f", f), ("g", g)):
-        if not isinstance(model, LimitTransformer):
-            raise InputError(name, model, "a LimitTransformer")
+    _check_models(f, g)
     if theorem is None:
         setting = (f.attention, len(f.layers))
         if setting not in _DEFAULT:
@@ -54,14 +61,14 @@ def simulate(
     *,
     epsilon: Any,
     theorem: str | None = None,
-) -> OneLayerSimulation:
+) -> OneLayerSimulation | Simulation:
     """Return a short input z with |f(x) − f(z)| ≤ ε and |g(x) − g(z)| ≤ ε, and what was measured.
 
     Inputs that are not longer than the theorem's N stay as they are.
 
     Args:
-        x: (T,) tokens, or a Summary with Δ = the lcm of the models' least periods and τ = the
-            larger locality.
+        x: (T,) tokens, or for one layer in finite precision a Summary with Δ = the lcm of the
+            models' least periods and τ = the larger locality.
         f: a model.
         g: the other model of the pair; without it, f stands for both.
         epsilon: ε > 0, the error allowed for each of f and g, in ℓ∞ over the outputs; int,
@@ -71,5 +78,20 @@ def simulate(
     Raises:
         InputError: an argument is not usable, the models do not match in |Σ|, outputs or bits
             of precision, or no theorem with a map covers them.
+        WeightsError: softmax models that no theorem covers.
     """
+    _check_models(f, f if g is None else g)
+    if f.attention == "softmax":
+        if g is not None and g.attention != "softmax":
+            raise InputError("g.precision_bits", g.precision_bits, "None, as of f")
+        run = SoftmaxSimulator(f, g, epsilon)
+        if theorem not in (None, run.theorem):
+            raise InputError("theorem", theorem, f"{run.theorem}, or None")
+        return run(x)
     return simulator(f, g, epsilon=epsilon, theorem=theorem)(x)
+
+
+def _check_models(f: object, g: object) -> None:
+    for name, model in (("f", f), ("g", g)):
+        if not isinstance(model, LimitTransformer):
+            raise InputError(name, model, "a LimitTransformer")

@@ -16,8 +16,6 @@ from verify.simulation.softmax_one_layer import simulate_softmax_one_layer
 from verify.simulation.softmax_pair import SoftmaxPair
 from verify.transformer import LimitTransformer
 
-THEOREMS = (softmax_one_layer.THEOREM, balanced.THEOREM, balanced.THEOREM_PERIODIC)
-
 
 class SoftmaxSimulator:
     """The map of Theorem B5 (one layer) or B4 (two layers) for one pair f, g and one ε.
