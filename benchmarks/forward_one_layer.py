@@ -82,7 +82,7 @@ def main():
     parser.add_argument("--period", type=int, default=2)
     parser.add_argument("--locality", type=int, default=2)
     parser.add_argument("--heads", type=int, default=2)
-    parser.add_argument("--dimension", type=int, default=16)
+    parser.add_argument("--dimension", type=int, default=32)
     parser.add_argument("--precision-bits", type=int, default=8)
     parser.add_argument("--token-type", default="int64", help="NumPy integer type of the input")
     parser.add_argument("--seed", type=int, default=0)

@@ -13,7 +13,7 @@ import pytest
 from random_models import random_model
 from safetensors.numpy import load_file, save_file
 
-from verify import Head, InputError, Layer, LimitTransformer, WeightsError
+from verify import Counterexample, Head, InputError, Layer, LimitTransformer, WeightsError
 
 D = 2
 HEAD = {"query_key": np.eye(D), "value": np.eye(D), "lag_bias": np.zeros(1)}
@@ -179,6 +179,8 @@ def test_errors_survive_pickling():
     assert type(again) is WeightsError
     assert str(again) == str(caught.value)
     assert again.problems == caught.value.problems
+    example = pickle.loads(pickle.dumps(Counterexample("f ≠ g", {"x": [0, 1]})))
+    assert (str(example), example.data) == ("f ≠ g", {"x": [0, 1]})
 
 
 def test_weights_are_read_only_copies():
