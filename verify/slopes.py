@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from verify.errors import InputError
 from verify.replay import model_data, model_from
 from verify.simulation.balanced import simulate_balanced
-from verify.simulation.random_chain import simulate_random_chain
+from verify.simulation.random_chain import simulate_random_chains
 from verify.simulation.result import Simulation
 from verify.simulation.softmax import SoftmaxSimulator
 from verify.simulation.softmax_one_layer import simulate_softmax_one_layer
@@ -71,8 +71,8 @@ def measure_slopes(
     for family, build in families.items():
         for n in given:
             x = build(n)
-            for map, seeds in _maps(f, draws, seed).items():
-                results = [run_map(map, x, f, g, n, one) for one in seeds]
+            for map in (ROUNDING,) if len(f.layers) == 1 else (BALANCED, CHAIN):
+                results = run_map(map, x, f, g, n, range(seed, seed + draws))
                 row = _row(family, map, n, len(x), results)
                 report.rows.append(row)
                 if not row.holds:
@@ -115,29 +115,22 @@ def standard_families(
 
 
 def run_map(
-    map: str, x: Any, f: LimitTransformer, g: LimitTransformer | None, n: int, seed: int
-) -> Simulation:
-    """One outcome of a map at length n; `seed` is that of the random chain."""
+    map: str, x: Any, f: LimitTransformer, g: LimitTransformer | None, n: int, seeds: Sequence[int]
+) -> list[Simulation]:
+    """Outcomes of a map at length n: one per seed of the random chain, one for other maps."""
     if map == CHAIN:
-        return simulate_random_chain(x, f, g, length=n, seed=seed)
+        return simulate_random_chains(x, f, g, length=n, seeds=seeds)
     simulate = simulate_balanced if map == BALANCED else simulate_softmax_one_layer
-    return simulate(x, f, g, length=n)
+    return [simulate(x, f, g, length=n)]
 
 
 def replay_slopes(report: Mapping[str, Any]) -> list[Simulation]:
     """Run the counterexamples of a saved slope report again."""
     f, g = (report["models"][name] and model_from(report["models"][name]) for name in "fg")
     return [
-        run_map(found["map"], np.array(found["x"]), f, g, found["length"], 0)
+        run_map(found["map"], np.array(found["x"]), f, g, found["length"], [0])[0]
         for found in report["counterexamples"]
     ]
-
-
-def _maps(f: LimitTransformer, draws: int, seed: int) -> dict[str, range]:
-    """The maps that cover f, with the seeds of their outcomes."""
-    if len(f.layers) == 1:
-        return {ROUNDING: range(1)}
-    return {BALANCED: range(1), CHAIN: range(seed, seed + draws)}
 
 
 def _row(family: str, map: str, n: int, total: int, results: list[Simulation]) -> SlopeRow:

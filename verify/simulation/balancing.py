@@ -70,7 +70,7 @@ class Balancer:
         """
         number = len(self.choices)
         self.choices.append(-1)
-        subset = _spread(size, 256 + 16 * self.dimension)
+        subset = _spread(size, 64 + 8 * self.dimension)
         if not self._admit(number, subset, vectors):
             everything = np.arange(size)
             if len(subset) == size or not self._admit(number, everything, vectors):
@@ -132,6 +132,7 @@ def _vertex(sets: list[_Undecided], target: Floats) -> list[Floats] | None:
         A_eq=np.block([[columns, miss], [membership, np.zeros((len(sets), 2 * rows))]]),
         b_eq=np.concatenate([target, np.ones(len(sets))]),
         method="highs-ds",
+        options={"presolve": False},  # small programs: presolving takes longer than solving
     )
     if solution.x is None:
         return None

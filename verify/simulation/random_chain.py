@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -42,21 +43,42 @@ def simulate_random_chain(
         InputError: x is no sequence of tokens, length too small, or mean_piece < 1.
         WeightsError: f or g is outside the theorem.
     """
+    return simulate_random_chains(x, f, g, length=length, seeds=[seed], mean_piece=mean_piece)[0]
+
+
+def simulate_random_chains(
+    x: Any,
+    f: LimitTransformer,
+    g: LimitTransformer | None = None,
+    *,
+    length: int,
+    seeds: Iterable[int],
+    mean_piece: float | None = None,
+) -> list[Simulation]:
+    """One outcome of the chain per seed, as `simulate_random_chain`; runs the models on x once."""
     pair = SoftmaxPair(f, g, layers=2)
     tokens = pair.tokens(x, length)
     if len(tokens) <= length:
-        return pair.unchanged(tokens, limit=length, theorem=THEOREM)
+        return [pair.unchanged(tokens, limit=length, theorem=THEOREM) for _ in seeds]
     tail = pair.tail(len(tokens))
     if length < tail + pair.period:
         raise InputError("length", length, f"at least Δ + (kept tail) = {tail + pair.period}")
     piece = length ** (1 / 3) if mean_piece is None else mean_piece
     if not piece >= 1:
         raise InputError("mean_piece", mean_piece, "a number ≥ 1")
-    runs = kept_runs(
-        (len(tokens) - tail) // pair.period,
-        (length - tail) / pair.period,
-        piece / pair.period,
-        np.random.default_rng(seed),
-    )
-    z = keep(tokens, runs, period=pair.period, tail=tail)
-    return pair.measured(tokens, z, limit=None, proven_error=None, theorem=THEOREM)
+    outputs = pair.outputs(tokens)
+    results = []
+    for seed in seeds:
+        runs = kept_runs(
+            (len(tokens) - tail) // pair.period,
+            (length - tail) / pair.period,
+            piece / pair.period,
+            np.random.default_rng(seed),
+        )
+        z = keep(tokens, runs, period=pair.period, tail=tail)
+        results.append(
+            pair.measured(
+                tokens, z, limit=None, proven_error=None, theorem=THEOREM, outputs=outputs
+            )
+        )
+    return results

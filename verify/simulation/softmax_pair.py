@@ -16,6 +16,7 @@ from verify.simulation.result import Simulation
 from verify.transformer import LimitTransformer
 from verify.validation import Problem, as_sequence, check_tokens
 
+Floats = NDArray[np.float64]
 Tokens = NDArray[np.int64]
 
 
@@ -95,11 +96,24 @@ class SoftmaxPair:
         """a: how many last tokens z keeps of x, |x| = `total`; ≡ `total` mod Δ, above τ."""
         return self.locality + 1 + (total - self.locality - 1) % self.period
 
+    def outputs(self, x: Tokens) -> list[Floats]:
+        """The outputs of the models on x."""
+        return [model(x) for model in self.models]
+
     def measured(
-        self, x: Tokens, z: Tokens, *, limit: int | None, proven_error: float | None, theorem: str
+        self,
+        x: Tokens,
+        z: Tokens,
+        *,
+        limit: int | None,
+        proven_error: float | None,
+        theorem: str,
+        outputs: list[Floats] | None = None,
     ) -> Simulation:
-        """Run the models on x and z and put the result together."""
-        errors = [float(np.abs(model(x) - model(z)).max()) for model in self.models]
+        """Run the models on x and z and put the result together; `outputs` on x where known."""
+        on_x = self.outputs(x) if outputs is None else outputs
+        pairs = zip(on_x, self.outputs(z), strict=True)
+        errors = [float(np.abs(long - short).max()) for long, short in pairs]
         return Simulation(
             short=z,
             length=len(z),
