@@ -148,9 +148,12 @@ def first_layer(experiment: Experiment, params: Params, tokens: jax.Array) -> ja
     scale = jnp.log(position) if experiment.scaling == "log" else jnp.ones(len(position))
     by_lag = jnp.exp(scale[:, None, None] * exponents)  # (T, H, 1 + lags)
     content = _content(params["embedding"], params["key"], params["query"])
-    content = jnp.exp(content - content.max(axis=1, keepdims=True))
-    terms = jnp.einsum("btls,thl->bths", stacked, by_lag)
-    terms = terms * jnp.einsum("btq,hkq->bthk", one_hot, content)
+    number = jnp.einsum("btls,thl->bths", stacked, by_lag)
+    # The maximum runs over tokens that are there: the largest content logit may not be.
+    present = number > 0
+    logits = jnp.einsum("btq,hkq->bthk", one_hot, content)
+    below = logits - jnp.where(present, logits, -jnp.inf).max(axis=3, keepdims=True)
+    terms = number * jnp.exp(jnp.where(present, below, 0.0))
     weights = terms / terms.sum(axis=3, keepdims=True)
     flat = weights.reshape(*tokens.shape, heads * experiment.vocabulary_size)
     return jnp.concatenate([one_hot, flat], axis=2)

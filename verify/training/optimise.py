@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
@@ -67,12 +68,38 @@ def initial_params(experiment: Experiment, runs: tuple[Run, ...]) -> Params:
 
 def train(
     experiment: Experiment,
-    progress: Callable[[Iterator[int]], Iterator[int]] | None = None,
+    progress: Callable[[Iterator[int], int, str], Iterable[int]] | None = None,
 ) -> tuple[Params, np.ndarray]:
     """Train every run of the experiment on fresh inputs at every step.
 
+    Runs on counts train all in one program. Runs on tokens are padded to the training length, so
+    each length has its own; what a run learns does not depend on which runs are beside it.
+
+    **Arguments:** `progress`: wraps the chunks of one program, given their number and a title.
+
     **Returns:** parameters with the runs along the first axis, and training losses (R, steps).
     """
+    if experiment.task != "k_gram" or len(experiment.training_lengths) == 1:
+        return _train_together(experiment, progress)
+    parts = {
+        length: _train_together(
+            dataclasses.replace(experiment, training_lengths=(length,)), progress
+        )
+        for length in experiment.training_lengths
+    }
+    place = {
+        run: (length, i)
+        for length in parts
+        for i, run in enumerate(dataclasses.replace(experiment, training_lengths=(length,)).runs())
+    }
+    order = [place[run] for run in experiment.runs()]
+    names = parts[experiment.training_lengths[0]][0]
+    params = {name: jnp.stack([parts[n][0][name][i] for n, i in order]) for name in names}
+    return params, np.stack([parts[n][1][i] for n, i in order])
+
+
+def _train_together(experiment: Experiment, progress: Any) -> tuple[Params, np.ndarray]:
+    """Train all runs in one compiled program."""
     runs = experiment.runs()
     tasks = [make_task(experiment, run.setting) for run in runs]
     generators = [np.random.default_rng(run_seed(experiment, run, "data")) for run in runs]
@@ -94,8 +121,11 @@ def train(
     params = initial_params(experiment, runs)
     carry = (params, jax.vmap(transform.init)(params))
     losses = []
-    chunks: Iterator[int] = iter(range(0, experiment.steps, CHUNK))
-    for start in progress(chunks) if progress else chunks:
+    chunks: Iterable[int] = range(0, experiment.steps, CHUNK)
+    if progress:
+        title = f"{experiment.name}: {len(runs)} runs, n ≤ {max(experiment.training_lengths)}"
+        chunks = progress(iter(chunks), len(range(0, experiment.steps, CHUNK)), title)
+    for start in chunks:
         number = min(CHUNK, experiment.steps - start)
         batches = [
             _draw(experiment, task, rng, run, number)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import platform
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +28,15 @@ def train_all(experiments: tuple[Experiment, ...], out: Path, *, quiet: bool = F
     from tqdm import tqdm
 
     from verify.training.evaluate import evaluate
-    from verify.training.optimise import CHUNK, train
+    from verify.training.optimise import train
 
     for experiment in tqdm(experiments, desc="experiments", disable=quiet):
         started = time.perf_counter()
         if not store.is_trained(out, experiment):
-            bar = functools.partial(
-                tqdm,
-                desc=f"{experiment.name}: {len(experiment.runs())} runs, chunks of steps",
-                total=-(-experiment.steps // CHUNK),
-                disable=quiet,
-                leave=False,
-            )
+
+            def bar(chunks: Iterator[int], total: int, title: str) -> Iterable[int]:
+                return tqdm(chunks, desc=title, total=total, disable=quiet, leave=False)  # type: ignore[no-any-return]
+
             params, _ = train(experiment, bar)
             store.write_weights(store.weights_path(out, experiment), experiment, params)
             _note_timing(out, experiment, time.perf_counter() - started, jax.devices()[0])

@@ -62,14 +62,15 @@ K_GRAM_VOCABULARY = Experiment(
     settings=_k_gram_vocabulary(2, 2, 3, 4),
     training_lengths=_powers(3, 6),
     seeds=(0, 1, 2, 3, 4),
-    test_lengths=_powers(3, 11),
+    test_lengths=_powers(3, 10),
     test_distributions=("dirichlet", "conditional", "uniform"),
-    steps=3000,
+    steps=6000,
     batch=64,
-    test_inputs=512,
+    test_inputs=256,
     heads=2,
     locality=2,
     precision_bits=None,
+    learning_rate=0.02,
     attention_rate=1.0,
 )
 K_GRAM_CONTEXT = dataclasses.replace(
@@ -93,11 +94,11 @@ PAPER = (
     K_GRAM_VOCABULARY,
     K_GRAM_CONTEXT,
     _with(MOD_P, "conditional", distribution="conditional"),
-    _with(K_GRAM_CONTEXT, "conditional", distribution="conditional"),
     _with(SIMPLE, "plain", scaling="plain", precision_bits=None),
     _with(MOD_P, "plain", scaling="plain", precision_bits=None),
     _with(SIMPLE, "uniform", distribution="uniform"),
     _with(MOD_P, "uniform", distribution="uniform"),
+    _with(K_GRAM_CONTEXT, "conditional", distribution="conditional"),
 )
 
 _SMALL = {"seeds": (0, 1), "steps": 1000, "test_inputs": 512, "hidden": 64, "width": 16}
