@@ -1,4 +1,4 @@
-"""`python -m verify`: check the one-layer simulation on built-in models, or on a text of yours."""
+"""`python -m verify`: check the simulations on built-in models, or on a text of yours."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bounds.numbers import exact
-from verify import figures_check
+from verify import figures, figures_check
 from verify.check import extend, new_report, standard_inputs
+from verify.check_softmax import check_softmax
 from verify.errors import InputError
 from verify.inputs import Input, from_text
 from verify.pairs import BUILT_IN
@@ -22,6 +25,9 @@ from verify.replay import replay
 from verify.report import Report, Row, summary_table, write_json
 from verify.simulation import OneLayerSimulator, simulator
 from verify.simulation.controls import CONTROLS
+from verify.simulation.result import Simulation
+from verify.slope_report import SlopeReport, SlopeRow
+from verify.softmax_pairs import SOFTMAX_BUILT_IN
 
 HOLDS, COUNTEREXAMPLE, BAD_ARGUMENT, INTERRUPTED = 0, 1, 2, 130
 
@@ -41,8 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m verify",
-        description="Shorten long inputs of built-in one-layer models with the map of Theorem 1 "
-        "and test all it promises: |z| ≤ N, and errors of f and g at most ε.",
+        description="Shorten long inputs of built-in models and test all that is proved of the "
+        "short ones. Finite precision: |z| ≤ N, and errors of f and g at most ε. Softmax: errors "
+        "at most the proven one at every length n, with fitted slopes.",
         epilog="Exit code: 0 all holds, 1 a counterexample was found and saved, 2 bad argument.",
     )
     parser.add_argument(
@@ -51,8 +58,9 @@ def _parser() -> argparse.ArgumentParser:
         help="also check this text: characters as tokens, rare ones pooled",
     )
     parser.add_argument(
-        "--out", metavar="DIR", default="verify-out", help="folder for verify.json and verify.png"
-    )
+        "--out", metavar="DIR", default="verify-out",
+        help="folder for verify.json, verify.png and slopes.png",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the report as JSON, no tables")
     parser.add_argument(
         "--epsilon", type=_positive, metavar="E", help="ε for every pair, e.g. 1/10"
@@ -61,13 +69,15 @@ def _parser() -> argparse.ArgumentParser:
         "--length", type=_count, default=10**6, metavar="T", help="length of the long token inputs"
     )
     parser.add_argument(
-        "--pairs", nargs="+", metavar="NAME", choices=list(BUILT_IN), default=list(BUILT_IN),
-        help=f"which pairs f, g: {', '.join(BUILT_IN)}",
+        "--pairs", nargs="+", metavar="NAME", choices=[*BUILT_IN, *SOFTMAX_BUILT_IN],
+        help=f"which pairs f, g; finite precision: {', '.join(BUILT_IN)}; "
+        f"softmax: {', '.join(SOFTMAX_BUILT_IN)}; default: all (with --control: no softmax)",
     )  # fmt: skip
     parser.add_argument("--seed", type=_seed, default=0, help="first seed of the inputs")
     parser.add_argument(
-        "--control", choices=list(CONTROLS), help="run a known-wrong map, to see the check fail"
-    )
+        "--control", choices=list(CONTROLS),
+        help="run a known-wrong map on pairs of finite precision, to see the check fail",
+    )  # fmt: skip
     parser.add_argument("--replay", metavar="FILE", help="run saved counterexamples again")
     return parser
 
@@ -75,10 +85,17 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     out = _folder(options.out)
     texts = [Path(options.text)] if options.text else []
+    names = options.pairs or [*BUILT_IN, *([] if options.control else SOFTMAX_BUILT_IN)]
+    softmax = [name for name in names if name in SOFTMAX_BUILT_IN]
+    if softmax and options.control:
+        raise InputError("--control", options.control, f"no softmax pairs ({', '.join(softmax)})")
     reports: list[Report] = []
+    slopes: list[SlopeReport] = []
     started, interrupted = time.monotonic(), False
     try:
-        for name in options.pairs:
+        for name in names:
+            if name in SOFTMAX_BUILT_IN:
+                continue
             pair = BUILT_IN[name]()
             epsilon = options.epsilon or pair.epsilon
             run = simulator(pair.f, pair.g, epsilon=epsilon, control=options.control)
@@ -87,25 +104,70 @@ def _run(options: argparse.Namespace) -> int:
             extend(report, run, _inputs(run, options, texts), _Progress(name, started))
             if not options.json:
                 print(report.table(), end="\n\n", flush=True)
+        for name in softmax:
+            slopes.append(_slopes(name, options, texts, started))
+            if not options.json:
+                print(slopes[-1].table(), end="\n\n", flush=True)
     except KeyboardInterrupt:
         interrupted = True
         print("\ninterrupted; saving what was done", file=sys.stderr)
-    data = {"holds": all(r.holds for r in reports), "reports": [r.to_dict() for r in reports]}
+    holds = all(r.holds for r in reports) and all(r.holds for r in slopes)
+    data = {
+        "holds": holds,
+        "reports": [r.to_dict() for r in reports],
+        "slopes": [r.to_dict() for r in slopes],
+    }
     write_json(out / "verify.json", data)
+    saved = [out / "verify.json"]
     if any(report.rows for report in reports):
-        figures_check.figure(reports).savefig(out / "verify.png", dpi=200)
+        saved.append(out / "verify.png")
+        figures_check.figure(reports).savefig(saved[-1], dpi=200)
+    if slopes:
+        saved.append(out / "slopes.png")
+        figures.slopes_figure(slopes).savefig(saved[-1], dpi=200)
     if options.json:
         print(json.dumps(data, ensure_ascii=False))
     else:
-        print(summary_table(reports))
-        print(f"\nsaved: {out / 'verify.json'}, {out / 'verify.png'}")
-    if not data["holds"]:
+        if reports:
+            print(summary_table(reports), end="\n\n")
+        print(f"saved: {', '.join(map(str, saved))}")
+    if not holds:
         print(
             f"counterexample found; see it again: python -m verify --replay {out / 'verify.json'}",
             file=sys.stderr,
         )
         return COUNTEREXAMPLE
     return INTERRUPTED if interrupted else HOLDS
+
+
+def _slopes(
+    name: str, options: argparse.Namespace, texts: list[Path], started: float
+) -> SlopeReport:
+    """Check one softmax pair on the default inputs and on texts."""
+    pair = SOFTMAX_BUILT_IN[name]()
+    size, most = pair.f.vocabulary_size, options.length
+    done = 0
+
+    def progress(row: SlopeRow, total: int) -> None:
+        nonlocal done
+        done += 1
+        _show_progress(name, done, total, "rows", started)
+
+    with resources.as_file(resources.files("verify") / "data" / "sample.txt") as sample:
+        more = {}
+        for path in [sample, *texts]:
+            x = np.asarray(from_text(path, size).build(), dtype=np.int64)[:most]
+            more[f"text {path.name}"] = lambda n, x=x: x
+        return check_softmax(
+            pair.f,
+            pair.g,
+            epsilon=options.epsilon or pair.epsilon,
+            length=options.length,
+            seed=options.seed,
+            name=pair.name,
+            progress=progress,
+            more=more,
+        )
 
 
 def _inputs(run: OneLayerSimulator, options: argparse.Namespace, texts: list[Path]) -> list[Input]:
@@ -125,28 +187,34 @@ class _Progress:
         self.name, self.started = name, started
 
     def __call__(self, report: Report, row: Row, total: int) -> None:
-        done = len(report.rows)
-        seconds = time.monotonic() - self.started
-        line = f"{self.name}: {done}/{total} inputs, {seconds:.0f} s"
-        end = "\n" if done == total or not sys.stderr.isatty() else ""
-        if sys.stderr.isatty():
-            print(f"\r{line}\033[K", end=end, file=sys.stderr, flush=True)
-        elif done == total:
-            print(line, file=sys.stderr, flush=True)
+        _show_progress(self.name, len(report.rows), total, "inputs", self.started)
+
+
+def _show_progress(name: str, done: int, total: int, things: str, started: float) -> None:
+    line = f"{name}: {done}/{total} {things}, {time.monotonic() - started:.0f} s"
+    end = "\n" if done == total or not sys.stderr.isatty() else ""
+    if sys.stderr.isatty():
+        print(f"\r{line}\033[K", end=end, file=sys.stderr, flush=True)
+    elif done == total:
+        print(line, file=sys.stderr, flush=True)
 
 
 def _replay(path: str, *, as_json: bool) -> int:
     simulations = replay(path)
     lines: list[dict[str, Any]] = [
         {
-            "length": s.summary.length,
+            "length": s.input_length if isinstance(s, Simulation) else s.summary.length,
             "short_length": s.length,
             "limit": s.limit,
             "error_f": s.error_f,
             "error_g": s.error_g,
-            "epsilon": str(s.epsilon),
             "violations": list(s.violations),
         }
+        | (
+            {"proven_error": s.proven_error}
+            if isinstance(s, Simulation)
+            else {"epsilon": str(s.epsilon)}
+        )
         for s in simulations
     ]
     if as_json:

@@ -21,8 +21,9 @@ from verify.transformer import Head, LimitTransformer
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
-__all__ = ["attention_on_suffix", "k_gram_error", "regimes", "slopes"]
+__all__ = ["attention_on_suffix", "k_gram_error", "regimes", "slopes", "slopes_figure"]
 
 _COLOURS = ("#1b4965", "#c1440e", "#6b8e23", "#7b4b94", "#444444")
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1)))
@@ -145,6 +146,17 @@ def slopes(report: SlopeReport, family: str | None = None, *, ax: Axes | None = 
         _plain_log_ticks(axis)
     _finish(ax, title=f"{family}; fitted slopes and rates", below=True)
     return ax
+
+
+def slopes_figure(reports: Sequence[SlopeReport]) -> Figure:
+    """The first family of every report, one panel under the other, at column width (3.4 in)."""
+    from matplotlib.figure import Figure
+
+    result = Figure(figsize=(3.4, 3.0 * len(reports)), layout="constrained")
+    for report, ax in zip(reports, result.subplots(len(reports), squeeze=False)[:, 0], strict=True):
+        slopes(report, ax=ax)
+        ax.set_title(report.name, fontsize=8, loc="left")
+    return result
 
 
 def k_gram_error(

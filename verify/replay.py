@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from verify.errors import InputError, VerifyError
-from verify.simulation import OneLayerSimulation, simulator
+from verify.simulation import OneLayerSimulation, Simulation, simulator
 from verify.summary import Summary
 from verify.transformer import Head, Layer, LimitTransformer
 
 
-def replay(path: str | os.PathLike[str]) -> list[OneLayerSimulation]:
+def replay(path: str | os.PathLike[str]) -> list[OneLayerSimulation | Simulation]:
     """Run every counterexample of a saved report again; `.holds` of each says what came out.
 
     Args:
@@ -28,7 +29,7 @@ def replay(path: str | os.PathLike[str]) -> list[OneLayerSimulation]:
     allowed = "a JSON report of verify with at least one counterexample"
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
-        reports = data.get("reports", [data])
+        reports = [*data["reports"], *data.get("slopes", [])] if "reports" in data else [data]
         runs = [_simulations(report) for report in reports if report["counterexamples"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, VerifyError) as error:
         raise InputError("replay", os.fspath(path), f"{allowed} ({error})") from None
@@ -37,7 +38,11 @@ def replay(path: str | os.PathLike[str]) -> list[OneLayerSimulation]:
     return [simulation for run in runs for simulation in run]
 
 
-def _simulations(report: dict[str, Any]) -> list[OneLayerSimulation]:
+def _simulations(report: dict[str, Any]) -> Sequence[OneLayerSimulation | Simulation]:
+    if "proven_exponent" in report:
+        from verify.slopes import replay_slopes
+
+        return replay_slopes(report)
     run = simulator(
         model_from(report["models"]["f"]),
         model_from(report["models"]["g"]),
