@@ -15,24 +15,23 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cmp_to_key, reduce
+from functools import reduce
 from typing import Any, Literal, TypeAlias
 
 import sympy
 from flint import arb, ctx, fmpq
 from sympy.core.relational import Relational
 
+from bounds.algebra import MAX_BITS, algebraic, exact_power, rational_in_disguise
 from bounds.errors import NotComputable
-from bounds.numbers import Exact
+from bounds.numbers import Exact, to_sympy
 
 Enclosure: TypeAlias = "Fraction | arb"
 """A Fraction is the exact value; an `arb` is an interval that contains it."""
 
-MAX_BITS = 100_000
-"""No integer longer than this is ever built; beyond it only log2 is given."""
-
 _START_BITS = 128
-_REFINEMENTS = 6
+_GUARDS = (64, 256, 1024, 4096, 16_384, 65_536)
+"""Bits of precision beyond the integer part, tried in turn before giving up."""
 _ENOUGH = 64  # bits of relative accuracy where only log2 is wanted
 
 
@@ -70,9 +69,11 @@ def certify(
     if not value.is_finite():
         raise NotComputable(f"no finite enclosure of {formula}")
     if _bits_of(value) > MAX_BITS:
+        if value.rel_accuracy_bits() < _ENOUGH - 1:  # ceil() may cost one bit
+            raise NotComputable(f"no accurate enclosure of {formula}")
         return Certified(None, log2(value), True)
     # Too close to an integer to tell on which side: take the safe neighbour.
-    bits = 2**_REFINEMENTS * _precision_for(value)
+    bits = _bits_of(value) + _GUARDS[-1]
     near = _interval(_Evaluation(values, bits)(formula))
     with ctx.workprec(bits):
         edge = near.upper().ceil() if rounding == "up" else near.lower().floor()
@@ -115,26 +116,23 @@ def compare(left: Exact, right: Exact) -> int:
     """
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         return (left > right) - (left < right)
-    return _decide(_as_expression(left), _as_expression(right), {})
-
-
-def _as_expression(value: Exact) -> sympy.Expr:
-    if isinstance(value, Fraction):
-        return sympy.Rational(value.numerator, value.denominator)
-    return value
+    return _decide(to_sympy(left), to_sympy(right), {})
 
 
 def _decide(left: sympy.Expr, right: sympy.Expr, values: Mapping[sympy.Symbol, Exact]) -> int:
     """Sign of left − right, by growing precision."""
-    bits = _START_BITS
-    for _ in range(_REFINEMENTS):
-        difference = _Evaluation(values, bits)(left - right)
-        if isinstance(difference, Fraction):
-            return (difference > 0) - (difference < 0)
-        if difference.is_finite() and not difference.contains(0):
-            return 1 if difference > 0 else -1
-        bits *= 4
-    raise NotComputable(f"cannot decide whether {left} and {right} are equal")
+    for guard in _GUARDS:
+        difference = _Evaluation(values, _START_BITS + guard)(left - right)
+        if not isinstance(difference, Fraction):
+            if difference.is_finite() and not difference.contains(0):
+                return 1 if difference > 0 else -1
+            hidden = rational_in_disguise(left - right, values)
+            if hidden is None:
+                continue
+            difference = hidden
+        return (difference > 0) - (difference < 0)
+    a, b = (algebraic(side, values) or side for side in (left, right))
+    raise NotComputable(f"cannot decide whether {a} and {b} are equal")
 
 
 def _whole(edge: arb) -> int:
@@ -201,46 +199,12 @@ def _power(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
         if exponent == 0:
             return Fraction(1)
         if isinstance(base, Fraction):
-            found = _exact_power(base, exponent)
+            found = exact_power(base, exponent)
             if found is not None:
                 return found
         if exponent.denominator == 1:
             return _interval(base) ** exponent.numerator
     return _interval(base) ** _interval(exponent)
-
-
-def _exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
-    """base**exponent if that is rational and not too long to write; otherwise None."""
-    if base == 1:
-        return base
-    if base == 0:
-        if exponent < 0:
-            raise NotComputable("0 to a negative power")
-        return base
-    size = max(base.numerator.bit_length(), base.denominator.bit_length())
-    if abs(exponent.numerator) * size > MAX_BITS * exponent.denominator or base < 0:
-        return base**exponent.numerator if exponent.denominator == 1 and size == 1 else None
-    if exponent.denominator > 1:
-        if exponent.denominator > 64 or size > MAX_BITS:
-            return None
-        numerator = _exact_root(base.numerator, exponent.denominator)
-        denominator = _exact_root(base.denominator, exponent.denominator)
-        if numerator is None or denominator is None:
-            return None
-        base = Fraction(numerator, denominator)
-    return base**exponent.numerator
-
-
-def _exact_root(number: int, degree: int) -> int | None:
-    """The integer r with r**degree = number, if there is one (number ≥ 1)."""
-    low, high = 1, 1 << (number.bit_length() // degree + 1)
-    while low < high:
-        middle = (low + high) // 2
-        if middle**degree < number:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low**degree == number else None
 
 
 def _extreme(largest: bool) -> Callable[[_Evaluation, sympy.Basic], Enclosure]:
@@ -271,40 +235,29 @@ def _rounded(up: bool) -> Callable[[_Evaluation, sympy.Basic], Enclosure]:
 def _round(run: _Evaluation, argument: sympy.Basic, up: bool) -> Enclosure:
     """⌈argument⌉ or ⌊argument⌋: a Fraction if decided, otherwise an interval around it."""
     value = run(argument)
-    needed = run.bits
-    for _ in range(_REFINEMENTS):
+    bits = run.bits
+    for guard in _GUARDS:
         if isinstance(value, Fraction):
             return Fraction(math.ceil(value) if up else math.floor(value))
-        if not value.is_finite():
-            needed *= 8
-        elif _bits_of(value) > MAX_BITS:
-            if value.rel_accuracy_bits() >= _ENOUGH:
-                return value.ceil() if up else value.floor()
-            needed *= 8
-        else:
-            needed = max(needed, _precision_for(value))
-            with ctx.workprec(needed):
-                integer = (value.ceil() if up else value.floor()).unique_fmpz()
+        if value.is_finite() and _bits_of(value) <= MAX_BITS:
+            bits = max(bits, _bits_of(value) + guard)
+            integer = _rounded_interval(value, up, bits).unique_fmpz()
             if integer is not None:
                 return Fraction(int(integer))
-            needed *= 2
-        value = _Evaluation(run.values, needed)(argument)
-    rational = _rational_in_disguise(argument, run.values)
-    if rational is not None and isinstance(value, arb) and value.contains(_interval(rational)):
-        return Fraction(math.ceil(rational) if up else math.floor(rational))
-    return _interval(value).ceil() if up else _interval(value).floor()
+            hidden = rational_in_disguise(argument, run.values)
+            if hidden is not None:
+                return Fraction(math.ceil(hidden) if up else math.floor(hidden))
+        elif value.is_finite() and value.rel_accuracy_bits() >= _ENOUGH:
+            return _rounded_interval(value, up, bits)
+        else:
+            bits = max(bits, _START_BITS + guard)
+        value = _Evaluation(run.values, bits)(argument)
+    return _rounded_interval(_interval(value), up, bits)
 
 
-def _rational_in_disguise(
-    formula: sympy.Basic, values: Mapping[sympy.Symbol, Exact]
-) -> Fraction | None:
-    """sqrt(2)·sqrt(8) is 4: SymPy's exact algebra sees what intervals cannot."""
-    if formula.has(sympy.ceiling, sympy.floor):  # not to be trusted there
-        return None
-    number = formula.xreplace({name: _as_expression(value) for name, value in values.items()})
-    if isinstance(number, sympy.Rational) and number.is_finite:
-        return Fraction(int(number.p), int(number.q))
-    return None
+def _rounded_interval(value: arb, up: bool, bits: int) -> arb:
+    with ctx.workprec(bits):
+        return value.ceil() if up else value.floor()
 
 
 def _piecewise(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
@@ -396,19 +349,13 @@ def _bits_of(value: arb) -> int:
     return max(1, int(exponent) + int(mantissa).bit_length())
 
 
-def _precision_for(value: arb) -> int:
-    return _bits_of(value) + 64
+def size(integer: int | None, log2: float | None) -> tuple[float, int]:
+    """A key that orders certified values: by log2 first, by the integer where that ties."""
+    return (-math.inf if log2 is None else log2, integer or 0)
 
 
 def least(candidates: list[Certified]) -> int:
-    """Index of the smallest value: by integer where both have one, otherwise by log2."""
-
-    def order(i: int, j: int) -> int:
-        a, b = candidates[i], candidates[j]
-        if a.integer is not None and b.integer is not None:
-            return (a.integer > b.integer) - (a.integer < b.integer)
-        left = -math.inf if a.log2 is None else a.log2
-        right = -math.inf if b.log2 is None else b.log2
-        return (left > right) - (left < right)
-
-    return min(range(len(candidates)), key=cmp_to_key(order))
+    """Index of the smallest value."""
+    return min(
+        range(len(candidates)), key=lambda i: size(candidates[i].integer, candidates[i].log2)
+    )

@@ -1,6 +1,7 @@
 """Certified evaluation: on the safe side always, tight where it says so, never a float."""
 
 import math
+import time
 from fractions import Fraction
 
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sympy import LambertW, Max, Min, Piecewise, ceiling, exp, floor, gamma, log, sqrt
 
+from bounds.algebra import MAX_BITS
 from bounds.errors import NotComputable
-from bounds.evaluate import MAX_BITS, certify, compare, enclose
+from bounds.evaluate import certify, compare, enclose, least
 
 x, y = sympy.symbols("x y", positive=True)
 
@@ -120,3 +122,44 @@ def test_the_safe_neighbour_where_no_precision_helps():
     value = certify(half * half * x, {x: Fraction(1)})
     assert value.integer >= 2
     assert certify(half * half * x, {x: Fraction(1)}, "down").integer <= 2
+
+
+def test_equality_in_disguise_is_seen_through_auxiliary_symbols():
+    s = sympy.Symbol("s", positive=True)
+    root = sympy.sqrt(2)
+    trivial = Piecewise((1, x <= s), (2, True))
+    assert certify(trivial, {x: root, s: (3 * y - y) / 2, y: root}).integer == 1
+    exact = certify(ceiling(x / s), {x: Fraction(1), s: y - root, y: root + sympy.Rational(1, 7)})
+    assert (exact.integer, exact.tight) == (7, True)
+
+
+def test_what_cannot_be_told_apart_ends_soon_and_on_the_safe_side():
+    one = (sqrt(5 + 2 * sqrt(6)) - sqrt(2)) / sqrt(3)  # 1, and SymPy does not see it
+    start = time.perf_counter()
+    for power in (3, 60_000):
+        given = {x: Fraction(power), y: one}
+        up = certify(ceiling(2 ** (x / y)) + 3, given).integer
+        down = certify(ceiling(2 ** (x / y)) + 3, given, "down").integer
+        assert down <= 2**power + 3 <= up
+        assert up - down <= 4
+    assert time.perf_counter() - start < 20  # it was minutes
+    with pytest.raises(NotComputable, match=r"cannot decide whether sqrt\(2\*sqrt\(6\) \+ 5\) and"):
+        certify(Piecewise((1, x <= y), (2, True)), {x: sqrt(5 + 2 * sqrt(6)), y: sqrt(2) + sqrt(3)})
+
+
+def test_exact_algebra_never_writes_a_long_power():
+    value = certify(Min(2**x, 3) * sqrt(y) * sqrt(y), {x: Fraction(10**12), y: Fraction(2)})
+    assert value.integer in (6, 7)
+
+
+def test_a_value_known_only_roughly_has_no_log2():
+    tiny = sympy.exp(-(10**7), evaluate=False)
+    hidden = (sqrt(5 + 2 * sqrt(6)) - sqrt(2)) - sqrt(3) + tiny  # beyond all precision
+    with pytest.raises(NotComputable):
+        certify(1 / x, {x: hidden})
+
+
+def test_equal_log2_is_decided_by_the_integer():
+    values = [certify(x, {x: Fraction(2**60 + k)}) for k in (2, 0, 1)]
+    assert len({value.log2 for value in values}) == 1
+    assert least(values) == 1

@@ -1,0 +1,85 @@
+"""Exact arithmetic where the result is short: powers and roots of fractions, SymPy's algebra."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+import sympy
+
+from bounds.errors import NotComputable
+from bounds.numbers import Exact, to_sympy
+
+MAX_BITS = 100_000
+"""No integer longer than this is ever built; beyond it only log2 is given."""
+
+
+def exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
+    """base**exponent if that is rational and not too long to write; otherwise None."""
+    if base == 1:
+        return base
+    if base == 0:
+        if exponent < 0:
+            raise NotComputable("0 to a negative power")
+        return base
+    size = max(base.numerator.bit_length(), base.denominator.bit_length())
+    if abs(exponent.numerator) * size > MAX_BITS * exponent.denominator or base < 0:
+        return base**exponent.numerator if exponent.denominator == 1 and size == 1 else None
+    if exponent.denominator > 1:
+        if exponent.denominator > 64 or size > MAX_BITS:
+            return None
+        numerator = _exact_root(base.numerator, exponent.denominator)
+        denominator = _exact_root(base.denominator, exponent.denominator)
+        if numerator is None or denominator is None:
+            return None
+        base = Fraction(numerator, denominator)
+    return base**exponent.numerator
+
+
+def _exact_root(number: int, degree: int) -> int | None:
+    """The integer r with r**degree = number, if there is one (number ≥ 1)."""
+    low, high = 1, 1 << (number.bit_length() // degree + 1)
+    while low < high:
+        middle = (low + high) // 2
+        if middle**degree < number:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low**degree == number else None
+
+
+def rational_in_disguise(
+    formula: sympy.Basic, values: Mapping[sympy.Symbol, Exact]
+) -> Fraction | None:
+    """sqrt(2)·sqrt(8) is 4: SymPy's exact algebra sees what intervals cannot."""
+    number = algebraic(formula, values)
+    if isinstance(number, sympy.Rational) and number.is_finite:
+        return Fraction(int(number.p), int(number.q))
+    return None
+
+
+def algebraic(formula: sympy.Basic, values: Mapping[sympy.Symbol, Exact]) -> sympy.Expr | None:
+    """The formula with its values put in, by SymPy's exact arithmetic; None if that is not safe.
+
+    Roundings and extremes are left out (SymPy decides them in floats), and so are
+    powers too long to write.
+    """
+    if isinstance(formula, sympy.Symbol):
+        value = values[formula]
+        return to_sympy(value) if isinstance(value, Fraction) else algebraic(value, values)
+    if formula.is_Atom:
+        return formula
+    if not isinstance(formula, (sympy.Add, sympy.Mul, sympy.Pow, sympy.exp, sympy.log)):
+        return None
+    parts = []
+    for argument in formula.args:
+        part = algebraic(argument, values)
+        if part is None:
+            return None
+        parts.append(part)
+    if isinstance(formula, sympy.Pow) and all(part.is_Rational for part in parts):
+        base, exponent = parts
+        size = max(int(base.p).bit_length(), int(base.q).bit_length())
+        if abs(int(exponent.p)) * size > MAX_BITS * int(exponent.q):
+            return None
+    return formula.func(*parts)
