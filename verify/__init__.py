@@ -22,7 +22,12 @@ from verify.measure import measure
 from verify.reference import reference
 from verify.replay import replay
 from verify.report import Report
-from verify.simulation import simulate
+from verify.simulation import Simulation, simulate
+from verify.simulation.balanced import simulate_balanced
+from verify.simulation.random_chain import simulate_random_chain
+from verify.simulation.softmax_one_layer import simulate_softmax_one_layer
+from verify.slope_report import SlopeReport
+from verify.slopes import measure_slopes
 from verify.summary import Summary, summarise
 from verify.transformer import Head, Layer, LimitTransformer
 
@@ -37,6 +42,8 @@ __all__ = [
     "LimitTransformer",
     "MarkovLaw",
     "Report",
+    "Simulation",
+    "SlopeReport",
     "Summary",
     "VerifyError",
     "WeightsError",
@@ -45,10 +52,14 @@ __all__ = [
     "average_simulation_error",
     "check",
     "measure",
+    "measure_slopes",
     "reference",
     "replay",
     "simulate",
+    "simulate_balanced",
     "simulate_last",
+    "simulate_random_chain",
+    "simulate_softmax_one_layer",
     "summarise",
     "tasks",
 ]

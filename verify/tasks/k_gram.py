@@ -132,6 +132,10 @@ def in_context_k_gram(
 ) -> InContextKGramTask:
     """The in-context k-gram task and explicit two-layer weights for it.
 
+    No fixed sharpness is good on all inputs: attention on a context that occurs once among T
+    tokens needs e^s above T. Where every context has frequency at least ρ, sharpness
+    log(1/(ρε)) gives an error of about ε, and log C(f) grows like k·s.
+
     Args:
         k: number of context tokens, ≥ 1.
         vocabulary_size: |Σ| ≥ 1.
