@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Integral
 from typing import Any
 
-from bounds.errors import BoundsError, ParameterError, Problem, UnsupportedSetting
-from bounds.evaluate import compare
-from bounds.numbers import Exact
-from bounds.parameters import read_all
+from bounds.errors import BoundsError, NotComputable, ParameterError, Problem, UnsupportedSetting
+from bounds.evaluate import compare, size
+from bounds.numbers import Exact, brief
+from bounds.parameters import BY_KEYWORD, read_all
 from bounds.registry import all_theorems
 from bounds.result import Assumption, LengthBound, Standing, Status, Term
 from bounds.theorem import Direction, Setting, Theorem
@@ -109,17 +110,31 @@ def _shortest(
         unasserted = [h.name for h in entry.hypotheses if h.name and h.name not in asserted]
         if unasserted:
             needed = ", ".join(map(repr, unasserted))
-            refused[entry.key] = UnsupportedSetting(f"needs assume={{{needed}}}")
+            refused[entry.key] = UnsupportedSetting(f"only with assume={{{needed}}}")
             continue
         try:
             found.append(apply(entry, values, asserted))
-        except ParameterError as problem:
+        except (ParameterError, NotComputable) as problem:
             refused[entry.key] = problem
     if found:
-        found.sort(key=lambda bound: -1.0 if bound.log2_length is None else bound.log2_length)
-        reasons = {key: str(problem) for key, problem in refused.items()}
-        return found[0].with_alternatives(tuple(found[1:]), reasons)
+        found.sort(key=lambda bound: size(bound.length, bound.log2_length))
+        return found[0].with_alternatives(tuple(found[1:]), _reasons(refused))
     return _without_guarantee(setting, covering, refused, values, asserted)
+
+
+def _reasons(refused: Mapping[str, BoundsError]) -> dict[str, str]:
+    """Why each theorem was not used, in a few words."""
+    return {key: _reason(key, problem) for key, problem in refused.items()}
+
+
+def _reason(key: str, error: BoundsError) -> str:
+    if not isinstance(error, ParameterError):
+        return str(error)
+    needed = [
+        p.name if p.given is None else p.allowed if p.name == key else f"{p.name}: {p.allowed}"
+        for p in error.problems
+    ]
+    return "needs " + ", ".join(needed)
 
 
 def apply(
@@ -181,10 +196,13 @@ def _without_guarantee(
 ) -> LengthBound:
     """No proved theorem applies as given: say no bound exists, or what is missing."""
     impossible = [entry for entry in covering if entry.no_bound]
-    reasons = {key: str(problem) for key, problem in refused.items()}
+    reasons = _reasons(refused)
     if impossible:
         return apply(impossible[0], values, asserted).with_alternatives((), reasons)
     unusable = [problem for problem in refused.values() if isinstance(problem, ParameterError)]
+    beyond = [problem for problem in refused.values() if isinstance(problem, NotComputable)]
+    if beyond:
+        raise beyond[0]
     if unusable:
         raise min(unusable, key=lambda problem: len(problem.problems))
     orders = [
@@ -212,15 +230,18 @@ def _complete(theorem: Theorem, values: Mapping[str, Exact]) -> dict[str, Exact]
         default = theorem.defaults.get(keyword)
         if default is None:
             if keyword != "target":
-                allowed = f"a value; {theorem.key} needs {', '.join(theorem.required)}"
-                problems.append(Problem(keyword, None, allowed))
+                row = BY_KEYWORD[keyword]
+                problems.append(Problem(keyword, None, f"{row.domain} ({row.meaning})"))
             continue
-        complete[keyword] = default(complete) if callable(default) else Fraction(default)
+        try:
+            complete[keyword] = default(complete) if callable(default) else Fraction(default)
+        except KeyError:  # the default depends on a parameter that is missing, and reported
+            continue
     if problems:
         raise ParameterError(problems)
     if "target" in complete and "epsilon" in complete:
         if compare(complete["target"], complete["epsilon"]) <= 0:
-            allowed = f"a number greater than epsilon = {complete['epsilon']}"
+            allowed = f"a number greater than epsilon = {brief(complete['epsilon'])}"
             raise ParameterError([Problem("target", complete["target"], allowed)])
         complete["simulation_error"] = (complete["target"] - complete["epsilon"]) / 2
     return complete
@@ -243,7 +264,7 @@ def _assumptions(
         else:
             status = "satisfied" if hypothesis.check(values) else "violated"
         if status == "violated":
-            given = {k: str(v) for k, v in values.items() if k in theorem.parameters}
+            given = {k: brief(v) for k, v in values.items() if k in theorem.parameters}
             violated.append(Problem(theorem.key, given, hypothesis.text))
         result.append(Assumption(hypothesis.text, status))
     if violated:
@@ -259,9 +280,9 @@ def _status(theorem: Theorem, too_large: bool) -> Status:
     return Status.TOO_LARGE if too_large else Status.PROVED
 
 
-def _read_assume(assume: Collection[str]) -> frozenset[str]:
+def _read_assume(assume: Collection[str] | None) -> frozenset[str]:
     names = {h.name for t in all_theorems().values() for h in t.hypotheses if h.name}
-    given = {assume} if isinstance(assume, str) else set(assume)
+    given = {assume} if isinstance(assume, str) else set(assume or ())
     unknown = sorted(map(str, given - names))
     if unknown:
         allowed = "names of hypotheses: " + (", ".join(sorted(names)) or "there are none")
@@ -271,27 +292,35 @@ def _read_assume(assume: Collection[str]) -> frozenset[str]:
 
 def _read_setting(error: Any, attention: Any, layers: Any) -> Setting:
     given = {"error": error, "attention": attention, "layers": layers}
-    problems = [
-        Problem(name, value, " or ".join(map(repr, CHOICES[name])))
-        for name, value in given.items()
-        if isinstance(value, bool) or value not in CHOICES[name]
-    ]
+    problems: list[Problem] = []
+    chosen = {name: _choice(name, value, problems) for name, value in given.items()}
     if problems:
         raise ParameterError(problems)
-    return Setting(error, attention, layers)
+    return Setting(**chosen)
 
 
 def _check_setting(theorem: Theorem, error: Any, attention: Any, layers: Any) -> None:
     """The setting may be left out with `theorem=`, but must not contradict it."""
     given = {"error": error, "attention": attention, "layers": layers}
-    problems = []
+    problems: list[Problem] = []
     for name, value in given.items():
         if value is None:
             continue
-        if isinstance(value, bool) or value not in CHOICES[name]:
-            problems.append(Problem(name, value, " or ".join(map(repr, CHOICES[name]))))
-        elif theorem.setting is not None and value != getattr(theorem.setting, name):
-            allowed = f"{getattr(theorem.setting, name)!r}, the setting of {theorem.key}"
-            problems.append(Problem(name, value, allowed))
+        chosen = _choice(name, value, problems)
+        if chosen is None or theorem.setting is None:
+            continue
+        meant = getattr(theorem.setting, name)
+        if chosen != meant:
+            problems.append(Problem(name, value, f"{meant!r}, the setting of {theorem.key}"))
     if problems:
         raise ParameterError(problems)
+
+
+def _choice(name: str, value: Any, problems: list[Problem]) -> Any:
+    """The one of the `CHOICES` that `value` is; otherwise None, and one more problem."""
+    if isinstance(value, (str, Integral)) and not isinstance(value, bool):
+        for choice in CHOICES[name]:
+            if value == choice:
+                return choice
+    problems.append(Problem(name, value, " or ".join(map(repr, CHOICES[name]))))
+    return None

@@ -1,0 +1,441 @@
+"""The registry's average-error lengths: known values, a second implementation, monotonicity."""
+
+import math
+import random
+from fractions import Fraction as F
+from itertools import pairwise
+
+import mpmath as mp
+import pytest
+
+import bounds
+from bounds.errors import ParameterError
+from bounds.registry import derived_average, derived_average_softmax, necessary_average
+
+ASSUME = {"laminar_classes", "suffix_only_first_layer", "markov_inputs"}
+ARGMAX = {"epsilon": F(1, 10), "lipschitz": 1, "period": 1, "locality": 2,
+          "precision_bits": 4, "margin": 1}  # fmt: skip
+SOFTMAX = {"epsilon": F(1, 10), "lipschitz": 2, "vocabulary_size": 3, "locality": 1,
+           "logit_range": F(1, 2), "positional_margin": 1}  # fmt: skip
+BASE = {
+    "derived.one_layer_average": {**ARGMAX, "alpha_min": F(1, 2), "alpha_total": 2},
+    "derived.one_layer_average_fixed": {**ARGMAX, "class_probability": F(1, 5)},
+    "derived.one_layer_average_nested": {
+        **ARGMAX, "vocabulary_size": 3, "alpha_min": F(1, 2), "alpha_total": 2,
+    },
+    "derived.average_softmax": SOFTMAX,
+    "derived.average_softmax_dirichlet": {**SOFTMAX, "alpha_total": 2},
+    "derived.average_softmax_two_layer": {
+        "epsilon": F(1, 10), "complexity": 50, "positional_margin": F(2, 5),
+    },
+    "derived.average_softmax_two_layer_markov": {
+        "epsilon": F(1, 10), "complexity": 50, "positional_margin": F(2, 5),
+        "spectral_gap": F(1, 3), "stationary_min": F(1, 10),
+    },
+    "derived.average_two_layer_argmax": {
+        **ARGMAX, "locality": 1, "vocabulary_size": 3, "alpha_min": F(1, 2), "alpha_total": 2,
+    },
+    "derived.average_two_layer_argmax_fixed": {**ARGMAX, "class_probability": F(1, 8)},
+}  # fmt: skip
+
+
+def length(key, **changes):
+    return bounds.required_length(theorem=key, assume=ASSUME, **{**BASE[key], **changes})
+
+
+def log2(key, **changes):
+    return length(key, **changes).log2_length
+
+
+@pytest.mark.parametrize(
+    ("alpha", "digits", "value"),
+    [("1/2", 5, "2.8"), (1, 4, "3.3"), (2, 4, "1.6"), ("1/5", 8, "6.2"), ("3/4", 4, "7.2")],
+)
+def test_known_values(alpha, digits, value):
+    alpha = F(alpha)
+    found = length("derived.one_layer_average", alpha_min=alpha, alpha_total=2 * alpha).length
+    assert f"{found / 10**digits:.1f}" == value
+
+
+def test_every_key_is_covered_here():
+    files = (derived_average, derived_average_softmax)
+    assert set(BASE) == {t.key for file in files for t in file.THEOREMS}
+
+
+# --- a second implementation, straight from the theorems, in 40 digits -------------------------
+
+
+def expectation(t, a, b, theta):
+    """E min(1, (t/q)^θ) for q ~ Beta(a, b), by quadrature."""
+    end = -mp.log(t)
+    near = mp.quad(
+        lambda r: mp.exp(-a * r) * (1 - mp.exp(-r)) ** (b - 1) * mp.exp(theta * (r - end)),
+        [0, end / 16, end / 4, end / 2, end],
+    )
+    return near / mp.beta(a, b) + mp.betainc(a, b, 0, t, regularized=True)
+
+
+def root(a, total, m, theta, u):
+    """Least 1/t that the three forms give for a, solved numerically, not in closed form."""
+    b = total + m - a
+
+    def solve(bound):
+        return mp.exp(mp.findroot(lambda r: mp.log(bound(mp.exp(-r)) / u), [1, 200],
+                                  solver="anderson", tol=1e-30, maxsteps=400))  # fmt: skip
+
+    found = []
+    if a > theta:
+        found.append(solve(lambda t: t**theta * mp.beta(a - theta, b) / mp.beta(a, b)))
+        a, b = theta, total + m - theta
+    found.append(solve(lambda t: t**a * (1 / a - mp.log(t)) / mp.beta(a, b)))
+    if a < theta:
+        found.append(solve(lambda t: t**a * theta / (a * (theta - a) * mp.beta(a, b))))
+    return min(found)
+
+
+CASES = [(F(1, 5), 1, F(1, 10)), (F(1, 2), 1, F(1, 10)), (F(1, 2), 7, F(1, 3)),
+         (F(3, 5), 2, F(1, 50)), (1, 2, F(1, 10)), (1, 9, F(1, 100)), (F(5, 2), 5, F(1, 10))]  # fmt: skip
+
+
+@pytest.mark.parametrize(("alpha", "total", "epsilon"), CASES)
+@pytest.mark.parametrize("period", [1, 3])
+def test_one_layer_average_by_a_second_implementation(alpha, total, epsilon, period):
+    with mp.workdps(40):
+        a, u = mp.mpf(F(alpha).numerator) / F(alpha).denominator, mp.mpf(epsilon.numerator)
+        u = u / epsilon.denominator / 2
+        c2 = (2 + mp.sqrt(2)) ** 2
+        end = 2 + period
+        k = max(c2 * root(a, total, 1, mp.mpf(1) / 2, u), end * root(a, total, 1, mp.mpf(1), u),
+                c2, end)  # fmt: skip
+        expected = period * int(mp.ceil(k)) + end
+        b = total + 1 - a
+        cost = expectation(c2 / k, a, b, mp.mpf(1) / 2) + expectation(end / k, a, b, mp.mpf(1))
+    found = length("derived.one_layer_average", alpha_min=alpha, alpha_total=total,
+                   epsilon=epsilon, period=period).length  # fmt: skip
+    assert found <= expected  # the registry may use (S) at a smaller mass
+    assert found >= 0.999 * expected
+    # The statement itself: at k periods both expectations together cost at most s = ε.
+    assert cost <= float(epsilon)
+    assert cost >= float(epsilon) / 4
+
+
+def test_the_window_below_the_threshold_is_counted():
+    """T may be ≡ N + 1: then the short length is N − Δ + 1, and it has to reach 2^(p/γ)."""
+    found = length("derived.one_layer_average", period=7, precision_bits=40)
+    assert found.length == 2**40 + 6
+    assert (
+        length("derived.average_two_layer_argmax", period=3, precision_bits=80).length == 2**80 + 2
+    )
+    assert length("derived.one_layer_average_nested", precision_bits=40).length == 2**40
+
+
+@pytest.mark.parametrize("q", [F(1, 5), F(1, 100), 1])
+@pytest.mark.parametrize("period", [1, 4])
+def test_fixed_laws(q, period):
+    found = length("derived.one_layer_average_fixed", class_probability=q, period=period).length
+    k = (found - 2 - period) // period
+    c, end = 2 + math.sqrt(2), 2 + period
+
+    def cost(k):
+        return c / math.sqrt(k * q) + end / (k * q)
+
+    assert cost(k) <= 0.1
+    assert 2 * max(c / math.sqrt((k - 1) * q), end / ((k - 1) * q)) > 0.1
+    two = length(
+        "derived.average_two_layer_argmax_fixed", class_probability=q, period=period
+    ).length
+    k = (two - 4 * 2 - 1) // period - 1
+    c0 = 1 + 1 / math.sqrt(2)
+    assert 2 * (c0 * math.sqrt(5 / (k * q)) + (8 + period) / (k * q)) <= 0.1
+    assert 4 * max(c0 * math.sqrt(5 / ((k - 1) * q)), (8 + period) / ((k - 1) * q)) > 0.1
+
+
+@pytest.mark.parametrize(("alpha", "total"), [(F(1, 3), 2), (1, 3), (2, 4), (F(7, 2), 30)])
+def test_nested_by_a_second_implementation(alpha, total):
+    with mp.workdps(40):
+        a = mp.mpf(F(alpha).numerator) / F(alpha).denominator
+        urn = 2 * (2 + mp.mpf(9) / 8 * (total + 3))
+        steps = (2 * urn + 3) * root(a, total, 1, mp.mpf(1), mp.mpf(1) / 20)
+        cost = 2 * expectation((2 * urn + 3) / (steps + 1), a, total + 1 - a, mp.mpf(1))
+    found = length("derived.one_layer_average_nested", alpha_min=alpha, alpha_total=total).length
+    assert 0.999 * (steps + 3) <= found <= steps + 4
+    assert cost <= 0.1
+    given = length("derived.one_layer_average_nested", alpha_min=alpha, alpha_total=total,
+                   urn_constant=F(5, 2)).length  # fmt: skip
+    assert given < found
+
+
+@pytest.mark.parametrize(("alpha", "tau"), [(F(1, 3), 1), (1, 1), (2, 1), (2, 0), (F(3, 2), 2)])
+def test_two_layer_argmax_by_a_second_implementation(alpha, tau):
+    m, total, size = tau + 1, 6, 3
+    with mp.workdps(40):
+        a = mp.mpf(F(alpha).numerator) / F(alpha).denominator
+        u = mp.mpf(1) / 10 / (4 * min(size, m))
+        c0 = 1 + 1 / mp.sqrt(2)
+        k = max(c0**2 * (2 * tau + 1) * root(a, total, m, mp.mpf(m) / 2, u) ** m,
+                (4 * tau + 1) * root(a, total, m, mp.mpf(m), u) ** m)  # fmt: skip
+        expected = int(mp.ceil(k)) + 1 + 4 * tau + 1
+        b = total + m - a
+        cost = (
+            2
+            * min(size, m)
+            * (
+                expectation((c0**2 * (2 * tau + 1) / k) ** (mp.mpf(1) / m), a, b, mp.mpf(m) / 2)
+                + expectation(((4 * tau + 1) / k) ** (mp.mpf(1) / m), a, b, mp.mpf(m))
+            )
+        )
+    found = length("derived.average_two_layer_argmax", alpha_min=alpha, alpha_total=total,
+                   locality=tau).length  # fmt: skip
+    assert 0.999 * expected <= found <= expected + 1  # + 1: an exact integer seen as an interval
+    assert cost <= 0.1
+
+
+def test_softmax_lengths_meet_their_theorems():
+    size, s, spread, tau = 2, 0.1, 0.5, 1
+    for margin in (F(1, 3), F(4, 5), 1, 3):
+        least = min(float(margin), 1.0)
+        n = length("derived.average_softmax", positional_margin=margin).length
+
+        def cost_c1(n, least=least):
+            shift = 0.5 * math.sqrt(2 / n) * math.exp(spread)
+            return size * (shift + 2 * (tau + 1) * math.exp(spread) * n**-least)
+
+        assert cost_c1(n) <= s
+        assert cost_c1(n / 4 ** (1 / least)) > s
+
+        n = length("derived.average_softmax_dirichlet", positional_margin=margin).length
+        urn = 2 * 2 + 9 / 8 * (2 + tau + 1) * 2
+        k, end, rise = n - tau - 1, tau + 1, math.exp(spread)
+        leak = end * rise * n ** (1 - float(margin)) / k
+        coupled = size * (
+            rise * 2 * urn / k + end / n + max(leak, end * rise * n ** -float(margin))
+        )
+        tilted = size * ((2 + math.sqrt(2)) * math.exp(spread / 2) / math.sqrt(k) + end / n
+                         + max(leak, end * rise * n**-float(margin)))  # fmt: skip
+        assert min(coupled, tilted) <= s
+
+
+def test_two_layer_softmax_lengths():
+    n = length("derived.average_softmax_two_layer").length
+    assert n == math.ceil((50 / 0.1) ** 2.5)
+    assert length("derived.average_softmax_two_layer", positional_margin=2).length == 500**2
+    theta, m = 5, math.ceil(math.log(10) / math.log(1.5))
+    ratio = max(math.sqrt(theta), (math.sqrt(theta) + 1 + m) / (1 + math.sqrt(0.5)))
+    found = length("derived.average_softmax_two_layer_markov").length
+    assert found == math.ceil((ratio * 500) ** 2.5)
+    # The factor covers what C5 needs at every τ.
+    assert all((math.sqrt(2 * tau + theta) + 2 * tau + 1 + m) / (math.sqrt(tau + 0.5) + 2 * tau + 1)
+               <= ratio for tau in range(200))  # fmt: skip
+    # No correlation at all: only the m = 1 step of mixing is left.
+    free = length("derived.average_softmax_two_layer_markov", spectral_gap=1).length
+    assert free == math.ceil((3 / (1 + math.sqrt(0.5)) * 500) ** 2.5)
+
+
+# --- monotone in every parameter, across the branches ------------------------------------------
+
+DIRECTION = {"epsilon": -1, "lipschitz": 1, "period": 1, "locality": 1, "precision_bits": 1,
+             "margin": -1, "alpha_min": -1, "alpha_total": 1, "alpha_class": -1,
+             "class_probability": -1, "vocabulary_size": 1, "logit_range": 1,
+             "positional_margin": -1, "complexity": 1, "spectral_gap": -1, "stationary_min": -1,
+             "urn_constant": 1, "target": -1}  # fmt: skip
+RANGE = {
+    "epsilon": (F(1, 1000), F(2)), "lipschitz": (F(1, 10), F(20)), "period": (1, 12),
+    "locality": (0, 9), "precision_bits": (1, 60), "margin": (F(1, 8), F(4)),
+    "alpha_min": (F(1, 20), F(2)), "alpha_total": (F(2), F(60)), "alpha_class": (F(1, 2), F(2)),
+    "class_probability": (F(1, 1000), F(1)), "vocabulary_size": (2, 40),
+    "logit_range": (F(0), F(6)), "positional_margin": (F(1, 10), F(3)),
+    "complexity": (F(1, 10), F(500)), "spectral_gap": (F(1, 50), F(1)),
+    "stationary_min": (F(1, 1000), F(1)), "urn_constant": (F(0), F(50)),
+    "target": (F(11, 100), F(2)),
+}  # fmt: skip
+
+
+def samples(keyword, rng, count=7):
+    low, high = RANGE[keyword]
+    if isinstance(low, int):
+        return sorted({rng.randint(low, high) for _ in range(count)})
+    found = {low + (high - low) * F(rng.randint(0, 1000), 1000) ** 2 for _ in range(count)}
+    if keyword in ("alpha_min", "alpha_class", "positional_margin"):
+        found |= {F(1, 2), F(51, 100), F(49, 100), F(1), F(99, 100), F(101, 100)}
+        found = {value for value in found if value >= low}
+    return sorted(found)
+
+
+@pytest.mark.parametrize("key", sorted(BASE))
+def test_monotone_in_every_parameter(key):
+    rng = random.Random(key)
+    theorem = bounds.theorem(key)
+    for keyword in theorem.parameters:
+        for _ in range(2):
+            changes = {other: rng.choice(samples(other, rng, 3)) for other in BASE[key]
+                       if other not in ("alpha_min", "alpha_total")}  # fmt: skip
+            if keyword == "target":
+                changes["epsilon"] = F(1, 10)
+            if key == "derived.one_layer_average_nested":
+                changes["period"] = 1
+                if keyword == "period":
+                    continue
+            changes["precision_bits"] = changes.get("precision_bits", 1) % 5 + 1
+            if "precision_bits" not in theorem.parameters:
+                del changes["precision_bits"]
+            grid = samples(keyword, rng)
+            values = [log2(key, **{**changes, keyword: value}) for value in grid]
+            for before, after in pairwise(values):
+                assert (after - before) * DIRECTION[keyword] >= -1e-12, (keyword, changes)
+
+
+def test_monotone_at_the_branches_in_exact_integers():
+    for total in (2, 5, 40):
+        for epsilon in (F(1, 3), F(1, 10), F(1, 1000)):
+            grid = sorted({F(k, 40) for k in range(4, 80)} | {F(1, 2) + F(d, 10**6) for d in
+                          (-1, 1)} | {F(1) + F(d, 10**6) for d in (-1, 1)})  # fmt: skip
+            grid = [a for a in grid if a <= total]
+            found = [
+                length("derived.one_layer_average", alpha_min=F(1, 10), alpha_class=a,
+                       alpha_total=total, epsilon=epsilon).length
+                for a in grid
+            ]  # fmt: skip
+            assert found == sorted(found, reverse=True)
+
+
+# --- edges, errors, inversion -------------------------------------------------------------------
+
+
+def test_nothing_to_simulate_where_the_error_allows_everything():
+    for key in BASE:
+        if "lipschitz" in BASE[key] and "softmax" not in key:
+            trivial = length(key, epsilon=1, lipschitz=F(1, 2), period=1).length
+            assert trivial == (1 + BASE[key]["locality"] if "two_layer" in key else 1)
+            assert length(key, epsilon=1, lipschitz=0, period=1).length == trivial
+
+
+def test_target_and_exact_agreement():
+    at_target = length("derived.one_layer_average", epsilon=F(1, 10), target=F(3, 10))
+    assert length("derived.one_layer_average", epsilon=0, target=F(1, 5)).length == at_target.length
+
+
+def test_tiny_masses_keep_their_log2():
+    found = length("derived.one_layer_average", alpha_min=F(1, 10**6), alpha_total=1)
+    assert found.length is None
+    assert 4e6 < found.log2_length < 5e6
+    assert log2("derived.one_layer_average", alpha_min=F(1, 2), alpha_total=10**12) > 50
+
+
+@pytest.mark.parametrize(
+    ("key", "changes", "word"),
+    [
+        ("derived.one_layer_average", {"alpha_class": F(1, 4)}, "a\\*"),
+        ("derived.one_layer_average", {"alpha_class": 3}, "a\\*"),
+        ("derived.one_layer_average", {"alpha_min": 3}, "a\\*"),
+        ("derived.one_layer_average_nested", {"period": 2}, "Δ = 1"),
+        ("derived.average_two_layer_argmax", {"alpha_min": 3}, "α₀"),
+        ("derived.one_layer_average_fixed", {"class_probability": 2}, "class_probability"),
+    ],
+)
+def test_masses_that_cannot_be(key, changes, word):
+    with pytest.raises(ParameterError, match=word):
+        length(key, **changes)
+
+
+def test_missing_parameters_are_named_even_where_defaults_depend_on_them():
+    with pytest.raises(ParameterError, match="alpha_min") as caught:
+        bounds.required_length(theorem="derived.one_layer_average", epsilon=F(1, 10))
+    assert {p.name for p in caught.value.problems} >= {"alpha_min", "alpha_total", "lipschitz"}
+
+
+@pytest.mark.parametrize("key", sorted(BASE))
+def test_inversion_of_every_parameter(key):
+    reference = length(key).length
+    for keyword in bounds.theorem(key).parameters:
+        if keyword in ("period", "target") or keyword not in BASE[key]:
+            continue
+        given = {k: v for k, v in BASE[key].items() if k != keyword}
+        try:
+            found = bounds.solve_for(keyword, length=reference, theorem=key, assume=ASSUME, **given)
+        except bounds.errors.NoSolution:
+            continue  # every value fits: the parameter does not bind at this length
+        assert length(key, **{keyword: found}).length <= reference
+
+
+# --- what is necessary --------------------------------------------------------------------------
+
+
+def test_lower_values():
+    tiny = F(1, 10**8)
+    found = bounds.required_length(theorem="derived.lower_average_softmax", epsilon=tiny,
+                                   lipschitz=1, positional_margin=1).length  # fmt: skip
+    assert found * float(tiny) ** 2 == pytest.approx(6.5e-5, rel=0.01)
+    window = bounds.required_length(theorem="derived.lower_average_softmax", epsilon=F(1, 1000),
+                                    lipschitz=1, positional_margin=F(1, 4)).length  # fmt: skip
+    assert window == math.floor((1000 / 192) ** 4)
+    ring = bounds.required_length(theorem="derived.lower_average", epsilon=tiny, lipschitz=1).length
+    assert ring * float(tiny) ** 2 == pytest.approx(4.18e-7, rel=0.01)
+    two = bounds.required_length(theorem="derived.lower_average_two_layer", epsilon=tiny,
+                                 lipschitz=2).length  # fmt: skip
+    assert two * float(tiny) ** 2 == pytest.approx(6.8e-8, rel=0.02)
+
+
+def test_lower_values_are_zero_or_refused_outside_their_range():
+    found = bounds.required_length(theorem="derived.lower_average_softmax", epsilon=F(1, 10),
+                                   lipschitz=1, positional_margin=2)  # fmt: skip
+    assert found.length == 0
+    with pytest.raises(ParameterError, match="27000"):
+        bounds.required_length(theorem="derived.lower_average", epsilon=F(1, 10), lipschitz=1)
+    with pytest.raises(ParameterError, match="α₀ < A"):
+        bounds.required_length(theorem="derived.lower_average_softmax_dirichlet", epsilon=F(1, 10),
+                               lipschitz=1, logit_range=1, alpha_min=1, alpha_total=1)  # fmt: skip
+
+
+def test_rare_token_by_its_limit():
+    """At N = the value the error in the limit exceeds the target, by the Beta law itself."""
+    for alpha, total, target in [
+        (F(1, 2), 2, F(1, 1000)),
+        (F(1, 4), 1, F(1, 100)),
+        (1, 4, F(1, 500)),
+    ]:
+        value = bounds.required_length(
+            theorem="derived.lower_average_softmax_dirichlet", epsilon=target / 3, lipschitz=1,
+            logit_range=60, alpha_min=alpha, alpha_total=total,
+        ).length  # fmt: skip
+        assert value >= 10
+        a, b, n = float(alpha), float(total - alpha), value
+
+        def bump(q, n=n):
+            share = (n - 1) * q / ((n - 1) * q + 1 - q)
+            return max(0, min(share, mp.mpf(1) / 2 - share))
+
+        limit = mp.quad(
+            lambda q, a=a, b=b: bump(q) * q ** (a - 1) * (1 - q) ** (b - 1) / mp.beta(a, b),
+            [0, 1e-3 / n, 0.1 / n, 1 / (3 * n), 1 / n],
+        )
+        assert limit > float(target)
+        by_range = bounds.required_length(
+            theorem="derived.lower_average_softmax_dirichlet", epsilon=F(1, 10**12), lipschitz=1,
+            logit_range=3, alpha_min=alpha, alpha_total=total,
+        ).length  # fmt: skip
+        assert by_range == math.floor(math.exp(3) + 1)
+
+
+def test_necessary_is_below_sufficient():
+    for epsilon in (F(1, 10**5), F(1, 10**6)):
+        need = bounds.required_length(theorem="derived.lower_average", epsilon=epsilon, lipschitz=1)
+        enough = length("derived.one_layer_average", epsilon=epsilon, period=2, locality=0,
+                        alpha_min=1, alpha_total=2)  # fmt: skip
+        assert need.length < enough.length
+        coin = bounds.required_length(theorem="derived.lower_average_softmax", epsilon=epsilon,
+                                      lipschitz=1, positional_margin=F(1, 4))  # fmt: skip
+        fair = length("derived.average_softmax", epsilon=epsilon, lipschitz=1, vocabulary_size=2,
+                      logit_range=0, positional_margin=F(1, 4))  # fmt: skip
+        assert coin.length < fair.length
+
+
+def test_counterparts_and_exponents():
+    theorem = bounds.theorem("derived.one_layer_average")
+    a = bounds.symbols.alpha_class
+    assert theorem.compares_with == "izzo2025.4.2"
+    assert theorem.exponent("epsilon").subs(a, F(1, 4)) == -4
+    assert theorem.exponent("epsilon").subs(a, 3) == -2
+    assert {t.key for t in necessary_average.THEOREMS} == {
+        "derived.lower_average", "derived.lower_average_softmax",
+        "derived.lower_average_softmax_dirichlet", "derived.lower_average_two_layer",
+    }  # fmt: skip
