@@ -3,6 +3,7 @@
 import math
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from verify.simulation.softmax_one_layer import (
     rounded_input,
     simulate_softmax_one_layer,
 )
+from verify.simulation.softmax_rounding import softmax_rounding
 from verify.simulation.windows import Suffixes, suffix_types
 
 
@@ -221,6 +223,65 @@ def test_the_proven_error_falls_like_one_over_n_and_agrees_with_the_complexity()
         exact = one_layer_error(f, length, tail=2, period=1, locality=1)
         assert exact <= c * length**-rate * (1 + 1e-12)
     assert one_layer_error(f, 1, tail=2, period=1, locality=1) == pytest.approx(c, rel=1e-12)
+
+
+def exact_softmax_output(f, x):
+    """f(x) with 60 digits, for models without MLP."""
+    with mpmath.workdps(60):
+        rows = [[mpmath.mpf(float(v)) for v in f.embedding[t]] for t in x]
+        for layer in f.layers:
+            rows = [exact_position(layer, rows, i) for i in range(1, len(rows) + 1)]
+        return [
+            mpmath.fsum(mpmath.mpf(float(u)) * v for u, v in zip(row, rows[-1], strict=True))
+            for row in f.unembedding
+        ]
+
+
+def exact_position(layer, rows, i):
+    query, result = rows[i - 1], list(rows[i - 1])
+    for head in layer.heads:
+        m = mpmath.matrix(head.query_key.tolist())
+        projected = m * mpmath.matrix(query)
+        weights = []
+        for j in range(i):
+            lag = i - 1 - j
+            bias = float(head.lag_bias[lag]) if lag < len(head.lag_bias) else 0.0
+            logit = mpmath.fdot(rows[j], projected) + mpmath.log(i) * bias
+            weights.append(mpmath.exp(logit))
+        total = mpmath.fsum(weights)
+        mean = [
+            mpmath.fdot(weights, [row[c] for row in rows[:i]]) / total for c in range(len(query))
+        ]
+        moved = mpmath.matrix(head.value.tolist()) * mpmath.matrix(mean)
+        result = [r + v for r, v in zip(result, moved, strict=True)]
+    return result
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("scale", [0.3, 3.0])
+def test_rounding_stays_within_its_allowance(layers, scale):
+    rng = np.random.default_rng(layers)
+    f = random_model(rng, layers=layers, regimes=["balanced", "position"], scale=scale)
+    bare = tuple(Layer(layer.heads) for layer in f.layers)
+    f = LimitTransformer(f.embedding, f.positions, bare, f.unembedding, None)
+    for length in (1, 7, 40):
+        x = rng.integers(2, size=length)
+        exact = exact_softmax_output(f, x)
+        wrong = max(abs(mpmath.mpf(float(a)) - b) for a, b in zip(f(x), exact, strict=True))
+        assert wrong <= softmax_rounding(f, length)
+    assert softmax_rounding(f, 40) < 1e-8 * 10**scale
+
+
+def test_rounding_is_no_counterexample():
+    # All tokens have the same value vector: attention cannot matter, and 0 is proven.
+    rng = np.random.default_rng(0)
+    f = random_model(rng, layers=1, regimes=["token"], size=3)
+    same = np.tile(f.embedding[:1], (3, 1))
+    f = LimitTransformer(same * 0.1, f.positions, f.layers, f.unembedding * 1e3, None)
+    for x in hostile_inputs(rng, 3000, 3).values():
+        s = simulate_softmax_one_layer(x, f, length=100)
+        assert s.proven_error == 0
+        assert s.holds
 
 
 def test_short_inputs_stay_as_they_are():

@@ -145,6 +145,7 @@ def _row(family: str, map: str, n: int, total: int, results: list[Simulation]) -
         error=float(np.mean(errors)),
         worst=max(errors),
         proven_error=results[0].proven_error,
+        rounding_allowance=max(result.rounding_allowance for result in results),
     )
 
 

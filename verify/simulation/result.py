@@ -22,6 +22,7 @@ class Simulation:
         error_g: measured |g(x) − g(z)|; None without a second model.
         proven_error: upper bound on error_f and error_g that the theorem gives at this
             length; None where the theorem gives none for this z.
+        rounding_allowance: what rounding alone can make of a measured error.
         theorem: the statement behind `limit` and `proven_error`.
     """
 
@@ -32,6 +33,7 @@ class Simulation:
     error_f: float
     error_g: float | None
     proven_error: float | None
+    rounding_allowance: float
     theorem: str
 
     @property
@@ -45,7 +47,8 @@ class Simulation:
         found = []
         if self.limit is not None and self.length > self.limit:
             found.append(f"|z| = {self.length} > {self.limit}")
-        if self.proven_error is not None and self.error > self.proven_error:
+        beyond = self.error - self.rounding_allowance
+        if self.proven_error is not None and beyond > self.proven_error:
             found.append(f"error {self.error:.6g} > proven {self.proven_error:.6g}")
         return tuple(found)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from verify.errors import InputError, WeightsError
 from verify.measure.value_types import minimal_locality, minimal_period
 from verify.simulation.result import Simulation
+from verify.simulation.softmax_rounding import softmax_rounding
 from verify.transformer import LimitTransformer
 from verify.validation import Problem, as_sequence, check_tokens
 
@@ -122,10 +123,11 @@ class SoftmaxPair:
             error_f=errors[0],
             error_g=errors[1] if self.g is not None else None,
             proven_error=proven_error,
+            rounding_allowance=2 * max(softmax_rounding(m, len(x)) for m in self.models),
             theorem=theorem,
         )
 
     def unchanged(self, x: Tokens, *, limit: int | None, theorem: str) -> Simulation:
         """The result for an input that is short enough already: z = x."""
         error_g = None if self.g is None else 0.0
-        return Simulation(x, len(x), len(x), limit, 0.0, error_g, 0.0, theorem)
+        return Simulation(x, len(x), len(x), limit, 0.0, error_g, 0.0, 0.0, theorem)
