@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +14,16 @@ from bounds.parameters import PARAMETERS
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0; 1 where no number exists; 2 for arguments that cannot be used."""
+    try:
+        code = _answer(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _answer(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     given = {
         row.keyword: getattr(options, row.keyword)
@@ -39,11 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.length is None:
                 raise bounds.ParameterError([bounds.Problem("length", None, "an integer ≥ 1")])
             value = bounds.solve_for(options.solve, length=options.length, **setting, **given)
-            print(json.dumps({options.solve: str(value)}) if options.json else value)
+            given[options.solve] = value
+            answer = bounds.required_length(**setting, **given)
+            if options.json:
+                shown = {options.solve: str(value), "at_that_value": answer.to_dict()}
+                print(json.dumps(shown, ensure_ascii=False, indent=2))
+            else:
+                print(f"{options.solve} = {value}\n{answer}")
             return 0
         answer = bounds.required_length(**setting, **given)
     except bounds.ParameterError as problem:
-        print(problem, file=sys.stderr)
+        print(f"{problem}\nAll options: python -m bounds --help", file=sys.stderr)
         return 2
     except bounds.BoundsError as problem:
         print(problem, file=sys.stderr)
@@ -52,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(answer.to_dict(), ensure_ascii=False, indent=2))
     else:
         print(answer.explain())
-    return 0
+    return 1 if answer.length is None and answer.log2_length is None else 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -30,14 +30,21 @@ class ParameterError(BoundsError, ValueError):
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.problems,)
+
 
 class UnsupportedSetting(BoundsError):
     """No theorem covers the setting; `covered` lists the settings that are."""
 
     def __init__(self, message: str, covered: Sequence[str] = ()) -> None:
+        self.message = message
         self.covered = tuple(covered)
         listing = "".join(f"\n  - {line}" for line in self.covered)
         super().__init__(message + (f"\nCovered:{listing}" if listing else ""))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.covered)
 
 
 class NoSolution(BoundsError):
@@ -48,6 +55,9 @@ class NoSolution(BoundsError):
         self.reason = reason
         super().__init__(f"no value of {unknown} works: {reason}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.unknown, self.reason)
+
 
 class NotComputable(BoundsError):
     """A number was asked for where certified arithmetic or mathematics gives none."""
@@ -55,6 +65,8 @@ class NotComputable(BoundsError):
 
 def short(value: Any, limit: int = 100) -> str:
     """`repr` with the type, cut to a length that a person reads."""
+    if value is None:
+        return "None"
     try:
         text = " ".join(repr(value).split())
     except ValueError:  # an int of more than 4300 digits refuses to print

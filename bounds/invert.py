@@ -2,24 +2,35 @@
 
 The answer is always on the safe side: at the value returned, the required length
 is at most the length given, by the same certified arithmetic as everywhere. The
-search is a bisection on exact numbers; what is impossible is found out at the end
-of the domain before it starts, and the end of a bracket is never returned.
+search is a bisection on exact numbers; what is impossible is found out at the
+favourable end before it starts, and the end of a bracket is never returned.
+
+Lengths are rounded up to whole periods, so they may fall by a few tokens where a
+parameter grows. There the bisection ends at one of several neighbouring roots.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from fractions import Fraction
 from math import ceil, floor
+from numbers import Integral
 from typing import Any
 
 from bounds.errors import NoSolution, NotComputable, ParameterError, Problem
-from bounds.length import bound_for, read_request
+from bounds.evaluate import log2
+from bounds.length import Request, bound_for, read_request
+from bounds.numbers import brief
 from bounds.parameters import BY_KEYWORD, Parameter
+from bounds.registry import all_theorems
 from bounds.result import LengthBound, show_length
+from bounds.theorem import Direction
 
 _WIDEST = 256
 """Real values are searched between 2^−256 and 2^256, integers up to 2^256."""
+
+_INTEGERS = 64
+"""So many integers are tried for one at which the hypotheses hold."""
 
 _STEPS = 50
 """Bisections after the power of two is known: a relative width of 2^−50."""
@@ -40,6 +51,8 @@ def solve_for(
 
     The least value if required lengths fall with it (ε, margin, ...), the greatest
     if they grow with it (L, Δ, ...). With `target` given, the greatest ε is meant.
+    Where the theorem leaves constants implicit, the value belongs to its order of
+    growth at the constant C given, and is no guarantee.
 
     Args:
         unknown: keyword of the parameter to solve for.
@@ -53,11 +66,13 @@ def solve_for(
 
     Raises:
         ParameterError: bad arguments, or `unknown` among the given ones.
-        NoSolution: no value fits, or every value does; with the reason.
+        NoSolution: no value fits, or every value does, or nothing depends on it; with
+            the reason.
         UnsupportedSetting: no theorem covers the setting.
     """
     row = _read_unknown(unknown, length, parameters)
     request = read_request(error, attention, layers, theorem, assume, parameters)
+    _refuse_independent(unknown, request)
     growing = row.effect > 0 or (unknown == "epsilon" and "target" in parameters)
 
     def bound(value: Fraction) -> LengthBound:
@@ -94,8 +109,9 @@ class _Search:
             return False
 
     def integer(self) -> int:
-        """The greatest integer that fits (required lengths grow with every integer)."""
-        lowest = ceil(self.row.lower)
+        """The greatest integer that fits, as lengths grow with every integer (but see above)."""
+        first = ceil(self.row.lower)
+        lowest = int(self._first_valid(Fraction(first + i) for i in range(_INTEGERS)))
         self._refuse_impossible(Fraction(lowest))
         low, high = lowest, max(2, 2 * lowest)
         while self.fits(Fraction(high)):
@@ -113,18 +129,16 @@ class _Search:
         if self.row.upper is not None:
             close = self.row.upper - Fraction(1, 2**_WIDEST)
             ends = (ends[0], close if self.row.upper_open else self.row.upper)
-        good, bad = ends if self.growing else ends[::-1]
-        if self.growing and not self.row.lower_open and not self.fits(good):
-            self._refuse_impossible(self.row.lower)
-            return self.row.lower
+        best, bad = ends if self.growing else ends[::-1]
+        good = self._first_valid(_powers_from(best, bad))
         if not self.fits(good):
-            self._refuse_impossible(self._nearest_valid(good, bad))
-        elif self.fits(bad):
+            if self.growing and not self.row.lower_open and self.fits(self.row.lower):
+                return self.row.lower
+            self._refuse_impossible(good)
+        if self.fits(bad):
             kind = "greatest" if self.growing else "least"
             raise NoSolution(self.unknown, f"every value fits; there is no {kind} one")
-        else:
-            return self._bisect(good, bad)
-        raise NoSolution(self.unknown, "the hypotheses of the theorem hold for no value")
+        return self._bisect(good, bad)
 
     def _bisect(self, good: Fraction, bad: Fraction) -> Fraction:
         """Powers of two first, then halves; `good` fits throughout, `bad` does not."""
@@ -149,26 +163,33 @@ class _Search:
             return
         needed = show_length(result.length, result.log2_length)
         reason = (
-            f"even at {self.unknown} = {_show(best)} length {needed} is needed, given {self.length}"
+            f"even at {self.unknown} = {_show(best)} length {needed} is needed, "
+            f"given {show_length(self.length, log2(Fraction(self.length)))}"
         )
         if result.dominant is not None and len(result.terms) > 1:
             reason += f"; the largest term there is {result.dominant!r}"
         raise NoSolution(self.unknown, reason)
 
-    def _nearest_valid(self, good: Fraction, bad: Fraction) -> Fraction:
-        """A value at which the theorems apply, as favourable as a scan finds."""
-        value = good
-        while value != bad:
+    def _first_valid(self, values: Iterable[Fraction]) -> Fraction:
+        """The first value at which the theorems apply.
+
+        Raises:
+            ParameterError: none; what the last one violates, such as missing parameters.
+        """
+        refusal = None
+        for value in values:
             try:
                 self.bound(value)
-            except ParameterError:
-                step = Fraction(1, 2) if good > bad else Fraction(2)
-                if (value * step - bad) * (good - bad) <= 0:
+            except ParameterError as problem:
+                refusal = problem
+                if any(p.given is None for p in problem.problems):
                     break
-                value *= step
+            except NotComputable:  # the hypotheses hold, but the length is beyond a float
+                return value
             else:
                 return value
-        raise NoSolution(self.unknown, "the hypotheses of the theorem hold for no value")
+        assert refusal is not None
+        raise refusal
 
 
 def simplest_between(low: Fraction, high: Fraction) -> Fraction:
@@ -187,6 +208,15 @@ def simplest_between(low: Fraction, high: Fraction) -> Fraction:
     return value
 
 
+def _powers_from(best: Fraction, worst: Fraction) -> Iterator[Fraction]:
+    """best, then by factors of two towards worst."""
+    step = Fraction(2) if best < worst else Fraction(1, 2)
+    low, high = sorted((best, worst))
+    while low <= best <= high:
+        yield best
+        best *= step
+
+
 def _power_between(one: Fraction, other: Fraction) -> Fraction:
     """A power of two near the geometric mean of two positive numbers."""
     exponents = [x.numerator.bit_length() - x.denominator.bit_length() for x in (one, other)]
@@ -201,20 +231,36 @@ def _at_most(bound: LengthBound, length: int) -> bool:
     if bound.length is not None:
         return bound.length <= length
     if bound.log2_length is None:
-        raise NoSolution("length", f"{bound.theorem.key} gives no number: {bound.status}")
-    return False  # more than 100,000 bits, and a length that is given is written out
+        raise NotComputable(f"{bound.theorem.key} gives no number: {bound.status}")
+    return length.bit_length() - 1 > bound.log2_length  # more than 100,000 bits
 
 
 def _show(value: Fraction) -> str:
-    if value.denominator == 1 and value < 10**6:
-        return str(value)
-    sign = value.numerator.bit_length() - value.denominator.bit_length()
-    return f"about 2^{sign}" if abs(sign) > 20 else str(value)
+    if not value:
+        return "0"
+    power = value.numerator.bit_length() - value.denominator.bit_length()
+    return f"about 2^{power}" if abs(power) > 20 else brief(value)
+
+
+def _refuse_independent(unknown: str, request: Request) -> None:
+    """Raise where no theorem of the request depends on the unknown."""
+    if request.theorem is not None:
+        entries, name = [request.theorem], request.theorem.key
+    else:
+        entries = [
+            entry
+            for entry in all_theorems().values()
+            if entry.setting == request.setting and entry.direction is Direction.SUFFICIENT
+        ]
+        name = f"no sufficient length for {request.setting}"
+    if entries and not any(unknown in entry.parameters for entry in entries):
+        verb = "does not depend" if request.theorem is not None else "depends"
+        raise NoSolution(unknown, f"{name} {verb} on it")
 
 
 def _read_unknown(unknown: Any, length: Any, parameters: dict[str, Any]) -> Parameter:
     problems = []
-    if unknown not in BY_KEYWORD:
+    if not isinstance(unknown, str) or unknown not in BY_KEYWORD:
         problems.append(Problem("unknown", unknown, "one of " + ", ".join(BY_KEYWORD)))
     elif unknown in parameters:
         allowed = "nothing: it is the unknown"
@@ -222,7 +268,7 @@ def _read_unknown(unknown: Any, length: Any, parameters: dict[str, Any]) -> Para
     elif BY_KEYWORD[unknown].effect == 0:
         allowed = "a parameter in which required lengths are monotone"
         problems.append(Problem("unknown", unknown, allowed))
-    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
+    if isinstance(length, bool) or not isinstance(length, Integral) or length < 1:
         problems.append(Problem("length", length, "an integer ≥ 1"))
     if problems:
         raise ParameterError(problems)

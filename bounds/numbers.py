@@ -22,6 +22,8 @@ Exact: TypeAlias = "Fraction | sympy.Expr"
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
 _RATIO = re.compile(r"[+-]?\d+\s*/\s*\d+")
 _MAX_CHARACTERS = 1000
+_SHORT_BITS = 200
+_PRINTED_BITS = 13_000  # about 4000 digits; Python prints no more than 4300
 
 
 def exact(value: Any) -> Exact:
@@ -66,6 +68,8 @@ def _from_text(text: str) -> Fraction:
 
 def _from_sympy(value: sympy.Basic) -> Exact:
     if isinstance(value, sympy.Float):
+        if abs(value._mpf_[2]) > _PRINTED_BITS:  # the binary exponent
+            raise ValueError("a SymPy Float of at most 4000 digits")
         return Fraction(str(value))
     if isinstance(value, sympy.Rational) and value.is_finite:
         return Fraction(int(value.p), int(value.q))
@@ -86,3 +90,36 @@ def plain(value: Exact) -> Any:
     if isinstance(value, Fraction) and value.denominator == 1:
         return int(value)
     return value
+
+
+def brief(value: Exact) -> str:
+    """For people: exact where that is short, otherwise rounded and marked with ≈."""
+    if not isinstance(value, Fraction):
+        text = str(value) if value.count_ops() < 20 and not _long_inside(value) else ""
+        return text if 0 < len(text) < 60 else f"≈ {value.evalf(6)}"
+    if _bits(value) <= _SHORT_BITS:
+        return str(value)
+    power = math.log10(abs(value.numerator)) - math.log10(value.denominator)
+    if abs(power) < 300:
+        return f"≈ {float(value):.6g}"
+    return f"≈ {'-' if value < 0 else ''}10^{power:.6g}"
+
+
+def written(value: Exact) -> str:
+    """For files: exact, in hexadecimal where decimal digits would be too many."""
+    if not isinstance(value, Fraction):
+        return brief(value) if _long_inside(value) else str(value)
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) < _PRINTED_BITS:
+        return str(value)
+    return f"{hex(value.numerator)}/{hex(value.denominator)}"
+
+
+def _bits(value: Fraction) -> int:
+    return value.numerator.bit_length() + value.denominator.bit_length()
+
+
+def _long_inside(value: sympy.Expr) -> bool:
+    return any(
+        max(int(x.p).bit_length(), int(x.q).bit_length()) > _PRINTED_BITS
+        for x in value.atoms(sympy.Rational)
+    )

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import sympy
 
-from bounds.errors import ParameterError, Problem
+from bounds.errors import NotComputable, ParameterError, Problem
 from bounds.evaluate import compare
 from bounds.numbers import Exact, exact
 
@@ -50,12 +50,11 @@ class Parameter:
         """
         try:
             number = exact(value)
-        except ValueError as problem:
-            raise ParameterError(
-                [Problem(self.keyword, value, f"{self.domain}; {problem}")]
-            ) from None
-        if not self._contains(number):
-            raise ParameterError([Problem(self.keyword, value, self.domain)])
+            allowed = "" if self._contains(number) else self.domain
+        except (ValueError, NotComputable) as problem:
+            allowed = f"{self.domain}; {problem}"
+        if allowed:
+            raise ParameterError([Problem(self.keyword, value, allowed)])
         return number
 
     def _contains(self, number: Exact) -> bool:
@@ -170,11 +169,21 @@ class Symbols:
     def __getitem__(self, keyword: str) -> sympy.Symbol:
         return BY_KEYWORD[keyword].symbol
 
+    def __repr__(self) -> str:
+        return ", ".join(f"{row.keyword}: {row.symbol}" for row in PARAMETERS)
+
     def __dir__(self) -> list[str]:
         return list(BY_KEYWORD)
 
 
 symbols = Symbols(PARAMETERS)
+
+
+def _hint(keyword: str) -> str:
+    """What an unknown keyword may have meant: the paper's symbol, or a slip of the finger."""
+    meant = [row.keyword for row in PARAMETERS if keyword == row.symbol.name]
+    meant = meant or difflib.get_close_matches(keyword, BY_KEYWORD, n=1)
+    return f"did you mean {meant[0]!r}?" if meant else "there are " + ", ".join(BY_KEYWORD)
 
 
 def read_all(given: Mapping[str, Any]) -> dict[str, Exact]:
@@ -183,9 +192,7 @@ def read_all(given: Mapping[str, Any]) -> dict[str, Exact]:
     problems: list[Problem] = []
     for keyword, value in given.items():
         if keyword not in BY_KEYWORD:
-            close = difflib.get_close_matches(keyword, BY_KEYWORD, n=1)
-            hint = f"{close[0]!r}?" if close else ", ".join(BY_KEYWORD)
-            problems.append(Problem(keyword, value, f"a known parameter name; did you mean {hint}"))
+            problems.append(Problem(keyword, value, f"a known parameter name; {_hint(keyword)}"))
             continue
         try:
             values[keyword] = BY_KEYWORD[keyword].read(value)

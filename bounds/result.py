@@ -6,12 +6,14 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
 import sympy
 from sympy.printing.defaults import Printable
 
-from bounds.numbers import Exact, plain, to_sympy
+from bounds.evaluate import size
+from bounds.numbers import Exact, brief, to_sympy, written
 from bounds.theorem import Direction, Setting, Theorem
 
 Standing: TypeAlias = Literal["satisfied", "asserted", "assumed", "violated"]
@@ -125,12 +127,20 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         """ "proved", "stated", or "implicit (C = ...)"."""
         if self.theorem.constants != "implicit":
             return self.theorem.constants
-        return f"implicit (C = {plain(self.parameters.get('constant', 1))})"
+        return f"implicit (C = {self._constant})"
+
+    @property
+    def _constant(self) -> str:
+        return brief(self.parameters.get("constant", Fraction(1)))
 
     @property
     def dominant(self) -> str | None:
         """Name of the largest term."""
-        sizes = {name: t.log2_length for name, t in self.terms.items() if t.log2_length is not None}
+        sizes = {
+            name: size(term.length, term.log2_length)
+            for name, term in self.terms.items()
+            if term.log2_length is not None
+        }
         return max(sizes, key=lambda name: sizes[name]) if sizes else None
 
     @property
@@ -140,7 +150,9 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         if target is None:
             return self.theorem.conclusion.format(target="O(ε)")
         triple = epsilon is not None and target == 3 * epsilon
-        return self.theorem.conclusion.format(target=f"3 ε = {target}" if triple else str(target))
+        number = brief(target)
+        shown = ("3 ε " if number.startswith("≈") else "3 ε = ") + number if triple else number
+        return self.theorem.conclusion.format(target=shown)
 
     def explain(self) -> str:
         """The answer in plain sentences."""
@@ -154,14 +166,17 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
             lines.append(
                 f"Terms, each as a full length: {listing}. The largest is {self.dominant!r}."
             )
-        lines.append("Hypotheses:")
+        if self.choice:
+            best = ", ".join(f"{name} = {brief(value)}" for name, value in self.choice.items())
+            lines.append(f"The shortest length is at {best}.")
+        lines.append("Hypotheses (assumed: about the models, no parameter shows it):")
         lines += [f"  [{a.status}] {a.text}" for a in self.assumptions]
         lines += [f"Uncertain in the known sources: {point}" for point in theorem.uncertain]
         if self.alternatives:
             others = "; ".join(f"{o.theorem.key}: {o._number()}" for o in self.alternatives)
             lines.append(f"Other theorems that apply: {others}.")
         for key, reason in self.not_applicable.items():
-            lines.append(f"Not used: {key} ({' / '.join(reason.splitlines())}).")
+            lines.append(f"Not used: {key} ({reason}).")
         if self.unused:
             lines.append(f"Given, but without influence here: {', '.join(self.unused)}.")
         lines.append(f"Status: {self.status}")
@@ -187,8 +202,9 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
             "conclusion": self.conclusion,
             "assumptions": [vars(a).copy() for a in self.assumptions],
             "parameters": {
-                k: str(v) for k, v in self.parameters.items() if k != "simulation_error"
+                k: written(v) for k, v in self.parameters.items() if k != "simulation_error"
             },
+            "choice": {str(name): written(value) for name, value in self.choice.items()},
             "alternatives": [
                 {"theorem": o.theorem.key, **_json_length(o.length, o.log2_length)}
                 for o in self.alternatives
@@ -206,8 +222,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
             return "no number"
         number = show_length(self.length, self.log2_length)
         if self.status is Status.ORDER_OF_GROWTH:
-            constant = plain(self.parameters.get("constant", 1))
-            return f"order of growth {number} at C = {constant}, no guarantee"
+            return f"order of growth {number} at C = {self._constant}, no guarantee"
         return number
 
     def _headline(self) -> str:
@@ -216,15 +231,16 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         if self.theorem.quantity == "locality":
             return f"Effective locality: {self._number()}."
         if self.status is Status.ORDER_OF_GROWTH:
-            constant = plain(self.parameters.get("constant", 1))
             number = show_length(self.length, self.log2_length)
-            return f"Order of growth, no guarantee: {number} at C = {constant}."
-        what = {
-            Direction.SUFFICIENT: "Sufficient training length",
-            Direction.NECESSARY: "Every sufficient training length is at least",
-            Direction.FAILURE: "The model fails beyond length",
-        }[self.direction]
-        return f"{what}: {self._number()}."
+            return f"Order of growth, no guarantee: {number} at C = {self._constant}."
+        if self.direction is Direction.FAILURE:
+            return f"The model fails beyond length {self._number()}."
+        if self.setting is None:  # a lemma: its length is not one of training inputs
+            what = "sufficient" if self.direction is Direction.SUFFICIENT else "necessary"
+            return f"Length {what} in the sense of the statement: {self._number()}."
+        if self.direction is Direction.NECESSARY:
+            return f"Every sufficient training length is at least {self._number()}."
+        return f"Sufficient training length: {self._number()}."
 
     def __str__(self) -> str:
         return f"{self._headline()[:-1]} ({self.theorem.key}, {self.direction}; {self.status.name})"
@@ -244,17 +260,13 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         sign = {"sufficient": r"\ge", "necessary": r"\ge", "failure": "<"}[self.direction]
         if self.theorem.stated is None:
             return rf"\text{{{self._number()}}}"
-        number = (
-            str(self.length)
-            if self.length is not None and self.length < 10**12
-            else f"2^{{{0.0 if self.log2_length is None else self.log2_length:.4f}}}"
-        )
-        stated = self.theorem.stated.length
-        rough = rf"\quad\text{{({self._number()})}}" if self._is_rough() else rf" = {number}"
-        return rf"N {sign} {printer.doprint(stated)}{rough}"
-
-    def _is_rough(self) -> bool:
-        return self.status is Status.ORDER_OF_GROWTH
+        short = self.length is not None and self.length < 10**12
+        number = f"= {self.length}" if short else rf"\approx 2^{{{self.log2_length:.10g}}}"
+        text = rf"N {sign} {printer.doprint(self.theorem.stated.length)} {number}"
+        if self.status is Status.ORDER_OF_GROWTH:
+            rough = "order of growth, no guarantee"
+            return rf"{text}\quad(\text{{{rough}; }} C = {self._constant})"
+        return text
 
     def _repr_html_(self) -> str:
         rows = [
@@ -278,13 +290,13 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
 
 def show_length(length: int | None, log2_length: float | None) -> str:
     """A length as text: digits where short, a power of two where long; never a wrong digit."""
-    if length is not None and length < 10**9:
+    if length is not None and length < 10**15:
         return f"{length:,}" if length >= 10**5 else str(length)
     if log2_length is None:
         return "0" if length is not None else "no number"
     power = f"2^{log2_length:.10g}"
     if length is not None and length < 10**300:
-        return f"{float(length):.4g} ≈ {power}"
+        return f"≈ {float(length):.4g} ({power})"
     return f"≈ {power}"
 
 

@@ -10,9 +10,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, overload
 
+import sympy
+
 from bounds.errors import NotComputable, ParameterError, Problem
 from bounds.length import bound_for, read_request
-from bounds.numbers import plain
+from bounds.numbers import brief, plain, written
 from bounds.parameters import BY_KEYWORD
 from bounds.result import LengthBound
 
@@ -148,9 +150,12 @@ def _result(bound: LengthBound) -> dict[str, Any]:
 
 
 def _values(value: Any) -> list[Any]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    if isinstance(value, str):
         return [value]
-    return list(value)
+    try:
+        return list(value)
+    except TypeError:  # one value, or an array without axes
+        return [value]
 
 
 def _cell(value: Any, digits: int) -> str:
@@ -162,6 +167,6 @@ def _cell(value: Any, digits: int) -> str:
         return hex(value) if digits > 1000 else f"{len(bin(value)) - 2} bits"
     if isinstance(value, float):
         return f"{value:.6g}" if digits < 1000 else repr(value)
-    if isinstance(value, Fraction):
-        return str(value)
+    if isinstance(value, (Fraction, sympy.Basic)):
+        return brief(value) if digits < 1000 else written(value)
     return str(value)

@@ -173,3 +173,41 @@ def test_bad_requests(unknown, length, more, message):
     with pytest.raises(bounds.ParameterError) as caught:
         bounds.solve_for(unknown, length=length, theorem=KEY, **given)
     assert message in str(caught.value)
+
+
+def test_values_outside_the_hypotheses_are_stepped_over():
+    # ε < 1 only, and (1/ε)^(C k²) ≤ 4096 at k = 2: ε = 1/8
+    assert bounds.solve_for("epsilon", length=4096, theorem="izzo2025.kgram", context=2) == (
+        Fraction(1, 8)
+    )
+    given = {"theorem": "derived.lower_presence", "vocabulary_size": 3}
+    epsilon = bounds.solve_for("epsilon", length=4096, lipschitz=4, **given)
+    assert bounds.required_length(epsilon=epsilon, lipschitz=4, **given).length <= 4096
+    assert epsilon == Fraction(4, 2 * 4096)  # L/(2ε) = 4096
+    assert bounds.solve_for("lipschitz", length=40, epsilon="1/10", **given) == 8
+    tent = {"theorem": "derived.lower_tent", "epsilon": "1/100", "lipschitz": 4, "period": 2}
+    size = bounds.solve_for("vocabulary_size", length=4096, **tent)  # |Σ| ≥ 2 only
+    assert bounds.required_length(vocabulary_size=size, **tent).length <= 4096
+    assert bounds.required_length(vocabulary_size=size + 1, **tent).length > 4096
+
+
+def test_what_is_missing_or_without_influence_is_named():
+    with pytest.raises(bounds.ParameterError, match="lipschitz: got None") as caught:
+        bounds.solve_for("epsilon", length=10, theorem=KEY)
+    assert "margin" in str(caught.value)
+    with pytest.raises(bounds.NoSolution, match=f"{KEY} does not depend on it"):
+        bounds.solve_for("complexity", length=10, theorem=KEY, **GIVEN)
+    setting = {"error": "linf", "attention": "argmax", "layers": 1}
+    with pytest.raises(bounds.NoSolution, match="for linf, argmax, 1 layer depends on it"):
+        bounds.solve_for("complexity", length=10, **setting, **GIVEN)
+    with pytest.raises(bounds.ParameterError, match="γ > 1"):
+        bounds.solve_for(
+            "lipschitz", length=10, theorem="derived.one_layer_linf_steep",
+            **{k: v for k, v in GIVEN.items() if k != "lipschitz"},
+        )  # fmt: skip
+
+
+def test_lengths_beyond_all_digits_may_be_given():
+    given = {k: v for k, v in GIVEN.items() if k != "precision_bits"}
+    bits = bounds.solve_for("precision_bits", length=2**200_000, theorem=KEY, **given)
+    assert bits in (199_999, 200_000)

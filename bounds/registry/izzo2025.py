@@ -18,6 +18,7 @@ from bounds.theorem import (
     Setting,
     Theorem,
     auxiliary,
+    below,
     hardmax_length,
 )
 
@@ -34,7 +35,7 @@ _AGREE = Hypothesis("f and g are limit transformers that agree within ε on inpu
 _FINITE = Hypothesis(
     "finite precision: logits scaled by log N; what is ≤ 2^−p is rounded to 0; γ = min(γ(f), γ(g))"
 )
-_POSITIVE = Hypothesis("ε > 0", check=lambda v: v["epsilon"] > 0)
+_POSITIVE = Hypothesis("ε > 0", check=lambda v: below(0, v["epsilon"]))
 _LOCAL = (
     "At τ = 0 the printed product vanishes; a 0-local model is 1-local too, so max(τ, 1) is used."
 )
@@ -217,7 +218,9 @@ K_GRAM = Theorem(
     conclusion="|f − g| = O(ε) at every length",
     parameters=("epsilon", "context", "constant"),
     defaults={"constant": 1},
-    hypotheses=(Hypothesis("0 < ε < 1", check=lambda v: 0 < v["epsilon"] < 1),),
+    hypotheses=(
+        Hypothesis("0 < ε < 1", check=lambda v: below(0, v["epsilon"]) and below(v["epsilon"], 1)),
+    ),
     formula=_k_gram,
     exponents={"epsilon": -_C * symbols.context ** Integer(2)},
     uncertain=(
