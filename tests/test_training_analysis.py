@@ -6,6 +6,7 @@ from scipy.stats import spearmanr
 
 from verify.errors import InputError
 from verify.training.analysis import (
+    drift,
     exceptions,
     flatness,
     generalization_length,
@@ -103,3 +104,10 @@ def test_missing_cells_are_refused():
         panel(made, "other")
     with pytest.raises(InputError, match="dirichlet"):
         panel(made, "e", "dirichlet")
+
+
+def test_drift_is_the_exponent_in_the_test_length():
+    tests = tuple(2**e for e in range(6, 13))
+    p = panel(rows(lambda d, n, s, t: d * (1 + s) * t**0.3, tests=tests), "e")
+    assert abs(drift(p).value - 0.3) <= 1e-12
+    assert drift(panel(rows(lambda d, n, s, t: 1.0 + s), "e")).value == 0

@@ -105,6 +105,20 @@ def flatness(p: Panel) -> list[Row]:
     return rows
 
 
+def drift(p: Panel) -> Estimate:
+    """Exponent b of loss ∝ Tᵇ over the last five test lengths, mean over all runs; 0: a plateau.
+
+    It sees what `flatness` cannot: a slow trend that all seeds share.
+    """
+    steps = np.log2(p.test_lengths[-1] / p.test_lengths[-5:][0])
+
+    def exponent(loss: Floats) -> Floats:
+        means: Floats = loss.mean(axis=(-3, -2, -1))
+        return means
+
+    return _bootstrap(np.log2(p.loss[..., -1] / p.loss[..., -5:][..., 0]) / steps, exponent)
+
+
 def spearman_by_training_length(p: Panel) -> Estimate:
     """Rank correlation of plateau and training length: mean over difficulties."""
     return _bootstrap(p.plateau, _mean_spearman)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from verify.training import figures, figures_models, store
 from verify.training.analysis import (
     Row,
+    drift,
     exceptions,
     flatness,
     generalization_length,
@@ -75,6 +76,7 @@ def write_statistics(out: Path) -> Path:
             "flat cells": f"{sum(cell['flat'] for cell in cells)} of {len(cells)}",
             "not flat": [cell for cell in cells if not cell["flat"]],
             "exceptions": exceptions(p),
+            "drift exponent": str(drift(p)),
             "fitted runs": _fitted(rows, experiment),
         }
     if (out / "constants.csv.gz").exists():
@@ -84,6 +86,12 @@ def write_statistics(out: Path) -> Path:
             x, y = [r["empirical"] for r in group], [r["log2_length"] for r in group]
             found[experiment][f"spearman predicted ({weights}), empirical"] = {
                 "estimate": str(spearman(x, y)),
+                "at each ε": {
+                    f"{epsilon:g}": str(
+                        spearman([r["empirical"] for r in rs], [r["log2_length"] for r in rs])
+                    )
+                    for (epsilon,), rs in group_by(group, "epsilon").items()
+                },
                 "models": len(group),
                 "log2 predicted": [round(min(y), 1), round(max(y), 1)],
                 "empirical": [min(x), max(x)],
@@ -132,6 +140,7 @@ def _figure(rows: int, columns: int, height: float = 2.7) -> tuple[Figure, Any]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(3.4 * columns, height * rows), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)  # type: ignore[union-attr]
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 

@@ -33,12 +33,16 @@ def axes(ax: Axes | None) -> Axes:
     return Figure(figsize=(3.4, 2.6), layout="constrained").add_subplot()
 
 
-def legend(ax: Axes, title: str, *, below: bool = False) -> None:
-    """A legend with its title, and labels of a size that a column can hold."""
+def legend(ax: Axes, title: str, *, columns: int = 0) -> None:
+    """A legend with its title, and labels of a size that a column of print can hold.
+
+    With `columns` it stands below the axes, in so many columns: curves that fill the axes.
+    """
     ax.tick_params(labelsize=7)
     ax.xaxis.label.set_fontsize(8)
     ax.yaxis.label.set_fontsize(8)
     place: dict[str, Any] = {}
-    if below:
-        place = {"loc": "upper center", "bbox_to_anchor": (0.3, -0.28), "ncols": 2}
+    if columns:
+        place = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.2), "ncols": columns}
+        place |= {"columnspacing": 1.2, "handlelength": 1.8}
     ax.legend(title=title, fontsize=6, title_fontsize=6.5, frameon=False, **place)

@@ -60,7 +60,7 @@ def loss_by_test_length(
     ax.set_xlabel("test length T (tokens)")
     ax.set_ylabel("mean squared error")
     ax.set_title(f"{p.sweep} = {difficulty:g}; {INPUTS[p.test_distribution]}", fontsize=8)
-    legend(ax, "training length n (▲)")
+    legend(ax, "training length n (▲)", columns=len(p.training_lengths))
     return ax
 
 
@@ -93,7 +93,7 @@ def plateau_by_training_length(
     ax.set_xlabel("training length n (tokens)")
     ax.set_ylabel(f"mean squared error at T = {p.test_lengths[-1]}")
     ax.set_title(INPUTS[p.test_distribution], fontsize=8)
-    legend(ax, p.sweep)
+    legend(ax, p.sweep, columns=len(p.difficulties) + 2)
     return ax
 
 
@@ -114,7 +114,7 @@ def plateau_by_difficulty(
     ax.set_xlabel(f"difficulty {p.sweep}")
     ax.set_ylabel(f"mean squared error at T = {p.test_lengths[-1]}")
     ax.set_title(INPUTS[p.test_distribution], fontsize=8)
-    legend(ax, "training length n")
+    legend(ax, "training length n", columns=len(p.training_lengths))
     return ax
 
 
@@ -143,7 +143,7 @@ def slopes(
     ax.set_yticks(range(len(labels)), labels, fontsize=6)
     ax.invert_yaxis()
     ax.set_xlabel("exponent a of √(plateau) ∝ nᵃ")
-    legend(ax, "predicted", below=True)
+    legend(ax, "predicted", columns=2)
     return ax
 
 
@@ -163,7 +163,7 @@ def plateau_flatness(
     ax.set_yscale("log")
     ax.set_xlabel("(max − min) ÷ median over seeds")
     ax.set_ylabel("relative change, last two T")
-    legend(ax, "experiment")
+    legend(ax, "experiment", columns=3)
     return ax
 
 

@@ -138,7 +138,8 @@ def predicted_against_empirical(points: Sequence[Row], *, ax: Axes | None = None
     line = np.array([max(low, 4), high])
     ax.plot(line, np.log2(line), color="0.5", lw=0.8, ls="--", label="N = empirical")
     ax.set_xlabel("empirical generalization length (tokens)")
-    ax.set_yscale("log")
+    if max(row["log2_length"] for row in points) > 100:
+        ax.set_yscale("log")
     ax.set_ylabel("log₂ of the predicted N (tokens)")
-    legend(ax, "experiment")
+    legend(ax, "experiment", columns=3)
     return ax

@@ -43,7 +43,7 @@ def simulation_rows(experiment: Experiment, run: Run, f: LimitTransformer) -> It
         else:
             s = simulate_balanced(x, f, g, length=SHORT_TWO_LAYER)
             proven = s.proven_error
-        f_x = f(x)
+        f_x, g_x, twin_x = f(x), g(x), twin(x)
         yield model_columns(experiment, run) | {
             "input": number,
             "long": len(x),
@@ -53,6 +53,7 @@ def simulation_rows(experiment: Experiment, run: Run, f: LimitTransformer) -> It
             "error_target": s.error_g,
             "error_trained": float(np.abs(f_x - f(s.short)).max()),
             "proven_error": proven,
-            "trained_minus_target": float(np.abs(f_x - g(x)).max()),
-            "trained_minus_twin": float(np.abs(f_x - twin(x)).max()),
+            "trained_minus_target": float(np.abs(f_x - g_x).max()),
+            "trained_minus_twin": float(np.abs(f_x - twin_x).max()),
+            "twin_minus_target": float(np.abs(twin_x - g_x).max()),
         }
