@@ -138,9 +138,10 @@ def _fitted(rows: Sequence[Row], experiment: str) -> str:
 
 def _figure(rows: int, columns: int, height: float = 2.7) -> tuple[Figure, Any]:
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(3.4 * columns, height * rows), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)  # type: ignore[union-attr]
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06)
+    figure = Figure(figsize=(3.4 * columns, height * rows), layout=layout)
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
