@@ -144,6 +144,33 @@ def test_many_vectors_of_which_few_matter():
     assert np.abs(np.cumsum([points[c, 0] for c in balancer.finish()])).max() <= 2
 
 
+@pytest.mark.parametrize("huge", [1e12, 1e200])
+def test_coordinates_of_very_different_sizes(huge):
+    # The first coordinate suddenly grows by many orders; the second must still be balanced.
+    rng = np.random.default_rng(0)
+    sets = []
+    for k in range(40):
+        points = rng.normal(size=(30, 2)) * (huge if 10 <= k < 20 else 1.0, 1.0)
+        sets.append(points - points.mean(axis=0))
+    balancer = Balancer(2)
+    for points in sets:
+        balancer.add(len(points), points.__getitem__)
+    choices = balancer.finish()
+    sums = np.cumsum([points[c] for points, c in zip(sets, choices, strict=True)], axis=0)
+    widths = np.maximum.accumulate([np.ptp(points, axis=0) for points in sets])
+    assert (np.abs(sums) <= 2 * widths * (1 + 1e-6)).all()
+
+
+def test_coordinates_that_are_noise_do_not_disturb():
+    rng = np.random.default_rng(1)
+    balancer = Balancer(2)
+    for _ in range(20):
+        points = rng.normal(size=(30, 2)) * (1.0, 1e-15) + (0.0, 1e-15)
+        points[:, 0] -= points[:, 0].mean()
+        balancer.add(len(points), points.__getitem__)
+    assert len(balancer.finish()) == 20
+
+
 def test_a_set_off_centre_is_refused():
     balancer = Balancer(2)
     with pytest.raises(CertificateError, match="set 0"):

@@ -88,6 +88,21 @@ def test_one_z_serves_both_models_within_the_proven_error(name, scale):
                 assert s.holds
 
 
+def test_second_layer_logits_may_be_large():
+    # Frozen histograms can have attention e^50 above anything along x: z must still exist.
+    rng = np.random.default_rng(4)
+    for name in ("negative", "balanced"):
+        f = random_model(rng, layers=2, regimes=[name, "token"], scale=2.5, period=2, last=2)
+        for x in hostile_inputs(rng, 1500, 2).values():
+            s = simulate_balanced(x, f, length=60)
+            assert s.holds
+            assert s.length <= 60
+    sharp = in_context_k_gram(2, 2, 2000.0).transformer
+    s = simulate_balanced(np.arange(3000) // 11 % 2, sharp, length=200)
+    assert s.holds
+    assert s.proven_error == math.inf
+
+
 def test_text_with_a_larger_vocabulary():
     rng = np.random.default_rng(0)
     text = "the map of a long input to a short one keeps the averages of the functions " * 40

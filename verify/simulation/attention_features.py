@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from verify.errors import WeightsError
+from verify.measure.dyadic import Dyadic
 from verify.simulation.first_layer import limit_outputs, prefix_histograms
 from verify.simulation.windows import Features, Suffixes, Tokens, suffix_types
 from verify.transformer import Head, LimitTransformer
@@ -25,11 +24,8 @@ Floats = NDArray[np.float64]
 _CHUNK = 1 << 22
 """Numbers per step of the pass over x, so that memory stays bounded."""
 
-
-def value_rank(head: Head) -> int:
-    """Exact rank of the value matrix: its entries are dyadic rationals."""
-    rows = [[_rational(v) for v in row] for row in head.value.tolist()]
-    return int(fmpq_mat(rows).rank())
+_MOST_EXCESS = 300.0
+"""Larger logits above those along x are cut: R₂ is then above 300, and e^{R₂} proves nothing."""
 
 
 def attention_features(f: LimitTransformer, x: Tokens) -> tuple[Features, int]:
@@ -41,9 +37,6 @@ def attention_features(f: LimitTransformer, x: Tokens) -> tuple[Features, int]:
     Args:
         f: two layers, infinite precision, no lag bias in the second layer.
         x: (T,) tokens.
-
-    Raises:
-        WeightsError: e^b leaves the range of float64.
     """
     first = LimitTransformer(
         f.embedding, f.positions, f.layers[:1], np.eye(f.dimension), f.precision_bits
@@ -76,7 +69,7 @@ class _Centred:
     @classmethod
     def of(cls, head: Head, query: Floats) -> _Centred:
         left, _, _ = np.linalg.svd(head.value)
-        basis = left[:, : value_rank(head)]
+        basis = left[:, : Dyadic.of(head.value).rank()]
         rank = basis.shape[1]
         return cls(
             direction=head.query_key @ query,
@@ -103,10 +96,7 @@ class _Centred:
     def values(self, outputs: Floats) -> Floats:
         """Ψ(y) of the rows y, divided by e^(max b) and by the spread of V y along x."""
         spread = float((self.greatest - self.least).max(initial=0.0)) or 1.0
-        with np.errstate(over="ignore"):
-            weights = np.exp(outputs @ self.direction - self.peak)
-        if not np.isfinite(weights).all():
-            raise WeightsError("layers[1] query_key", self.direction, "logits below 700 in size")
+        weights = np.exp(np.minimum(outputs @ self.direction - self.peak, _MOST_EXCESS))
         scaled: Floats = weights[:, None] * (outputs @ self.value.T - self.mean) / spread
         return scaled
 
@@ -123,9 +113,3 @@ def _outputs_along(f: LimitTransformer, x: Tokens) -> Iterator[Floats]:
         suffixes = Suffixes(types.tokens[here], types.residues[here])
         yield limit_outputs(f, suffixes, histograms)
         counts = np.rint(histograms[-1] * last).astype(np.int64)
-
-
-def _rational(value: float) -> fmpq:
-    """The exact value of a float."""
-    numerator, denominator = value.as_integer_ratio()
-    return fmpq(numerator, denominator)

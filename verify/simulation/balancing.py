@@ -25,7 +25,7 @@ Indices = NDArray[np.int64]
 _ZERO_WEIGHT = 1e-9
 """Weights below it count as 0; the moved sum is re-checked after every program."""
 _RESIDUAL = 1e-6
-"""Largest tolerated distance of a weighted sum from its target."""
+"""Largest tolerated distance of a weighted sum from its target, in units of the coordinate."""
 
 
 @dataclass
@@ -41,8 +41,9 @@ class _Undecided:
 class Balancer:
     """Chooses one vector of each set, online.
 
-    The sum is kept at 0 within 1e-6 in every coordinate, so the coordinates should be of the
-    order of 1 or more wherever they matter; what is far below 1e-6 is not balanced.
+    The sum is kept at 0 within 1e-6 of each coordinate's unit: the largest entry that it had so
+    far, but at least 1. What is far below that cannot matter against d · max diam, and is not
+    balanced; so coordinates should be of the order of 1 or more wherever they matter.
 
     Attributes:
         dimension: d.
@@ -55,6 +56,7 @@ class Balancer:
         self.choices: list[int] = []
         self.most_undecided = 0
         self._decided_sum = np.zeros(dimension)
+        self._units = np.ones(dimension)
         self._open: list[_Undecided] = []
 
     def add(self, size: int, vectors: Callable[[Indices], Floats]) -> None:
@@ -101,8 +103,9 @@ class Balancer:
     ) -> bool:
         """Move to a vertex with the new set; False if no weights reach the sum."""
         new = _Undecided(number, candidates, vectors(candidates), np.empty(0))
+        self._units = np.maximum(self._units, np.abs(new.vectors).max(axis=0))
         sets = [*self._open, new]
-        weights = _vertex(sets, -self._decided_sum)
+        weights = _vertex(sets, -self._decided_sum, self._units)
         if weights is None:
             return False
         self._open = []
@@ -116,13 +119,14 @@ class Balancer:
         return True
 
 
-def _vertex(sets: list[_Undecided], target: Floats) -> list[Floats] | None:
+def _vertex(sets: list[_Undecided], target: Floats, units: Floats) -> list[Floats] | None:
     """Vertex of {weights ≥ 0: Σ weight·vector = target, weights of each set sum to 1}.
 
     The equations may miss the target at a price that is minimised, so that rounding can never
     make the program infeasible; the miss is then measured afresh from the vectors.
     """
-    columns = np.concatenate([one.vectors for one in sets]).T
+    columns = np.concatenate([one.vectors for one in sets]).T / units[:, None]
+    target = target / units
     sizes = [len(one.vectors) for one in sets]
     rows, total = columns.shape
     membership = np.repeat(np.eye(len(sets)), sizes, axis=1)
