@@ -83,3 +83,27 @@ def algebraic(formula: sympy.Basic, values: Mapping[sympy.Symbol, Exact]) -> sym
         if abs(int(exponent.p)) * size > MAX_BITS * int(exponent.q):
             return None
     return formula.func(*parts)
+
+
+def put_in(expression: sympy.Basic, where: Mapping[sympy.Symbol, sympy.Expr]) -> sympy.Basic:
+    """`expression` with symbols replaced, until none of `where` is left.
+
+    Extremes and cases stay as they are written: SymPy would compare their symbolic
+    arguments with each other, which takes a minute for some theorems.
+    """
+    done: dict[sympy.Basic, sympy.Basic] = {}
+
+    def walk(part: sympy.Basic) -> sympy.Basic:
+        if part in where:
+            return walk(where[part])
+        if not part.args:
+            return part
+        if part not in done:
+            kept = {"evaluate": False} if isinstance(part, _AS_WRITTEN) else {}
+            done[part] = part.func(*(walk(argument) for argument in part.args), **kept)
+        return done[part]
+
+    return walk(expression)
+
+
+_AS_WRITTEN = (sympy.Max, sympy.Min, sympy.Piecewise)

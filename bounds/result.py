@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import sympy
 from sympy.printing.defaults import Printable
 
+from bounds.algebra import put_in
 from bounds.evaluate import size
 from bounds.numbers import Exact, brief, to_sympy, written
 from bounds.theorem import Direction, Setting, Theorem
@@ -110,7 +111,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         formula = self.theorem.expression
         if formula is None:
             return None
-        return formula.xreplace({name: to_sympy(value) for name, value in self.choice.items()})
+        return put_in(formula, {name: to_sympy(value) for name, value in self.choice.items()})
 
     @property
     def direction(self) -> Direction:

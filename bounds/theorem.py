@@ -57,6 +57,7 @@ from typing import Any, Literal, TypeAlias
 
 import sympy
 
+from bounds.algebra import put_in
 from bounds.evaluate import Certified, certify, compare, least
 from bounds.numbers import Exact
 from bounds.parameters import BY_KEYWORD, symbols
@@ -198,10 +199,7 @@ class Theorem:
 
     def in_parameters(self, expression: sympy.Expr) -> sympy.Expr:
         """`expression` with the auxiliary symbols replaced by what they stand for."""
-        where = {} if self.stated is None else self.stated.where
-        while where and expression.free_symbols & where.keys():
-            expression = expression.xreplace(dict(where))
-        return expression
+        return put_in(expression, {} if self.stated is None else self.stated.where)
 
     @property
     def symbols(self) -> tuple[sympy.Symbol, ...]:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import matplotlib
 import pytest
@@ -93,3 +94,15 @@ def test_figures_take_and_return_axes():
     with pytest.raises(bounds.ParameterError, match="x: got 'tau'"):
         figures.length_curve(table, "tau", ax=ax)
     plt.close("all")
+
+
+def test_every_expression_is_there_at_once_and_in_the_public_symbols():
+    start = time.perf_counter()
+    for entry in bounds.theorems():
+        if entry.expression is not None:
+            known = {bounds.symbols[keyword] for keyword in entry.parameters}
+            free = entry.expression.free_symbols
+            assert entry.choices or free <= known, entry.key  # choices have symbols of their own
+        assert entry.latex()
+        assert entry.key in entry._repr_html_()
+    assert time.perf_counter() - start < 20  # it was two minutes, for want of unevaluated Max

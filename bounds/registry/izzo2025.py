@@ -64,7 +64,8 @@ THEOREM_4_1 = Theorem(
     constants="implicit",
     statement=(
         "If |f − g| ≤ ε on all inputs of length ≤ N with "
-        "N = O(max{2^(p/γ), L² Δ⁷ |Σ|⁶ τ² / ε²}), then |f − g| = O(ε) on inputs of every length."
+        "N = O(max{2^(p/γ), L² Δ⁷ |Σ|⁶ τ² / ε²}), then |f − g| = O(ε) on inputs of every length. "
+        "The paper remarks that N need only grow like τ Δ L² / ε² where hardmax sets in earlier."
     ),
     conclusion="|f − g| = O(ε) at every length",
     parameters=(
@@ -115,7 +116,8 @@ THEOREM_4_2 = Theorem(
     statement=(
         "Tokens are i.i.d. given probabilities drawn from Dir((α_s)), α₀ = min α_s. If the average "
         "error is ≤ ε for lengths up to N ≥ max{2^(p/γ), N₀}, N₀ = Õ(ε^(−2−2/α₀)), polynomial in "
-        "L, Δ, τ and |Σ|, then the average error is O(√ε) at every T ≥ N."
+        "L, Δ, τ and |Σ|, then the average error is O(√ε) at every T ≥ N. Some regularity is "
+        "needed: if long inputs use tokens that short ones never show, no bound exists."
     ),
     conclusion="average of |f − g| = O(√ε) at every length ≥ N",
     parameters=("epsilon", "alpha_min", "precision_bits", "margin", "constant"),
