@@ -160,6 +160,9 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         theorem = self.theorem
         lines = [f"{self._headline()}", f"Theorem: {theorem.title} {theorem.source}."]
         lines.append(f"It says: {theorem.statement}")
+        if "simulation_error" in self.parameters:
+            error = brief(self.parameters["simulation_error"])
+            lines.append(f"Where s stands, it is (target − ε)/2 = {error}.")
         if self.length is not None or self.log2_length is not None:
             lines.append(f"Conclusion: {self.conclusion}.")
         if len(self.terms) > 1:

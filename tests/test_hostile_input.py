@@ -181,6 +181,11 @@ def test_odd_arguments_get_an_error_of_the_family_or_an_answer():
     assert bounds.solve_for("period", length=np.int64(963), theorem=THEOREM_1, **rest) == 2
 
 
+def test_the_s_of_the_statements_is_explained():
+    shown = bounds.required_length(theorem=THEOREM_1, **GIVEN | {"target": 2}).explain()
+    assert "Where s stands, it is (target − ε)/2 = 19/20." in shown
+
+
 def test_every_symbol_is_listed():
     assert "epsilon: varepsilon" in repr(bounds.symbols)
     assert "locality: tau" in repr(bounds.symbols)
