@@ -35,7 +35,7 @@ class ParameterError(BoundsError, ValueError):
 
 
 class UnsupportedSetting(BoundsError):
-    """No theorem covers the setting; `covered` lists the settings that are."""
+    """No theorem covers the setting; `covered` lists what is, or what each theorem needs."""
 
     def __init__(self, message: str, covered: Sequence[str] = ()) -> None:
         self.message = message

@@ -212,6 +212,9 @@ def _without_guarantee(
     ]
     if orders:
         return apply(orders[0], values, asserted).with_alternatives((), reasons)
+    if reasons:
+        applicable = [f"{key}: {reason}" for key, reason in reasons.items()]
+        raise UnsupportedSetting(f"{setting}: no theorem applies to what is given", applicable)
     settings = sorted({str(t.setting) for t in all_theorems().values() if t.setting is not None})
     raise UnsupportedSetting(f"no theorem covers {setting}", settings)
 

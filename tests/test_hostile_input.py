@@ -181,6 +181,15 @@ def test_odd_arguments_get_an_error_of_the_family_or_an_answer():
     assert bounds.solve_for("period", length=np.int64(963), theorem=THEOREM_1, **rest) == 2
 
 
+def test_a_covered_setting_says_what_its_theorems_need():
+    given = GIVEN | {"period": 1, "alpha_min": "1/2"}
+    with pytest.raises(bounds.UnsupportedSetting) as caught:
+        bounds.required_length(error="average", attention="argmax", layers=2, **given)
+    assert any(
+        "derived.average_two_layer_argmax: only with assume" in c for c in caught.value.covered
+    )
+
+
 def test_the_s_of_the_statements_is_explained():
     shown = bounds.required_length(theorem=THEOREM_1, **GIVEN | {"target": 2}).explain()
     assert "Where s stands, it is (target − ε)/2 = 19/20." in shown
