@@ -107,6 +107,10 @@ def _shortest(
     for entry in covering:
         if not _is_guarantee(entry):
             continue
+        denied = [h.denied_by for h in entry.hypotheses if h.denied_by in asserted]
+        if denied:
+            refused[entry.key] = UnsupportedSetting(f"not with assume={{{denied[0]!r}}}")
+            continue
         unasserted = [h.name for h in entry.hypotheses if h.name and h.name not in asserted]
         if unasserted:
             needed = ", ".join(map(repr, unasserted))

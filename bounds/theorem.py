@@ -39,6 +39,8 @@ Rules:
   True or False. A hypothesis without `check` cannot be read off the parameters;
   with a `name` besides, it restricts the models, and the theorem is used
   unasked only if the user asserts it: `required_length(..., assume={"no_lag_bias"})`.
+  `denied_by` names a hypothesis of other theorems that excludes this one, such as
+  Markov inputs where tokens are to be i.i.d.
 - Necessary entries: every valid N is at least the value (rounded down).
 - A theorem with a free integer choice (the m of a chain) yields in `choices`
   one substitution per choice; the least value counts.
@@ -113,6 +115,7 @@ class Hypothesis:
     text: str
     check: Callable[[Values], bool] | None = None
     name: str | None = None
+    denied_by: str | None = None
 
 
 @dataclass(frozen=True)

@@ -190,6 +190,17 @@ def test_a_covered_setting_says_what_its_theorems_need():
     )
 
 
+def test_a_theorem_for_other_inputs_than_asserted_is_not_used():
+    given = {"epsilon": "1/10", "complexity": 3, "positional_margin": "1/2", "period": 1,
+             "lipschitz": 1, "vocabulary_size": 3, "locality": 1, "spectral_gap": "1/2",
+             "stationary_min": "1/4"}  # fmt: skip
+    cell = {"error": "average", "attention": "softmax", "layers": 2}
+    bound = bounds.required_length(**cell, **given, assume={"markov_inputs"})
+    assert bound.theorem.key == "derived.average_softmax_two_layer_markov"
+    assert not bound.alternatives
+    assert "derived.average_softmax_two_layer" in bound.not_applicable
+
+
 def test_the_s_of_the_statements_is_explained():
     shown = bounds.required_length(theorem=THEOREM_1, **GIVEN | {"target": 2}).explain()
     assert "Where s stands, it is (target − ε)/2 = 19/20." in shown

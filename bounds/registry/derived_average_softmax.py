@@ -50,7 +50,10 @@ SECOND_LAYER = Hypothesis(
 EXCHANGEABLE = Hypothesis(
     "inputs exchangeable, and inputs of length n distributed as parts of longer ones"
 )
-MIXED = Hypothesis("tokens i.i.d. given their law, any prior (a fixed law too), for all lengths")
+MIXED = Hypothesis(
+    "tokens i.i.d. given their law, any prior (a fixed law too), for all lengths",
+    denied_by="markov_inputs",
+)
 
 
 def _average_softmax() -> Formula:
