@@ -4,7 +4,7 @@
 
 The model is `verify.tasks.lower_bounds.average_of_runs`, on which no short input of length n is
 better than 0.2/√n. Prints a table with fitted slopes; with a folder, also saves slopes.json and
-slopes.png there. About four minutes on one core.
+slopes.png there. Half a minute to a few minutes on one core.
 """
 
 from __future__ import annotations
