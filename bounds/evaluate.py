@@ -207,14 +207,12 @@ def _power(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
     return _interval(base) ** _interval(exponent)
 
 
-def _extreme(largest: bool) -> Callable[[_Evaluation, sympy.Basic], Enclosure]:
-    def rule(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
-        best = run(formula.args[0])
-        for argument in formula.args[1:]:
-            best = _pick(best, run(argument), largest)
-        return best
+def _maximum(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
+    return reduce(lambda a, b: _pick(a, b, largest=True), map(run, formula.args))
 
-    return rule
+
+def _minimum(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
+    return reduce(lambda a, b: _pick(a, b, largest=False), map(run, formula.args))
 
 
 def _pick(left: Enclosure, right: Enclosure, largest: bool) -> Enclosure:
@@ -228,8 +226,12 @@ def _pick(left: Enclosure, right: Enclosure, largest: bool) -> Enclosure:
     return a.max(b) if largest else a.min(b)
 
 
-def _rounded(up: bool) -> Callable[[_Evaluation, sympy.Basic], Enclosure]:
-    return lambda run, formula: _round(run, formula.args[0], up)
+def _ceiling(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
+    return _round(run, formula.args[0], up=True)
+
+
+def _floor(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
+    return _round(run, formula.args[0], up=False)
 
 
 def _round(run: _Evaluation, argument: sympy.Basic, up: bool) -> Enclosure:
@@ -285,10 +287,12 @@ def _holds(condition: sympy.Basic, run: _Evaluation) -> bool:
     }[type(condition)]
 
 
-def _function(
-    apply: Callable[..., arb],
-) -> Callable[[_Evaluation, sympy.Basic], Enclosure]:
-    return lambda run, formula: apply(*(_interval(run(part)) for part in formula.args))
+def _gamma(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
+    return _interval(run(formula.args[0])).gamma()
+
+
+def _cosh(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
+    return _interval(run(formula.args[0])).cosh()
 
 
 def _lambert(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
@@ -318,15 +322,15 @@ _RULES: dict[type, Callable[[_Evaluation, sympy.Basic], Enclosure]] = {
     sympy.Mul: _multiply,
     sympy.exp: _exp,
     sympy.Pow: _power,
-    sympy.Max: _extreme(True),
-    sympy.Min: _extreme(False),
-    sympy.ceiling: _rounded(True),
-    sympy.floor: _rounded(False),
+    sympy.Max: _maximum,
+    sympy.Min: _minimum,
+    sympy.ceiling: _ceiling,
+    sympy.floor: _floor,
     sympy.Piecewise: _piecewise,
     sympy.log: _log,
-    sympy.gamma: _function(lambda x: x.gamma()),
+    sympy.gamma: _gamma,
     sympy.beta: _beta,
-    sympy.cosh: _function(lambda x: x.cosh()),
+    sympy.cosh: _cosh,
     sympy.LambertW: _lambert,
     type(sympy.pi): lambda run, formula: arb.pi(),
     type(sympy.E): lambda run, formula: arb.const_e(),
