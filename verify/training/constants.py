@@ -6,6 +6,7 @@ logits, and as their rounded twin (see `verify.training.rounded`), whose near-ti
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from fractions import Fraction
@@ -30,16 +31,19 @@ SHARPNESS = 8.0  # of the explicit k-gram weights that stand for the target
 ATTENTION_LENGTH = 50
 
 
-def target_transformer(experiment: Experiment, run: Run) -> LimitTransformer:
-    """Explicit weights of the task's target, to be measured beside the trained model."""
-    setting, bits = run.setting, experiment.precision_bits or 8
+def target_transformer(experiment: Experiment, run: Run) -> LimitTransformer | None:
+    """Explicit weights of the task's target, to be measured beside the trained model.
+
+    None for mod_p in infinite precision: softmax without scaling attends to no residue alone.
+    SimpleTask's weights have equal logits, so they are right in either precision.
+    """
+    setting, bits = run.setting, experiment.precision_bits
     if experiment.task == "simple":
-        g = simple(setting.difficulty, precision_bits=bits).transformer
-    elif experiment.task == "mod_p":
-        g = mod_p(setting.period, setting.k, precision_bits=bits).transformer
-    else:
-        g = in_context_k_gram(setting.k, setting.vocabulary_size, SHARPNESS).transformer
-    return g
+        g = simple(setting.difficulty).transformer
+        return dataclasses.replace(g, precision_bits=bits)
+    if experiment.task == "mod_p":
+        return mod_p(setting.period, setting.k, precision_bits=bits).transformer if bits else None
+    return in_context_k_gram(setting.k, setting.vocabulary_size, SHARPNESS).transformer
 
 
 def model_columns(experiment: Experiment, run: Run) -> Row:
@@ -65,8 +69,7 @@ def constant_rows(experiment: Experiment, run: Run, f: LimitTransformer) -> Iter
         versions["rounded"] = rounded_twin(f, GRID)
     g = target_transformer(experiment, run)
     for weights, model in versions.items():
-        # A plain one-layer model has infinite precision and no partner among the targets.
-        constants = measure(model, g if g.precision_bits == model.precision_bits else None)
+        constants = measure(model, g)
         for epsilon in EPSILONS:
             yield (
                 model_columns(experiment, run)

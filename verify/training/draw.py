@@ -21,6 +21,7 @@ from verify.training.analysis import (
     spearman_by_difficulty,
     spearman_by_training_length,
 )
+from verify.training.summaries import attention_quality, hardmax_regime, simulation_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -96,6 +97,16 @@ def write_statistics(out: Path) -> Path:
                 "log2 predicted": [round(min(y), 1), round(max(y), 1)],
                 "empirical": [min(x), max(x)],
             }
+    summaries_of = {
+        "gaps": ("hardmax regime", hardmax_regime),
+        "attention": ("attention", attention_quality),
+        "simulation": ("simulation", simulation_errors),
+    }
+    for name, (title, summary) in summaries_of.items():
+        if (out / f"{name}.csv.gz").exists():
+            groups = group_by(store.read_rows(out / f"{name}.csv.gz"), "experiment")
+            for (experiment,), group in groups.items():
+                found[experiment][title] = summary(group)
     path = out / "statistics.json"
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     store.write_atomically(path, text.encode())

@@ -32,6 +32,7 @@ def simulation_rows(experiment: Experiment, run: Run, f: LimitTransformer) -> It
     s: Any
     rng = np.random.default_rng([run.seed, run.training_length])
     g = target_transformer(experiment, run)
+    assert g is not None  # every experiment with a simulation has explicit weights of its target
     one_layer = len(f.layers) == 1
     twin = rounded_twin(f, GRID) if one_layer else f
     make = simulator(twin, g, epsilon=EPSILON) if one_layer else None
