@@ -98,8 +98,9 @@ def theorems(
 def cube() -> Table:
     """The eight cells error × attention × layers: what is proved in each, and by whom.
 
-    Columns: error, attention, layers, paper (the paper's theorem), sufficient (ours),
-    power (of ε in the leading one), necessary, no_bound (statement that none is computable).
+    Columns: error, attention, layers; then keys of theorems as tuples: paper, sufficient
+    (ours), necessary, no_bound (that none is computable); and power, that of ε in the first
+    sufficient one.
     """
     rows = []
     for error, attention, layers in itertools.product(*CHOICES.values()):
@@ -108,21 +109,24 @@ def cube() -> Table:
         ]
         ours = [t for t in cell if t.constants == "proved"]
         sufficient = [t for t in ours if t.direction is Direction.SUFFICIENT and t.formula]
+        necessary = [t for t in ours if t.direction is Direction.NECESSARY]
         rows.append(
             {
                 "error": error,
                 "attention": attention,
                 "layers": layers,
-                "paper": ", ".join(t.key for t in cell if t.source.bibkey == "izzo2025"),
-                "sufficient": ", ".join(t.key for t in sufficient),
+                "paper": _keys(t for t in cell if t.source.bibkey == "izzo2025"),
+                "sufficient": _keys(sufficient),
                 "power": _power_of_epsilon(sufficient[0]) if sufficient else "",
-                "necessary": ", ".join(
-                    t.key for t in ours if t.direction is Direction.NECESSARY and not t.no_bound
-                ),
-                "no_bound": ", ".join(t.key for t in ours if t.no_bound),
+                "necessary": _keys(t for t in necessary if not t.no_bound),
+                "no_bound": _keys(t for t in necessary if t.no_bound),
             }
         )
     return Table(list(rows[0]), rows)
+
+
+def _keys(entries: Iterable[Theorem]) -> tuple[str, ...]:
+    return tuple(entry.key for entry in entries)
 
 
 def _power_of_epsilon(entry: Theorem) -> str:

@@ -101,6 +101,7 @@ def _shortest(
     setting: Setting, values: Mapping[str, Exact], asserted: frozenset[str]
 ) -> LengthBound:
     """The shortest guarantee in a setting, with what else applies."""
+    _check_one_law(values)
     covering = [entry for entry in all_theorems().values() if entry.setting == setting]
     found: list[LengthBound] = []
     refused: dict[str, BoundsError] = {}
@@ -124,6 +125,21 @@ def _shortest(
         found.sort(key=lambda bound: size(bound.length, bound.log2_length))
         return found[0].with_alternatives(tuple(found[1:]), _reasons(refused))
     return _without_guarantee(setting, covering, refused, values, asserted)
+
+
+def _check_one_law(values: Mapping[str, Exact]) -> None:
+    """Token probabilities are fixed or drawn from a prior: whoever gives both must say which.
+
+    Raises:
+        ParameterError: parameters of both were given.
+    """
+    prior = [k for k in ("alpha_min", "alpha_total", "alpha_class") if k in values]
+    if prior and "class_probability" in values:
+        allowed = (
+            f"nothing beside {', '.join(prior)}: tokens follow a fixed law or a Dirichlet prior "
+            "(or name the theorem)"
+        )
+        raise ParameterError([Problem("class_probability", values["class_probability"], allowed)])
 
 
 def _reasons(refused: Mapping[str, BoundsError]) -> dict[str, str]:

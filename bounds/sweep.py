@@ -64,8 +64,10 @@ class Table(Sequence[Mapping[str, Any]]):
             writer.writerows([_cell(row[c], digits=4000) for c in self.columns] for row in self)
 
     def __str__(self) -> str:
-        lines = [self.columns, *([_cell(row[c], 18) for c in self.columns] for row in self)]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
+        rows = [[name.split("\n") for name in self.columns]]
+        rows += [[_cell(row[c], 18).split("\n") for c in self.columns] for row in self]
+        widths = [max(len(text) for row in rows for text in row[i]) for i in range(len(rows[0]))]
+        lines = [line for row in rows for line in itertools.zip_longest(*row, fillvalue="")]
         return "\n".join(
             "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
             for line in lines
@@ -78,7 +80,7 @@ class Table(Sequence[Mapping[str, Any]]):
         head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)
         body = "".join(
             "<tr>"
-            + "".join(f"<td>{html.escape(_cell(row[c], 18))}</td>" for c in self.columns)
+            + "".join(f"<td style='text-align:left'>{_html(row[c])}</td>" for c in self.columns)
             + "</tr>"
             for row in self
         )
@@ -158,9 +160,15 @@ def _values(value: Any) -> list[Any]:
         return [value]
 
 
+def _html(value: Any) -> str:
+    return html.escape(_cell(value, 18)).replace("\n", "<br>")
+
+
 def _cell(value: Any, digits: int) -> str:
     if value is None:
         return ""
+    if isinstance(value, tuple):  # several entries in one cell: one per line
+        return "\n".join(str(entry) for entry in value)
     if isinstance(value, int) and not isinstance(value, bool):
         if value.bit_length() < 3.3 * digits:
             return str(value)
