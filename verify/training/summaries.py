@@ -15,9 +15,9 @@ PRECISION_BITS = 8
 def hardmax_regime(gaps: Sequence[Row]) -> dict[str, dict[str, Any]]:
     """Per training length n: are the keys that the target ignores dropped, and do the others tie?
 
-    `dropped at T = n`: share of ignored key types with gap · log₂ n ≥ p. `smallest ignored gap`
-    and `ties`: quantiles over query and key types of the gaps of ignored keys (least, median) and of
-    those that should tie (median and largest of the gaps above 0).
+    `dropped at T = n`: share of ignored key types with gap · log₂ n ≥ p. Gaps are those to the
+    query's largest logit; quantiles run over query and key types. Ties: gaps above 0 of keys that
+    the target averages, which should all be 0.
     """
     found = {}
     for (length,), rows in sorted(group_by(gaps, "training_length").items()):
