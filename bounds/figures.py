@@ -21,6 +21,21 @@ _COLOURS = ("#1b4965", "#c1440e", "#6b8e23", "#7b4b94", "#8a6d00", "#444444")
 _DASHES = ("-", "--", "-.", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 2)))
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _ROUGH = "implicit"
+_MARKS = {
+    "epsilon": "ε",
+    "target": "η",
+    "lipschitz": "L",
+    "vocabulary_size": "|Σ|",
+    "period": "Δ",
+    "locality": "τ",
+    "heads": "H",
+    "precision_bits": "p",
+    "margin": "γ",
+    "positional_margin": "γ",
+    "logit_range": "R",
+    "alpha_min": "α₀",
+    "alpha_total": "A",
+}
 
 
 def length_curve(table: Table, x: str, *, series: str = "theorem", ax: Axes | None = None) -> Axes:
@@ -43,12 +58,15 @@ def length_curve(table: Table, x: str, *, series: str = "theorem", ax: Axes | No
     if not rows:
         raise ParameterError([Problem("table", repr(table), "a table with at least one length")])
     for i, value in enumerate(dict.fromkeys(row[series] for row in rows)):
-        line = sorted((float(r[x]), r["log2_length"]) for r in rows if r[series] == value)
-        rough = any(_ROUGH in str(r["constants"]) for r in rows if r[series] == value)
+        mine = [row for row in rows if row[series] == value]
+        line = sorted((float(row[x]), row["log2_length"]) for row in mine)
+        rough = any(_ROUGH in str(row["constants"]) for row in mine)
+        marks = ["order of growth"] if rough else []
+        marks += sorted({str(row["direction"]) for row in mine} - {"sufficient"})
         ax.plot(
             [a for a, _ in line],
             [b for _, b in line],
-            label=f"{value} (order of growth)" if rough else str(value),
+            label=f"{value} ({', '.join(marks)})" if marks else str(value),
             **_style(i, rough),
         )
     positions = sorted({float(row[x]) for row in rows})
@@ -103,10 +121,8 @@ def _style(index: int, rough: bool) -> dict[str, Any]:
 
 def _label(column: str) -> str:
     if column in BY_KEYWORD:
-        symbol = {"epsilon": "ε", "period": "Δ", "locality": "τ", "vocabulary_size": "|Σ|"}
-        short = {"lipschitz": "L", "margin": "γ", "precision_bits": "p", "heads": "H"}
+        mark = _MARKS.get(column)
         name = column.replace("_", " ")
-        mark = (symbol | short).get(column)
         return f"{name} {mark}" if mark else name
     return column
 
