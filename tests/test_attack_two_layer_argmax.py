@@ -219,8 +219,8 @@ class Case:
             return dict(self.flow)
         edges = sorted(self.flow, key=repr)
         number, rows, low, high = len(edges), [], [], []
-        extra = [q for members, _ in self.sets for q in members]
-        width = number + len(extra)
+        extra = sum(len(members) + 1 for members, _ in self.sets)
+        width = number + extra
 
         def demand(entries, least, most):
             row = np.zeros(width)
@@ -248,19 +248,20 @@ class Case:
                 demand([*moved, (column, 1)], share * len(lags), np.inf)
                 demand([*moved, (column, -1)], -np.inf, share * len(lags))
                 column += 1
+            # The suffix positions of the set together, likewise.
+            share = len(lags) / weight
+            moved, fixed = [(i, share) for i, _ in mine], len(lags) * (1 - share)
+            demand([*moved, (column, 1)], fixed, np.inf)
+            demand([*moved, (column, -1)], -np.inf, fixed)
+            column += 1
             delta = float(self.delta) * (1 - 1e-3)  # room for the solver's tolerance
             slack = [(c, 1) for c in range(start, column)]
-            spare = len(lags) * (1 - len(lags) / weight)
-            demand(
-                [*slack, *((i, -2 * delta - len(lags) / weight) for i, _ in mine)],
-                -np.inf,
-                2 * delta * len(lags) - spare,
-            )
+            demand([*slack, *((i, -2 * delta) for i, _ in mine)], -np.inf, 2 * delta * len(lags))
             demand(mine, 1 if not lags else 0, np.inf)
         demand([(i, 1) for i in range(number)], self.hardmax - self.locality - 1, np.inf)
         answer = milp(
-            np.concatenate([np.ones(number), np.zeros(len(extra))]),
-            integrality=np.concatenate([np.ones(number), np.zeros(len(extra))]),
+            np.concatenate([np.ones(number), np.zeros(extra)]),
+            integrality=np.concatenate([np.ones(number), np.zeros(extra)]),
             bounds=Bounds(self._skeleton(edges), np.inf),
             constraints=LinearConstraint(np.array(rows), low, high),
             options={"mip_rel_gap": 0.2, "time_limit": 5},
@@ -271,7 +272,7 @@ class Case:
 
     def _skeleton(self, edges):
         """Least flows that keep z connected: every transition of x at least once."""
-        extra = sum(len(members) for members, _ in self.sets)
+        extra = sum(len(members) + 1 for members, _ in self.sets)
         return np.concatenate([np.ones(len(edges)), np.zeros(extra)])
 
     def word(self, flow):
