@@ -222,6 +222,27 @@ def test_averages_of_a_tilted_histogram(logits):
     assert 0 < worst <= 1
 
 
+def test_registered_length_of_the_lemma():
+    # n of the registry is of the form θK(K+1)/2 + τ + 1, and the lemma's error there is ≤ ε.
+    rng = np.random.default_rng(4)
+    for _ in range(200):
+        d, theta, locality = (int(v) for v in rng.integers(1, 9, size=3))
+        amplitude, lipschitz, epsilon = (float(v) for v in 10 ** rng.uniform(-2, 2, size=3))
+        r = bounds.required_length(
+            theorem="derived.simulation",
+            epsilon=repr(epsilon),
+            amplitude=repr(amplitude),
+            lipschitz=repr(lipschitz),
+            dimension=d,
+            locality=locality - 1,
+            block=theta,
+        )
+        pieces, a = shape(r.length, r.length, 1, theta, locality - 1)
+        turns = (4 * d + 6) * lipschitz + (4 * (locality - 1) / theta + 2 * d) * 2 * amplitude
+        error = turns / (pieces + 1) + 2 * a * 2 * amplitude / r.length
+        assert error <= epsilon * (1 + 1e-9)
+
+
 # ------------------------------------------------------------------ lengths
 
 
