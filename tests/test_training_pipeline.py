@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from verify.errors import InputError
+from verify.summary import summarise as verify_summarise
 from verify.training import require, store
 from verify.training.experiment import Experiment, Setting
 
@@ -182,3 +183,23 @@ def test_width_does_not_change_the_size_of_activations():
         narrow, wide = np.mean(sizes[:4]), np.mean(sizes[4:])
         # Without the factors d₀/d the updates of K, Q, V would grow with the width: 8-fold here.
         assert 1 / 2.5 <= wide / narrow <= 2.5, sizes
+
+
+def test_lengths_beyond_writing_agree_with_written_inputs():
+    from verify.tasks.mod_p import mod_p
+    from verify.training.beyond import _summary
+
+    f = mod_p(3, 1).transformer
+    for length in (16, 17, 18, 64):
+        summary, share = _summary(f, length, 1)
+        x = np.zeros(length, dtype=int)
+        for residue in range(3):
+            places = [i for i in range(1, length) if i % 3 == residue]
+            x[np.array(places[: summary.counts[residue, 1]]) - 1] = 1
+        assert verify_summarise(x, 2, 3, 0) == summary
+        assert abs(x[np.arange(1, length + 1) % 3 == 1].mean() - share) <= 1e-15
+        assert abs(f(x)[0] - share) <= 1e-12
+    # 2²⁵⁶ is no power to be afraid of: hardmax averages the residue, whose share is 30%.
+    summary, share = _summary(f, 2**256, 1)
+    assert abs(f.of_summary(summary)[0] - share) <= 1e-12
+    assert abs(share - 0.3) <= 1e-12

@@ -211,6 +211,13 @@ def _model_figures(rows: Sequence[Row], out: Path) -> dict[str, Figure]:
             figures_models.gap_histogram(group, length, ax=ax)
         made[f"gaps_{experiment[0]}"] = figure
 
+    for experiment, group in group_by(store.read_rows(out / "beyond.csv.gz"), "experiment").items():
+        difficulties = sorted({row["difficulty"] for row in group})
+        figure, grid = _figure(1, 2)
+        for ax, difficulty in zip(grid[0], difficulties[-2:], strict=True):
+            figures_models.error_beyond(group, difficulty, ax=ax)
+        made[f"beyond_{experiment[0]}"] = figure
+
     attention = store.read_rows(out / "attention.csv.gz")
     for experiment, group in group_by(attention, "experiment").items():
         longest = max(row["training_length"] for row in group)

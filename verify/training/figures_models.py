@@ -117,6 +117,28 @@ def gap_histogram(
     return ax
 
 
+def error_beyond(rows: Sequence[Row], difficulty: float, *, ax: Axes | None = None) -> Axes:
+    """Error of trained models at lengths up to 2²⁵⁶, one curve per training length."""
+    ax = axes(ax)
+    chosen = [row for row in rows if row["difficulty"] == difficulty]
+    groups = group_by(sorted(chosen, key=lambda row: row["training_length"]), "training_length")
+    for ((length,), group), (_, style) in zip(groups.items(), styles(list(groups)), strict=True):
+        by_length = group_by(group, "log2_test_length")
+        x = [exponent for (exponent,) in by_length]
+        errors = np.array([[row["error"] for row in cell] for cell in by_length.values()])
+        ax.fill_between(
+            x, errors.min(axis=1), errors.max(axis=1), color=style["color"], alpha=0.15, lw=0
+        )
+        ax.plot(x, np.median(errors, axis=1), label=str(length), markevery=8, **style)
+    ax.set_yscale("log")
+    ax.set_xlabel("log₂ of the test length T (tokens)")
+    ax.set_ylabel("|f − target|, one input")
+    name = chosen[0]["experiment"].replace("_", " ")
+    ax.set_title(f"{name}, {chosen[0]['sweep']} = {difficulty:g}; 30% of token 1", fontsize=8)
+    legend(ax, "training length n", columns=len(groups))
+    return ax
+
+
 def predicted_against_empirical(points: Sequence[Row], *, ax: Axes | None = None) -> Axes:
     """Predicted N of trained models against the least training length that was enough for ε.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from verify import LimitTransformer
 from verify.training import store
+from verify.training.beyond import beyond_rows
 from verify.training.constants import attention_rows, constant_rows, gap_rows
 from verify.training.experiment import Experiment, Run
 from verify.training.export import to_limit_transformer
@@ -37,12 +38,13 @@ FILES: dict[str, tuple[Rows, Callable[[Experiment, Run], bool]]] = {
     "gaps": (gap_rows, _hardmax),
     "attention": (attention_rows, _figure_3),
     "simulation": (simulation_rows, _simulated),
+    "beyond": (beyond_rows, _hardmax),
 }
 """File name → the rows of one model, and the models that it covers."""
 
 
 def measure_all(experiments: tuple[Experiment, ...], out: Path, *, quiet: bool = False) -> None:
-    """Write `out/{constants,gaps,attention,simulation}.csv.gz` from the weights in `out`.
+    """Write `out/NAME.csv.gz` for every NAME in `FILES` from the weights in `out`.
 
     What an earlier call measured for the same configuration is kept.
 
