@@ -50,7 +50,7 @@ def draw_all(out: Path) -> list[Path]:
     paths = []
     for name, figure in made.items():
         for ending, options in (
-            (".png", {"dpi": 200}),
+            (".png", {"dpi": 150}),
             (".pdf", {"metadata": {"CreationDate": None}}),
         ):
             path = out / "figures" / f"{name}{ending}"
@@ -138,6 +138,11 @@ def length_points(rows: Sequence[Row], constants: Sequence[Row], weights: str) -
     return points
 
 
+def _dirichlet(rows: Sequence[Row]) -> list[str]:
+    """The experiments on the theory's inputs; summary figures show these, the tables show all."""
+    return experiments_of([row for row in rows if row["distribution"] == "dirichlet"])
+
+
 def _fitted(rows: Sequence[Row], experiment: str) -> str:
     runs = {
         (row["difficulty"], row["training_length"], row["seed"]): row["fitted"]
@@ -176,7 +181,7 @@ def _loss_figures(rows: Sequence[Row]) -> dict[str, Figure]:
 
 def _slope_figures(rows: Sequence[Row]) -> dict[str, Figure]:
     made = {}
-    names = experiments_of(rows)
+    names = _dirichlet(rows)
     for title, k_gram, predicted in (
         ("slopes_one_layer", False, ONE_LAYER),
         ("slopes_two_layers", True, TWO_LAYERS),
@@ -194,16 +199,21 @@ def _slope_figures(rows: Sequence[Row]) -> dict[str, Figure]:
 
 def _model_figures(rows: Sequence[Row], out: Path) -> dict[str, Figure]:
     made = {}
-    constants = store.read_rows(out / "constants.csv.gz")
-    figure, grid = _figure(1, 2)
+
+    def read(name: str) -> list[Row]:
+        return [r for r in store.read_rows(out / f"{name}.csv.gz") if r["experiment"] in shown]
+
+    shown = _dirichlet(rows)
+    constants = read("constants")
+    figure, grid = _figure(1, 2, height=3.0)
     for ax, weights in zip(grid[0], ("trained", "rounded"), strict=True):
         points = length_points(rows, constants, weights)
         if points:
-            figures_models.predicted_against_empirical(points, ax=ax)
+            figures_models.predicted_against_empirical(points, experiments=shown, ax=ax)
         ax.set_title(f"weights as {weights}", fontsize=8)
     made["lengths"] = figure
 
-    gaps = store.read_rows(out / "gaps.csv.gz")
+    gaps = read("gaps")
     for experiment, group in group_by(gaps, "experiment").items():
         lengths = sorted({row["training_length"] for row in group})
         figure, grid = _figure(1, 2)
@@ -211,14 +221,14 @@ def _model_figures(rows: Sequence[Row], out: Path) -> dict[str, Figure]:
             figures_models.gap_histogram(group, length, ax=ax)
         made[f"gaps_{experiment[0]}"] = figure
 
-    for experiment, group in group_by(store.read_rows(out / "beyond.csv.gz"), "experiment").items():
+    for experiment, group in group_by(read("beyond"), "experiment").items():
         difficulties = sorted({row["difficulty"] for row in group})
         figure, grid = _figure(1, 2)
         for ax, difficulty in zip(grid[0], difficulties[-2:], strict=True):
             figures_models.error_beyond(group, difficulty, ax=ax)
         made[f"beyond_{experiment[0]}"] = figure
 
-    attention = store.read_rows(out / "attention.csv.gz")
+    attention = read("attention")
     for experiment, group in group_by(attention, "experiment").items():
         longest = max(row["training_length"] for row in group)
         figure, grid = _figure(1, 2)

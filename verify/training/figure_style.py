@@ -43,6 +43,9 @@ def legend(ax: Axes, title: str, *, columns: int = 0) -> None:
     ax.yaxis.label.set_fontsize(8)
     place: dict[str, Any] = {}
     if columns:
-        place = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.2), "ncols": columns}
-        place |= {"columnspacing": 1.2, "handlelength": 1.8}
+        from matplotlib.transforms import ScaledTranslation
+
+        below = ScaledTranslation(0, -0.42, ax.figure.dpi_scale_trans)  # inches
+        place = {"loc": "upper center", "bbox_to_anchor": (0.45, 0), "ncols": columns}
+        place |= {"bbox_transform": ax.transAxes + below, "columnspacing": 1.2}
     ax.legend(title=title, fontsize=6, title_fontsize=6.5, frameon=False, **place)

@@ -143,7 +143,7 @@ def slopes(
     ax.set_yticks(range(len(labels)), labels, fontsize=6)
     ax.invert_yaxis()
     ax.set_xlabel("exponent a of √(plateau) ∝ nᵃ")
-    legend(ax, "predicted", columns=2)
+    legend(ax, "predicted", columns=1)
     return ax
 
 

@@ -139,17 +139,20 @@ def error_beyond(rows: Sequence[Row], difficulty: float, *, ax: Axes | None = No
     return ax
 
 
-def predicted_against_empirical(points: Sequence[Row], *, ax: Axes | None = None) -> Axes:
+def predicted_against_empirical(
+    points: Sequence[Row], *, experiments: Sequence[str] | None = None, ax: Axes | None = None
+) -> Axes:
     """Predicted N of trained models against the least training length that was enough for ε.
 
-    `points`: rows with `experiment`, `empirical` (tokens) and `log2_length`.
+    `points`: rows with `experiment`, `empirical` (tokens) and `log2_length`; `experiments`: names in
+    the order of their markers, to keep these the same in several axes.
     """
     ax = axes(ax)
-    for (name, style), group in zip(
-        styles(sorted({row["experiment"] for row in points})),
-        [g for _, g in sorted(group_by(points, "experiment").items())],
-        strict=True,
-    ):
+    groups = {name: group for (name,), group in group_by(points, "experiment").items()}
+    for name, style in styles(experiments or list(groups)):
+        group = groups.get(name, [])
+        if not group:
+            continue
         x = np.array([row["empirical"] for row in group], dtype=float)
         jitter = 2 ** np.linspace(-0.12, 0.12, len(x)) if len(x) > 1 else np.ones(1)
         y = [row["log2_length"] for row in group]
