@@ -12,7 +12,7 @@ import numpy as np
 import bounds
 import verify
 from bounds import figures
-from verify.figures_counts import counts
+from verify.figures import counts
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.7), layout="constrained")
 

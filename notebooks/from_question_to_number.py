@@ -27,7 +27,7 @@ import numpy as np
 import bounds
 import verify
 from bounds import figures
-from verify.figures_counts import counts
+from verify.figures import counts
 
 # %% [markdown]
 # ## A number

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from verify import figures_check
+from verify import figures
 from verify.__main__ import main
 from verify.check import check
 from verify.pairs import BUILT_IN
@@ -106,11 +106,11 @@ def test_figures_take_and_return_axes():
     pair = BUILT_IN["nested"]()
     report = check(pair.f, pair.g, epsilon=pair.epsilon, length=3000, name=pair.name)
     ax = Figure().subplots()
-    assert figures_check.errors([report], ax) is ax
-    assert figures_check.errors([report]).get_xscale() == "log"
-    lower = figures_check.lengths([report])
+    assert figures.errors([report], ax) is ax
+    assert figures.errors([report]).get_xscale() == "log"
+    lower = figures.lengths([report])
     marks = {tuple(line.get_xdata()) for line in lower.lines}
     assert (report.limit,) in marks
-    drawn = figures_check.errors([report]).lines[0].get_xdata()
+    drawn = figures.errors([report]).lines[0].get_xdata()
     assert max(drawn) == pytest.approx(report.worst.error / float(report.epsilon))
-    assert figures_check.figure([report, report]).get_figwidth() == 3.4
+    assert figures.check_figure([report, report]).get_figwidth() == 3.4

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bounds.numbers import exact
-from verify import figures, figures_check
+from verify import figures
 from verify.check import extend, new_report, standard_inputs
 from verify.check_softmax import check_softmax
 from verify.errors import InputError
@@ -121,7 +121,7 @@ def _run(options: argparse.Namespace) -> int:
     saved = [out / "verify.json"]
     if any(report.rows for report in reports):
         saved.append(out / "verify.png")
-        figures_check.figure(reports).savefig(saved[-1], dpi=200)
+        figures.check_figure(reports).savefig(saved[-1], dpi=200)
     if slopes:
         saved.append(out / "slopes.png")
         figures.slopes_figure(slopes).savefig(saved[-1], dpi=200)
