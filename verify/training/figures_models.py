@@ -144,8 +144,8 @@ def predicted_against_empirical(
 ) -> Axes:
     """Predicted N of trained models against the least training length that was enough for ε.
 
-    `points`: rows with `experiment`, `empirical` (tokens) and `log2_length`; `experiments`: names in
-    the order of their markers, to keep these the same in several axes.
+    `points`: rows with `experiment`, `empirical` (tokens) and `log2_length`. `experiments`: names
+    in the order of their markers, to keep these the same in several axes.
     """
     ax = axes(ax)
     groups = {name: group for (name,), group in group_by(points, "experiment").items()}
