@@ -33,7 +33,8 @@ def k_gram_pair(k: int, vocabulary_size: int) -> Pair:
 def random_softmax_pair(seed: int, *, layers: int, period: int = 1) -> Pair:
     """Two independent random models with small weights and one head of every regime."""
     f, g = (random_softmax_model([seed, half], layers, period) for half in (0, 1))
-    return Pair(f"random, {layers} layers, Δ = {period}", f, g, Fraction(1, 2))
+    plural = "s" if layers > 1 else ""
+    return Pair(f"random, {layers} layer{plural}, Δ = {period}", f, g, Fraction(1, 2))
 
 
 def random_softmax_model(
