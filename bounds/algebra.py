@@ -82,7 +82,19 @@ def algebraic(formula: sympy.Basic, values: Mapping[sympy.Symbol, Exact]) -> sym
         size = max(int(base.p).bit_length(), int(base.q).bit_length())
         if abs(int(exponent.p)) * size > MAX_BITS * int(exponent.q):
             return None
-    return formula.func(*parts)
+    return _logarithm(parts[0]) if isinstance(formula, sympy.log) else formula.func(*parts)
+
+
+def _logarithm(number: sympy.Expr) -> sympy.Expr:
+    """log 8 as 3·log 2: so log(8)/log(2) is 3."""
+    if isinstance(number, sympy.Rational) and number > 0:
+        value = Fraction(int(number.p), int(number.q))
+        size = max(value.numerator.bit_length(), value.denominator.bit_length())
+        for degree in range(size if size <= 64 else 0, 1, -1):
+            root = exact_power(value, Fraction(1, degree))
+            if root is not None:
+                return degree * sympy.log(to_sympy(root))
+    return sympy.log(number)
 
 
 def put_in(expression: sympy.Basic, where: Mapping[sympy.Symbol, sympy.Expr]) -> sympy.Basic:

@@ -71,7 +71,7 @@ def _lower_average_softmax() -> Formula:
     zero = (Integer(0), True)
     return Formula(
         terms={
-            "fair coin": Piecewise((coin, And(mean**2 * _L >= 2 * _ETA, _GAMMA <= 1)), zero),
+            "fair coin": Piecewise((coin, And(_decimal("0.0289") * _L >= _ETA, _GAMMA <= 1)), zero),
             "window": Piecewise(
                 (window, And(2 * _GAMMA < 1, 2 * _ETA <= 7 * _EPS, 64 * _ETA <= _L)), zero
             ),

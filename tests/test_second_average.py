@@ -1,0 +1,400 @@
+"""Average error: every formula once more, with its terms by name, exactly to the integer.
+
+The three closed forms of K_θ(u) are written from Lemma T3 of docs/theory.md; the registry says at
+which smaller mass it took form (S), and that choice is checked for itself.
+"""
+
+from fractions import Fraction as F
+from itertools import product
+from random import Random
+
+import pytest
+from second_implementation import evaluation, integers, mp, real, rounded, slope
+
+import bounds
+from bounds.registry.beta_roots import smaller_mass
+
+HARDMAX = "hardmax threshold"
+
+
+def draws(number, seed):
+    """s on both sides of L and equal to it; terms of every kind on top."""
+    rng = Random(seed)
+    for _ in range(number):
+        s = F(rng.randint(1, 30), rng.choice([10, 64]))
+        eps = F(rng.randint(0, 20), 16)
+        alpha = rng.choice([F(1, 3), F(1, 2), F(3, 4), F(1), F(3, 2), F(2), F(5, 2)])
+        mass = alpha + rng.choice([F(0), F(1, 2), F(1)])
+        yield {
+            "epsilon": eps, "target": eps + 2 * s, "s": s,
+            "lipschitz": s * rng.choice(
+                [F(1, 2), 1, F(1009, 997), F(2003, 997), F(7919, 997), F(30011, 997)]
+            ),
+            "vocabulary_size": rng.randint(1, 5), "period": rng.randint(1, 4),
+            "locality": rng.randint(0, 3), "precision_bits": rng.randint(1, 16),
+            "margin": F(rng.randint(2, 9), 4), "alpha_min": alpha, "alpha_class": mass,
+            "alpha_total": mass + rng.choice([F(0), F(1, 2), F(3)]),
+            "class_probability": rng.choice([F(1), F(1, 3), F(1, 50)]),
+            "gamma": rng.choice([F(1, 3), F(2, 5), F(1, 2), F(3, 5), F(1), F(2)]),
+            "logit_range": rng.choice([F(0), F(1, 2), F(2)]),
+            "urn_constant": rng.choice([F(0), F(1, 4), F(1, 2), F(3)]),
+            "complexity": s * rng.choice([F(1, 9), F(1), F(9, 2), F(40)]),
+            "spectral_gap": rng.choice([F(1), F(1, 2), F(9, 10), F(1, 7)]),
+            "stationary_min": rng.choice([F(1, 2), F(1, 4), F(1, 100)]),
+        }  # fmt: skip
+
+
+def pick(v, *names):
+    return {name: v[name] for name in ("epsilon", "target", *names)}
+
+
+def threshold(v):
+    return rounded(mp.mpf(2) ** (real(v["precision_bits"]) / real(v["margin"])))
+
+
+# Lemma T3
+
+
+def by_power(theta, a, total, m, u):
+    beta = a * mp.beta(a, total + m - a)
+    return (theta / ((theta - a) * beta * u)) ** (1 / a)
+
+
+def by_lambert(a, total, m, u):
+    beta = a * mp.beta(a, total + m - a)
+    w = mp.lambertw(-u * beta / mp.e, -1)
+    assert mp.im(w) == 0
+    return (-mp.re(w) / (u * beta)) ** (1 / a)
+
+
+def by_moment(theta, a, total, m, u):
+    b = total + m - a
+    return (mp.beta(a - theta, b) / mp.beta(a, b) / u) ** (1 / theta)
+
+
+def reciprocal_root(theta, a, total, m, u, smaller):
+    """K_θ(u): the least of (S), (W) and (M)."""
+    theta, a, total, u, smaller = (real(x) for x in (theta, a, total, u, smaller))
+    assert smaller <= a
+    forms = [by_lambert(min(a, theta), total, m, u), by_power(theta, smaller, total, m, u)]
+    if a > theta:
+        forms.append(by_moment(theta, a, total, m, u))
+    return min(forms)
+
+
+def chosen(found):
+    """The masses at which the registry took form (S)."""
+    return {symbol.name: mass for symbol, mass in found.choice.items()}
+
+
+@pytest.mark.parametrize("v", [*draws(40, 1)])
+def test_one_layer(v):
+    given = pick(v, "lipschitz", "period", "locality", "precision_bits", "margin", "alpha_min",
+                 "alpha_class", "alpha_total")  # fmt: skip
+    d, tau, s, lip = v["period"], v["locality"], v["s"], v["lipschitz"]
+    masses = chosen(evaluation("derived.one_layer_average", **given))
+    if s >= lip:
+        assert masses == {}
+        expected = {HARDMAX: d, "fluctuation": d, "suffix": d}
+    else:
+        u, a, total = s / (2 * lip), v["alpha_class"], v["alpha_total"]
+        half = reciprocal_root(F(1, 2), a, total, 1, u, masses["a_1"])
+        one = reciprocal_root(F(1), a, total, 1, u, masses["a_2"])
+        periods = {"fluctuation": (2 + mp.sqrt(2)) ** 2 * max(half, mp.mpf(1)),
+                   "suffix": (tau + d) * max(one, mp.mpf(1))}  # fmt: skip
+        expected = {name: d * rounded(k) + tau + d for name, k in periods.items()}
+        expected[HARDMAX] = threshold(v) + d - 1
+    found = integers("derived.one_layer_average", **given)
+    assert found == (max(expected.values()), expected)
+
+
+@pytest.mark.parametrize("v", [*draws(30, 2)])
+def test_one_layer_nested(v):
+    given = pick(v, "lipschitz", "vocabulary_size", "locality", "precision_bits", "margin",
+                 "alpha_min", "alpha_class", "alpha_total", "urn_constant")  # fmt: skip
+    tau, s, lip = v["locality"], v["s"], v["lipschitz"]
+    key = "derived.one_layer_average_nested"
+    masses = chosen(evaluation(key, **given, period=1))
+    if s >= lip:
+        expected = {HARDMAX: 1, "coupling": 1}
+    else:
+        u = s / (2 * lip)
+        one = reciprocal_root(1, v["alpha_class"], v["alpha_total"], 1, u, masses["a_1"])
+        steps = real(max(1, 2 * v["urn_constant"]) + tau + 1) * max(one, mp.mpf(1))
+        expected = {HARDMAX: threshold(v), "coupling": tau + 1 + rounded(steps)}
+    assert integers(key, **given, period=1) == (max(expected.values()), expected)
+
+
+@pytest.mark.parametrize("v", [*draws(40, 3)])
+def test_fixed_laws(v):
+    given = pick(v, "lipschitz", "period", "locality", "precision_bits", "margin",
+                 "class_probability")  # fmt: skip
+    d, tau, s, lip, q = (
+        v["period"], v["locality"], v["s"], v["lipschitz"], v["class_probability"]
+    )  # fmt: skip
+    if s >= lip:
+        one = {HARDMAX: d, "fluctuation": d, "suffix": d}
+        two = {HARDMAX: d + tau, "fluctuation": d + tau, "suffix": d + tau}
+    else:
+        ratio = lip / s
+        periods = {"fluctuation": (2 * (2 + mp.sqrt(2)) * real(ratio)) ** 2 / real(q),
+                   "suffix": real(2 * (tau + d) * ratio / q)}  # fmt: skip
+        one = {name: d * max(rounded(k), 1) + tau + d for name, k in periods.items()}
+        one[HARDMAX] = threshold(v) + d - 1
+        c0 = 1 + 1 / mp.sqrt(2)
+        periods = {"fluctuation": (4 * c0 * real(ratio)) ** 2 * (2 * tau + 1) / real(q),
+                   "suffix": real(4 * (4 * tau + d) * ratio / q)}  # fmt: skip
+        two = {name: d * (max(rounded(k), 1) + 1) + 4 * tau + 1 for name, k in periods.items()}
+        two[HARDMAX] = threshold(v) + d - 1
+    assert integers("derived.one_layer_average_fixed", **given) == (max(one.values()), one)
+    assert integers("derived.average_two_layer_argmax_fixed", **given) == (max(two.values()), two)
+
+
+@pytest.mark.parametrize("v", [*draws(40, 4)])
+def test_two_layers_argmax(v):
+    given = pick(v, "lipschitz", "vocabulary_size", "period", "locality", "precision_bits",
+                 "margin", "alpha_min", "alpha_total")  # fmt: skip
+    d, tau, s, lip = v["period"], v["locality"], v["s"], v["lipschitz"]
+    key, m = "derived.average_two_layer_argmax", tau + 1
+    masses = chosen(evaluation(key, **given))
+    if s >= lip:
+        expected = {HARDMAX: d + tau, "fluctuation": d + tau, "suffix": d + tau}
+    else:
+        u = s / (4 * min(v["vocabulary_size"], m) * lip)
+        a, total = v["alpha_min"], v["alpha_total"]
+        half = reciprocal_root(F(m, 2), a, total, m, u, masses["a_1"]) ** m
+        one = reciprocal_root(F(m), a, total, m, u, masses["a_2"]) ** m
+        c0 = 1 + 1 / mp.sqrt(2)
+        periods = {"fluctuation": c0**2 * (2 * tau + 1) * max(half, mp.mpf(1)),
+                   "suffix": (4 * tau + d) * max(one, mp.mpf(1))}  # fmt: skip
+        expected = {name: d * (rounded(k) + 1) + 4 * tau + 1 for name, k in periods.items()}
+        expected[HARDMAX] = threshold(v) + d - 1
+    assert integers(key, **given) == (max(expected.values()), expected)
+
+
+@pytest.mark.parametrize(("mass", "theta"), [*product([F(1, 5), F(1, 2), F(9, 10), F(3)],
+                                                     [F(1, 2), F(1), F(3, 2), F(3)])])  # fmt: skip
+@pytest.mark.parametrize(("total", "observed"), [(F(3), 1), (F(40), 3), (F(10**7), 1)])
+def test_the_smaller_mass_is_the_best_for_the_power_form(mass, theta, total, observed):
+    for u in (F(1, 3), F(1, 100), F(1, 10**9)):
+        best = smaller_mass(mass, total, observed, theta, u)
+        assert 0 < best <= mass
+        assert best < theta
+
+        def value(a, u=u):
+            return mp.log(by_power(real(theta), real(a), real(total), observed, real(u)))
+
+        grid = [min(mass, theta) * F(k, 200) for k in range(1, 200)]
+        if mass < theta:
+            grid.append(mass)
+        assert value(best) <= min(value(a) for a in grid) + mp.mpf(10) ** -6
+        if best < mass:  # the minimiser itself, a multiple of 2^-20: its neighbours are no better
+            assert (best * 2**20).denominator == 1
+            step = F(4, 2**20)
+            for other in (best - step, best + step):
+                if 0 < other < theta:
+                    assert value(best) <= value(other)
+
+
+# Softmax
+
+
+@pytest.mark.parametrize("v", [*draws(40, 5)])
+def test_softmax_one_layer(v):
+    given = pick(v, "lipschitz", "vocabulary_size", "locality", "logit_range")
+    given["positional_margin"] = v["gamma"]
+    ratio, rise = real(v["lipschitz"] / v["s"]), mp.exp(real(v["logit_range"]))
+    power, end = 1 / real(v["gamma"]), v["locality"] + 1
+    terms = {
+        "histogram": max(rounded(ratio**2 * rise**2 * (v["vocabulary_size"] - 1)), 1),
+        "suffix": max(rounded((4 * end * ratio * rise) ** max(mp.mpf(1), power)), 1),
+    }
+    assert integers("derived.average_softmax", **given) == (max(terms.values()), terms)
+
+    c0 = 1 + 1 / mp.sqrt(2)
+    urn = rounded((ratio * rise * real(4 * v["urn_constant"] + 3 * end)) ** max(mp.mpf(1), power))
+    tilted = [end + rounded((4 * c0 * ratio) ** 2 * rise), rounded(4 * end * ratio),
+              rounded((8 * end * rise * ratio) ** power)]  # fmt: skip
+    value = min(max(2 * end, urn), max(2 * end, *tilted))
+    given |= {"alpha_total": v["alpha_total"], "urn_constant": v["urn_constant"]}
+    found = integers("derived.average_softmax_dirichlet", **given)
+    assert found == (value, {"simulation": value})
+
+
+def test_each_part_of_the_dirichlet_length_counts_somewhere():
+    """Twice the end, the urn, and the three parts of C2, each where nothing else decides."""
+    base = {"epsilon": F(0), "target": F(2), "vocabulary_size": 2, "alpha_total": 2,
+            "urn_constant": F(10**9), "logit_range": F(0), "positional_margin": F(1)}  # fmt: skip
+    key = "derived.average_softmax_dirichlet"
+    small = base | {"lipschitz": F(1, 100), "locality": 4}
+    assert integers(key, **small)[0] == 10
+    c2 = (4 + 2 * mp.sqrt(2)) ** 2
+    assert integers(key, **base | {"lipschitz": 10, "locality": 0})[0] == 1 + rounded(100 * c2)
+    long = base | {"lipschitz": F(20), "locality": 10**6, "positional_margin": F(9)}
+    assert integers(key, **long)[0] == 80 * (10**6 + 1)
+    short = base | {"lipschitz": F(2), "locality": 9, "positional_margin": F(1, 2)}
+    assert integers(key, **short)[0] == 160**2
+    urn = base | {"lipschitz": 100, "locality": 0, "urn_constant": F(0)}
+    assert integers(key, **urn)[0] == 300
+
+
+def test_default_urn_constants():
+    for size, total, tau in product([1, 2, 3, 4, 5, 8, 9], [F(5, 2), F(7)], [0, 2]):
+        levels = next(k for k in range(9) if 2**k >= size)
+        mass = total + tau + 1
+        given = {"vocabulary_size": F(size), "alpha_total": total, "locality": F(tau)}
+        balanced = bounds.theorem("derived.average_softmax_dirichlet").defaults["urn_constant"]
+        assert balanced(given) == 2 * (size - 1) + F(9, 8) * mass * levels
+        any_tree = bounds.theorem("derived.one_layer_average_nested").defaults["urn_constant"]
+        assert any_tree(given) == (size - 1) * (2 + F(9, 8) * mass)
+
+
+@pytest.mark.parametrize("v", [*draws(60, 6)])
+def test_softmax_two_layers(v):
+    given = pick(v, "complexity") | {"positional_margin": v["gamma"]}
+    power = max(mp.mpf(2), 1 / real(v["gamma"]))
+    ratio = real(v["complexity"] / v["s"])
+    value = max(1, rounded(ratio**power))
+    found = integers("derived.average_softmax_two_layer", **given)
+    assert found == (value, {"simulation": value})
+    rest = 1 - v["spectral_gap"]  # λ
+    theta, m = (1 + rest) / (1 - rest), 1
+    while rest > 0 and rest**m > v["stationary_min"]:
+        m += 1
+    root = mp.sqrt(real(theta))
+    factor = max(root, (root + 1 + m) / (1 + 1 / mp.sqrt(2)))
+    value = max(1, rounded((factor * ratio) ** power))
+    found = integers("derived.average_softmax_two_layer_markov", **given,
+                     spectral_gap=v["spectral_gap"], stationary_min=v["stationary_min"])  # fmt: skip
+    assert found == (value, {"simulation": value})
+
+
+def test_the_root_of_the_correlations_decides_where_mixing_costs_nothing():
+    """π_min = 1, one token: m = 1, and √Θ exceeds (√Θ + 2)/(1 + 1/√2)."""
+    given = {"epsilon": F(0), "target": F(2), "complexity": 1, "positional_margin": F(1),
+             "spectral_gap": F(3, 10**6), "stationary_min": F(1)}  # fmt: skip
+    found = integers("derived.average_softmax_two_layer_markov", **given)[0]
+    assert found == rounded((2 - F(3, 10**6)) / F(3, 10**6))
+
+
+def test_a_mixing_time_that_is_an_integer_is_not_rounded_up():
+    """ln(1/π_min)/ln(1/λ) = 2 and 3: the least m with λ^m ≤ π_min."""
+    given = {"epsilon": F(0), "target": F(2), "complexity": 1, "positional_margin": F(1)}
+    for rest, power in [(F(1, 10), 2), (F(2, 3), 2), (F(1, 2), 3), (F(3, 7), 5)]:
+        theta = mp.sqrt(real((1 + rest) / (1 - rest)))
+        for pi_min, m in [(rest**power, power), (rest**power * F(999, 1000), power + 1)]:
+            value = rounded(((theta + 1 + m) / (1 + 1 / mp.sqrt(2))) ** 2)
+            found = integers("derived.average_softmax_two_layer_markov", **given,
+                             spectral_gap=1 - rest, stationary_min=pi_min)  # fmt: skip
+            assert found[0] == value
+
+
+# What is necessary
+
+
+def test_the_ring():
+    for eps, eta, lip in product([F(0), F(1, 3), F(1)], [F(1), F(4, 3)], [27000, 10**6, F(40001)]):
+        slope_ratio = F("0.1514") * lip / (F("2.0005") * eta)
+        value = rounded((2 * eps / (F("1.9688") * lip)) ** 2 * (slope_ratio**2 - 2) ** 2, up=False)
+        found = integers("derived.lower_average", epsilon=eps, target=eta, lipschitz=lip)
+        assert found == (value, {"ring": value})
+    check = next(h.check for h in bounds.theorem("derived.lower_average").hypotheses if h.check)
+    for target, allowed in [(F(1), True), (1 - F(1, 10**9), True), (1 + F(1, 10**9), False)]:
+        assert check({"target": target, "lipschitz": F(27000)}) == allowed
+
+
+def coin(eps, eta, lip):
+    mean = mp.mpf("0.2408")
+    w = mean - mp.sqrt(mean**2 - 2 * real(eta / lip))
+    return rounded(mp.pi / 2 * real(eps / lip) ** 2 * (w**-2 - 1) ** 2, up=False)
+
+
+def test_the_fair_coin_and_the_window():
+    """The formula alone: ε may exceed the target here, so that every boundary shows."""
+    hair = F(1, 10**20)
+    coins, windows = 0, 0
+    for eps, eta, lip, gamma in product(
+        [F(1, 100), F(1, 50), F(2, 7), F(2, 7) - hair, F(1), F(50)],
+        [F(1, 30), F(1), F(1) + hair],
+        [F(64), F(64) - hair, F(1000), F(10000, 289), F(10000, 289) - hair, F(2)],
+        [F(1, 5), F(1, 2) - hair, F(1, 2), F(1), 1 + hair],
+    ):
+        terms = {"fair coin": 0, "window": 0}
+        if eta <= F("0.0289") * lip and gamma <= 1:
+            terms["fair coin"] = coin(eps, eta, lip)
+            coins += terms["fair coin"] > 0
+        if gamma < F(1, 2) and eta <= F(7, 2) * eps and 64 * eta <= lip:
+            terms["window"] = rounded(real(lip / (64 * eta)) ** (1 / real(gamma)), up=False)
+            windows += terms["window"] > 0
+        found = integers("derived.lower_average_softmax", epsilon=eps, target=eta, lipschitz=lip,
+                         positional_margin=gamma)  # fmt: skip
+        assert found == (max(terms.values()), terms)
+    assert coins > 50
+    assert windows > 10
+
+
+@pytest.mark.parametrize(("alpha", "rest"), [*product([F(1, 2), F(1), F(5, 2)],
+                                                     [F(1, 3), F(1), F(3)])])  # fmt: skip
+def test_the_rare_token(alpha, rest):
+    a, b = real(alpha), real(rest)
+    c = (mp.mpf("0.6") ** a - (mp.mpf(5) / 32) ** a) / (8 * a * mp.beta(a, b))
+    c *= (mp.mpf(15) / 16) ** max(b - 1, mp.mpf(0))
+    for ratio, spread in product([F(20), F(1000), F(10**6)], [F(1), F(9, 4), F(5), F(40)]):
+        steps = min(mp.exp(real(spread)) + 1, (c * real(ratio)) ** (1 / a))
+        value = rounded(steps, up=False) if steps >= 10 else 0
+        found = integers(
+            "derived.lower_average_softmax_dirichlet", epsilon=F(0), target=F(1), lipschitz=ratio,
+            logit_range=spread, alpha_min=alpha, alpha_total=alpha + rest,
+        )  # fmt: skip
+        assert found == (value, {"rare token": value})
+    checks = bounds.theorem("derived.lower_average_softmax_dirichlet").hypotheses
+    check = next(h.check for h in checks if h.check)
+    assert not check({"alpha_min": alpha, "alpha_total": alpha})
+    assert check({"alpha_min": alpha, "alpha_total": alpha + F(1, 10**9)})
+
+
+def test_the_rare_token_just_above_ten():
+    """α = α′ = 1: c = 0.44375/8, and the value is c·L/η."""
+    given = {"epsilon": F(0), "target": F(1), "logit_range": F(9), "alpha_min": F(1),
+             "alpha_total": F(2)}  # fmt: skip
+    ten = 10 * 8 / F("0.44375")
+    for lip, value in [(ten * F(1001, 1000), 10), (ten * F(999, 1000), 0), (ten * F(11, 10), 11)]:
+        lip += F(1, 10**6)
+        found = integers("derived.lower_average_softmax_dirichlet", **given, lipschitz=lip)
+        assert found[0] == value
+
+
+def test_the_circulation():
+    for eps, eta, lip in product([F(0), F(1, 1000), F(1)], [F(1, 100), F(3)], [F(1), F(10**4)]):
+        # λ = L/2: c₃⁴ λ² ε² / (18.8² η⁴)
+        value = rounded(F("0.2105") ** 4 * (lip / 2) ** 2 * eps**2 / F("18.8") ** 2 / eta**4,
+                        up=False)  # fmt: skip
+        found = integers("derived.lower_average_two_layer", epsilon=eps, target=eta, lipschitz=lip)
+        assert found == (value, {"circulation": value})
+
+
+FAR = {"lipschitz": F(10**6), "vocabulary_size": 10**3, "locality": 10**3, "logit_range": F(1),
+       "complexity": F(10**9), "alpha_total": F(3), "urn_constant": F(10**6),
+       "spectral_gap": F(1, 10**9), "stationary_min": F(1, 2)}  # fmt: skip
+
+
+@pytest.mark.parametrize("gamma", [F(1, 4), F(1, 2), F(1)])
+@pytest.mark.parametrize(
+    ("key", "keyword"),
+    [(f"derived.{key}", keyword) for key in (
+        "average_softmax_two_layer", "average_softmax_two_layer_markov", "lower_average_softmax",
+    ) for keyword in bounds.theorem(f"derived.{key}").exponents],
+)  # fmt: skip
+def test_stated_powers_are_the_slopes(key, keyword, gamma):
+    theorem = bounds.theorem(key)
+    stated = float(theorem.exponent(keyword).subs(bounds.symbols.positional_margin, gamma))
+    values = {k: v for k, v in FAR.items() if k in theorem.parameters}
+    values |= {"positional_margin": gamma, "epsilon": F(1), "target": F(3)}
+    if keyword == "epsilon":  # the target is a multiple of ε
+        low = evaluation(key, **values).length.log2
+        small = values | {"epsilon": F(1, 2**10), "target": F(3, 2**10)}
+        grown = (low - evaluation(key, **small).length.log2) / 10
+    else:
+        factor = F(1, 2**10) if keyword == "spectral_gap" else 2**10
+        grown = slope(key, keyword, values, factor=factor)
+    assert grown == pytest.approx(stated, rel=1e-2)

@@ -1,0 +1,329 @@
+"""One layer, argmax, ℓ∞: terms by name, every link of the chain, hypotheses at their boundaries.
+
+The lengths themselves have their second implementation in test_registry_linf.
+"""
+
+from fractions import Fraction as F
+from itertools import pairwise, product
+from random import Random
+
+import pytest
+import sympy
+from second_implementation import evaluation, integers, mp, real, rounded
+
+import bounds
+from bounds.evaluate import certify
+from bounds.registry import necessary_linf
+from bounds.registry.sources import derived
+
+SIMULATION, HARDMAX = "simulation", "hardmax threshold"
+
+
+def draws(number, seed):
+    """Parameters with s on both sides of L and equal to it, thresholds small and large."""
+    rng = Random(seed)
+    for _ in range(number):
+        s = F(rng.randint(1, 30), rng.choice([10, 64]))
+        eps = F(rng.randint(0, 20), 16)
+        yield {
+            "epsilon": eps, "target": eps + 2 * s,
+            "lipschitz": s * rng.choice([F(1, 2), 1, F(9, 8), 2, 4, F(13, 2), 30]),
+            "vocabulary_size": rng.randint(1, 9), "period": rng.randint(1, 6),
+            "locality": rng.randint(0, 5), "heads": rng.choice([1, 1, 2, 3]),
+            "precision_bits": rng.randint(1, 14), "margin": F(rng.randint(1, 9), 4),
+        }  # fmt: skip
+
+
+def threshold(v):
+    return mp.mpf(2) ** (real(v["precision_bits"]) / real(v["margin"]))
+
+
+def theorem_1(v, e, inverse, first):
+    """The length, and the length that each term alone asks for."""
+    d, tau = v["period"], v["locality"]
+    steps = {
+        SIMULATION: rounded(F(e) * ((1 + inverse) ** (2 * v["heads"]) - 1)),
+        HARDMAX: rounded((first - tau - 1) / d),
+    }
+    terms = {name: d * (max(n, 1) + 1) + tau for name, n in steps.items()}
+    return max(terms.values()), terms
+
+
+def short_error(v):
+    return F(v["target"] - v["epsilon"]) / 2
+
+
+def trivial(v):
+    return v["period"], {SIMULATION: v["period"], HARDMAX: v["period"]}
+
+
+@pytest.mark.parametrize("v", [*draws(40, 1)])
+def test_theorem_1_and_its_variants(v):
+    s, lip = short_error(v), v["lipschitz"]
+    e = F(v["period"] * (v["vocabulary_size"] + 1), 4) + v["locality"] + 1
+    found = integers("derived.one_layer_linf", **v)
+    assert found == (trivial(v) if s >= lip else theorem_1(v, e, lip / s, threshold(v)))
+    additive = {**v, "lipschitz_marginal": lip}
+    del additive["lipschitz"]
+    e2 = F(v["period"], 4) + v["locality"] + 1
+    e2 += 2 ** (2 * v["heads"] - 1) * max(v["vocabulary_size"], v["period"])
+    found = integers("derived.one_layer_linf_additive", **additive)
+    assert found == (trivial(v) if s >= lip else theorem_1(v, e2, lip / s, threshold(v)))
+    steep = {**v, "margin": v["margin"] + 1}
+    first = min(threshold(steep), (4 * real(lip / s)) ** (1 / real(v["margin"])))
+    found = integers("derived.one_layer_linf_steep", **steep)
+    assert found == (trivial(v) if s >= lip else theorem_1(v, e, 2 * lip / s, first))
+
+
+@pytest.mark.parametrize("v", [*draws(25, 2)])
+def test_every_link_of_the_chain(v):
+    theorem = bounds.theorem("derived.one_layer_linf_chain")
+    v = {**v, "heads": 1}
+    d, tau, s, lip = v["period"], v["locality"], short_error(v), v["lipschitz"]
+    link = sympy.Symbol("m", integer=True, nonnegative=True)
+    known = {bounds.symbols[k]: F(x) for k, x in v.items()} | dict(theorem.stated.where)
+    tried = [int(choice[link]) for choice in theorem.choices({k: F(x) for k, x in v.items()})]
+    assert tried == list(range(len(tried)))
+    lengths = {}
+    for m in range(40):
+        budget = v["target"] - (2 * m + 1) * v["epsilon"]
+        if budget <= 0:
+            assert m not in tried
+            break
+        delta = min(F(1, 2), budget / ((2 * m + 3) * lip))
+        k = max(mp.mpf(2), real(delta) ** (mp.mpf(-1) / (m + 1)))
+        e = d * (F(v["vocabulary_size"], 4) + 2) + tau + 1
+        steps = {SIMULATION: rounded((k + 3) * real(e / delta)), HARDMAX: rounded(
+            k * threshold(v) / d)}  # fmt: skip
+        terms = {name: d if s >= lip else d * (n + 1) + tau for name, n in steps.items()}
+        lengths[m] = max(terms.values())
+        if m in tried:
+            for name, expected in terms.items():
+                given = {**known, link: F(m)}
+                assert certify(theorem.stated.terms[name], given).integer == expected
+    found = evaluation("derived.one_layer_linf_chain", **v)
+    assert found.length.integer == min(lengths.values())
+    assert lengths[int(found.choice[link])] == found.length.integer
+
+
+def test_the_chain_stops_at_the_first_link_with_ratio_two():
+    """m = 0, 1: K = 1/δ = 6 and √(10) ; m = 2: K = 14^(1/3) > 2; m = 3: 18^(1/4) > 2; m = 4: 2."""
+    choices = bounds.theorem("derived.one_layer_linf_chain").choices
+    given = {"epsilon": F(0), "lipschitz": F(2), "target": F(1)}
+    assert [list(c.values()) for c in choices(given)] == [[0], [1], [2], [3], [4]]
+    # 2^(m+1)·budget = (2m+3)·L exactly at m = 1: K = 2 there
+    assert len(list(choices(given | {"lipschitz": F(4, 5)}))) == 2
+    assert len(list(choices(given | {"lipschitz": F(4, 5) + F(1, 10**9)}))) == 3
+    # target = 3ε exactly admits m = 0 only
+    assert len(list(choices({"epsilon": F(1), "target": F(3), "lipschitz": F(100)}))) == 1
+    assert len(list(choices({"epsilon": F(1), "target": F(3) + F(1, 99), "lipschitz": F(1)}))) == 1
+    above = {"epsilon": F(1), "target": F(3) + F(1, 99), "lipschitz": F(100)}
+    assert len(list(choices(above))) == 2
+
+
+def test_long_chains_are_tried_in_growing_steps():
+    choices = bounds.theorem("derived.one_layer_linf_chain").choices
+    given = {"epsilon": F(0), "lipschitz": F(2) ** 90, "target": F(1)}
+    tried = [int(*c.values()) for c in choices(given)]
+    assert tried[:34] == [*range(33), 34]
+    assert all(b - a == max(1, a // 16) for a, b in pairwise(tried))
+    assert 2 ** (tried[-2] + 1) < (2 * tried[-2] + 3) * 2**90
+    assert 2 ** (tried[-1] + 1) >= (2 * tried[-1] + 3) * 2**90
+
+
+@pytest.mark.parametrize("gap", [F(0), F(1, 3), F(1, 2), F(9, 10)])
+def test_shared_logits(gap):
+    for v in draws(12, 3):
+        given = {k: v[k] for k in ("epsilon", "target", "lipschitz", "vocabulary_size")}
+        s = short_error(v)
+        base = (F(v["vocabulary_size"], 4) + 1) * v["lipschitz"] / s
+        value = 1 if s >= v["lipschitz"] else rounded(real(base) ** (1 / (1 - real(gap))))
+        found = integers("derived.one_layer_linf_shared_logits", **given, period=1, heads=1,
+                         largest_gap=gap)  # fmt: skip
+        assert found == (value, {SIMULATION: value})
+
+
+@pytest.mark.parametrize("v", [*draws(60, 4)])
+def test_the_limit_regime(v):
+    given = {k: x for k, x in v.items() if k not in ("locality", "precision_bits")}
+    d, s, lip = v["period"], short_error(v), v["lipschitz"]
+    power = 1 / real(v["margin"])
+    e0 = F(d * (v["vocabulary_size"] + 1), 4) + 1
+    if s >= lip:
+        value = d
+    else:
+        delta = s / (2 * lip)
+        x = (1 + 1 / delta) ** (2 * v["heads"]) - 1
+        h2 = real(2 * d * x / (1 - delta)) ** power
+        value = d * (max(rounded(e0 * x), rounded(h2 / d)) + 1)
+        if v["heads"] == 1:
+            sigma = min(F(1, 4), s / lip)
+            eta = sigma**2 / 4
+            rho = sigma * (1 - sigma) * (1 - eta)
+            n0 = rounded(e0 * (1 + rho) / (rho * eta))
+            h3 = real(F(601, 600) * d * (1 + rho) / (rho * (1 - eta) * (sigma - eta))) ** power
+            value = min(value, d * (max(n0, rounded(h3 / d)) + 1))
+    assert integers("derived.one_layer_linf_limit", **given) == (value, {SIMULATION: value})
+
+
+# What is necessary: every term, and the hypotheses as inequalities of fractions
+
+
+def test_necessary_terms():
+    for eps, more, lip, size, d, tau in product(
+        [F(0), F(1, 7)], [F(1, 5), F(2, 3)], [F(3), F(22, 7)], [2, 3, 8], [1, 2, 5], [0, 3]
+    ):
+        eta = eps + more
+        models = {"epsilon": eps, "target": eta, "lipschitz": lip}
+        more_models = {**models, "vocabulary_size": size, "period": d}
+        value = rounded(lip / more)
+        assert integers("derived.lower_presence", **models, vocabulary_size=size) == (
+            value, {SIMULATION: value})  # fmt: skip
+        value = max(1, d * ((size - 1) * lip // (4 * eta) - 1))
+        assert integers("derived.lower_tent", **more_models) == (value, {SIMULATION: value})
+        value = rounded(d * (max(F(1), F(size - 2, 2)) * (lip / more) ** 2 - 1), up=True)
+        assert integers("derived.lower_linf_c3", **more_models) == (value, {SIMULATION: value})
+        delta = more / 2 / lip
+        terms = {"frequencies": rounded(d * (F(size - 2, 4) / delta**2 - 1)),
+                 "suffix": rounded((tau + 1) / delta**2)}  # fmt: skip
+        found = integers("derived.lower_single_z", **more_models, locality=tau)
+        assert found == (max(terms.values()), terms)
+
+
+@pytest.mark.parametrize(("p", "gamma"), [*product([1, 3, 6], [F(1), F(1, 2), F(3, 4), F(2)])])
+def test_necessary_thresholds(p, gamma):
+    given = {"epsilon": F(1, 9), "target": F(1, 3), "lipschitz": F(5), "vocabulary_size": 2,
+             "precision_bits": p, "margin": gamma}  # fmt: skip
+    first = rounded(mp.mpf(2) ** (p / real(gamma)))
+    found = integers("derived.lower_threshold", **given, period=2)
+    assert found == (first, {HARDMAX: first})
+    found = integers("derived.lower_threshold_window", **given)
+    assert found == (first - 1, {HARDMAX: first - 1})
+
+
+def test_the_staircase_and_the_residues():
+    for eps, eta, size, d, p, gamma in product(
+        [F(0), F(1, 9)], [F(1, 3), F(10, 9)], [1, 2], [1, 2, 4], [2, 9], [F(1, 2), F(4, 5), F(2)]
+    ):
+        for lip in (F(5), F(5, 2) * (eta + eps), F(5, 2) * (eta + eps) - F(1, 1000)):
+            first = rounded(mp.mpf(2) ** (p / real(gamma)))
+            terms = {"residues": 1, "staircase": 1}
+            if d >= 2:
+                terms["residues"] = rounded(real((d - 1) * (lip / eta - 1)) ** (1 / real(gamma)))
+            if size >= 2 and 2 * lip >= 5 * (eta + eps):
+                power = real(4 * eps / ((eta + eps) * gamma))
+                terms["staircase"] = rounded(real(2 * lip / (eta + eps)) ** power)
+            terms = {name: min(first, value) for name, value in terms.items()}
+            found = integers(
+                "derived.lower_limit", epsilon=eps, target=eta, lipschitz=lip,
+                vocabulary_size=size, period=d, precision_bits=p, margin=gamma,
+            )  # fmt: skip
+            assert found == (max(terms.values()), terms)
+
+
+BASE = {"epsilon": F(1, 10), "target": F(3, 10), "lipschitz": F(2), "vocabulary_size": F(3),
+        "period": F(2), "locality": F(1), "precision_bits": F(4), "margin": F(1, 2),
+        "heads": F(1), "largest_gap": F(1, 2)}  # fmt: skip
+HAIR = F(1, 10**12)
+
+
+def admitted(key, **changes):
+    values = BASE | {k: F(v) for k, v in changes.items()}
+    values["simulation_error"] = (values["target"] - values["epsilon"]) / 2
+    return all(h.check(values) for h in bounds.theorem(f"derived.{key}").hypotheses if h.check)
+
+
+@pytest.mark.parametrize(
+    ("key", "inside", "outside"),
+    [
+        ("one_layer_linf_chain", {"heads": 1}, {"heads": 2}),
+        ("one_layer_linf_steep", {"margin": 1 + HAIR}, {"margin": 1}),
+        ("one_layer_linf_shared_logits", {"period": 1}, {"period": 2}),
+        ("one_layer_linf_shared_logits", {"period": 1}, {"period": 1, "heads": 2}),
+        ("lower_presence", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
+        ("lower_presence", {"lipschitz": F(4, 10) + HAIR}, {"lipschitz": F(4, 10)}),
+        ("lower_tent", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
+        ("lower_tent", {"lipschitz": F(6, 10) + HAIR}, {"lipschitz": F(6, 10)}),
+        ("lower_single_z", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
+        ("lower_single_z", {"lipschitz": F(2, 10) + HAIR}, {"lipschitz": F(2, 10)}),
+        ("lower_linf_c3", {"vocabulary_size": 3}, {"vocabulary_size": 2}),
+        ("lower_linf_c3", {}, {"epsilon": 0, "target": F(3, 10)}),
+        ("lower_linf_c3", {"target": F(3, 10)}, {"target": F(3, 10) + HAIR}),
+        ("lower_linf_c3", {"lipschitz": F(4, 10) + HAIR}, {"lipschitz": F(4, 10)}),
+        ("lower_limit", {"lipschitz": F(3, 10) + HAIR}, {"lipschitz": F(3, 10)}),
+        ("lower_limit", {"period": 2, "vocabulary_size": 1}, {"period": 1, "vocabulary_size": 1}),
+        ("lower_limit", {"period": 1, "lipschitz": 1}, {"period": 1, "lipschitz": 1 - HAIR}),
+        ("lower_limit", {"period": 1, "vocabulary_size": 2}, {"period": 1, "vocabulary_size": 1}),
+        ("lower_threshold", {"margin": 1}, {"margin": 1 + HAIR}),
+        # Δ ≥ 2 alone: (Δ − 1)L > 2Δ·target
+        ("lower_threshold", {"vocabulary_size": 1, "lipschitz": F(12, 10) + HAIR},
+         {"vocabulary_size": 1, "lipschitz": F(12, 10)}),
+        ("lower_threshold", {"vocabulary_size": 1, "period": 3, "lipschitz": F(9, 10) + HAIR},
+         {"vocabulary_size": 1, "period": 3, "lipschitz": F(9, 10)}),
+        # two tokens: target ≤ 3ε and target + ε < L
+        ("lower_threshold", {"period": 1, "lipschitz": F(4, 10) + HAIR},
+         {"period": 1, "lipschitz": F(4, 10)}),
+        ("lower_threshold", {"period": 1, "margin": 1},
+         {"period": 1, "margin": 1, "target": F(3, 10) + HAIR}),
+        ("lower_threshold", {"period": 1, "vocabulary_size": 2},
+         {"period": 1, "vocabulary_size": 1}),
+        ("lower_threshold", {"period": 1}, {"period": 1, "epsilon": 0}),
+        # C = 5, γ = 1/2: L/ε ≥ 12·3² = 108
+        ("lower_threshold", {"period": 1, "target": F(1, 2), "lipschitz": F(108, 10)},
+         {"period": 1, "target": F(1, 2), "lipschitz": F(108, 10) - HAIR}),
+        # C = 7, γ = 2/3: L/ε ≥ 16·4³ = 1024
+        ("lower_threshold",
+         {"period": 1, "target": F(7, 10), "margin": F(2, 3), "lipschitz": F(1024, 10)},
+         {"period": 1, "target": F(7, 10), "margin": F(2, 3), "lipschitz": F(1024, 10) - HAIR}),
+        ("lower_threshold", {"period": 1, "target": F(7, 10), "lipschitz": 10**6},
+         {"period": 1, "target": F(7, 10), "lipschitz": 10**6, "margin": 1}),
+        ("lower_threshold_window", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
+        ("lower_threshold_window", {}, {"margin": 1}),
+        # ⌈2^(p/γ)⌉ − 1 > 2^p: p = 1, γ = 1 − a little has ⌈2^(p/γ)⌉ = 3
+        ("lower_threshold_window", {"precision_bits": 1},
+         {"precision_bits": 1, "margin": 1 - HAIR}),
+        # ⌈2^(4/γ)⌉ = 256: ε ≥ L/(8·255), and target(1 + 254/16) < L·254/16
+        ("lower_threshold_window", {"lipschitz": 204}, {"lipschitz": 204 + HAIR}),
+        ("lower_threshold_window", {"lipschitz": F(3, 10) * F(270, 254) + HAIR},
+         {"lipschitz": F(3, 10) * F(270, 254)}),
+    ],
+)  # fmt: skip
+def test_hypotheses_at_their_boundaries(key, inside, outside):
+    assert admitted(key, **inside)
+    assert not admitted(key, **outside)
+
+
+def test_a_hypothesis_on_the_alphabet():
+    for least, size in product([2, 3], [1, 2, 3, 4]):
+        hypothesis = necessary_linf._tokens(least)
+        assert hypothesis.text == f"|Σ| ≥ {least}"
+        assert hypothesis.check({"vocabulary_size": F(size)}) == (size >= least)
+
+
+def test_strict_and_weak_signs():
+    for value, positive, nonnegative in [(-1, False, False), (0, False, True), (1, True, True)]:
+        given = {"epsilon": F(value), "simulation_error": F(1)}
+        eps = bounds.symbols.epsilon
+        assert necessary_linf._positive(eps)(given) == positive
+        assert necessary_linf._positive(1 + 0 * eps, eps)(given) == positive
+        assert necessary_linf._nonnegative(eps)(given) == nonnegative
+
+
+def test_the_jump_of_the_window_as_a_fraction():
+    for bits, gamma in [(2, F(1, 2)), (3, F(1, 3)), (4, F(4, 5))]:
+        formula = necessary_linf._window_target(bounds.symbols.precision_bits)
+        steps = rounded(mp.mpf(2) ** (bits / real(gamma))) - 2
+        share = F(steps, 2**bits)
+        lip, target = F(7, 3), F(1, 5)
+        at = {"lipschitz": lip, "target": target, "precision_bits": F(bits), "margin": gamma}
+        value = necessary_linf._enclose(formula, at)
+        assert value / (2**bits * (1 + share)) == lip * (1 - 1 / (1 + share)) - target
+
+
+def test_our_proofs_are_cited_by_their_section():
+    source = derived("derived-some_theorem", "Theorem 99")
+    assert source.bibkey == "lgbounds"
+    assert source.label == "docs/theory.md"
+    assert (source.locator, source.section) == ("Theorem 99", "derived-some_theorem")
+    assert not source.second_hand
+    assert "{docs/theory.md, section Theorem 99}" in source.bibtex

@@ -1,0 +1,159 @@
+"""Softmax in one and two layers, argmax in two: every formula once more, with its terms by name."""
+
+from fractions import Fraction as F
+from itertools import product
+from random import Random
+
+import pytest
+from second_implementation import evaluation, integers, mp, real, rounded
+
+import bounds
+from bounds.registry import derived_two_layer
+
+
+def draws(number, seed):
+    rng = Random(seed)
+    for _ in range(number):
+        s = F(rng.randint(1, 30), rng.choice([10, 64]))
+        eps = F(rng.randint(0, 20), 16)
+        yield {
+            "epsilon": eps, "target": eps + 2 * s, "s": s,
+            "lipschitz": s * rng.choice([0, F(1, 100), F(1, 2), 1, 4, F(13, 2), 30]),
+            "vocabulary_size": rng.randint(1, 5), "period": rng.randint(1, 4),
+            "locality": rng.randint(0, 3), "heads": rng.choice([1, 1, 2]),
+            "precision_bits": rng.randint(1, 14), "margin": F(rng.randint(1, 9), 4),
+            "gamma": rng.choice([F(1, 3), F(1, 2), F(3, 5), F(1), F(2)]),
+            "logit_range": rng.choice([F(0), F(1, 2), F(2)]),
+            "complexity": s * rng.choice([F(1, 9), F(1), F(9, 2), F(40)]),
+            "block": rng.randint(1, 4), "states": rng.randint(1, 9),
+            "path_states": rng.randint(1, 30),
+        }  # fmt: skip
+
+
+def pick(v, *names):
+    return {name: v[name] for name in ("epsilon", "target", *names)}
+
+
+@pytest.mark.parametrize("v", [*draws(30, 1)])
+def test_one_layer_softmax(v):
+    c = real(v["lipschitz"] * (F(v["vocabulary_size"], 4) + 3 * (v["locality"] + 1)))
+    c *= mp.exp(real(v["logit_range"]))
+    steps = 0 if c == 0 else rounded((c / real(v["s"])) ** max(1 / real(v["gamma"]), mp.mpf(1)))
+    given = pick(v, "lipschitz", "vocabulary_size", "locality", "logit_range")
+    found = integers("derived.one_layer_softmax", **given, period=1, positional_margin=v["gamma"])
+    assert found == (max(1, steps), {"simulation": steps, "one token": 1})
+
+
+@pytest.mark.parametrize("v", [*draws(30, 2)])
+def test_two_layer_softmax(v):
+    power = max(1 / real(v["gamma"]), mp.mpf(2))
+    main = mp.mpf(3) / 2 * real(v["complexity"] / v["s"]) ** power
+    given = pick(v, "complexity", "locality", "block", "period")
+    for key, period in [("two_layer_softmax", 1), ("two_layer_softmax_periodic", v["period"])]:
+        end = v["locality"] + period
+        terms = {
+            "simulation": rounded(main), "suffix": 3 * end,
+            "four blocks": rounded(F(3, 2) * (10 * v["block"] * period + end)),
+        }  # fmt: skip
+        found = integers(f"derived.{key}", **given, positional_margin=v["gamma"])
+        assert found == (max(terms.values()), terms)
+
+
+def test_each_term_of_two_layer_softmax_dominates_somewhere():
+    given = {"epsilon": F(0), "target": F(2), "positional_margin": F(1), "period": 1}
+    for complexity, tau, block, dominant in [
+        (9, 0, 1, "simulation"), (1, 30, 1, "suffix"), (1, 0, 1, "four blocks")
+    ]:  # fmt: skip
+        length, terms = integers("derived.two_layer_softmax", **given, complexity=complexity,
+                                 locality=tau, block=block)  # fmt: skip
+        assert length == terms[dominant]
+        assert sum(value == length for value in terms.values()) == 1
+
+
+@pytest.mark.parametrize("v", [*draws(30, 3)])
+def test_two_layer_argmax(v):
+    nu, path = v["states"], v["path_states"]
+    e = F(path * (nu + 3), 2) + v["locality"] + 1
+    steps = rounded(e * (1 + nu * v["lipschitz"] / v["s"]) ** (2 * v["heads"]))
+    first = rounded(mp.mpf(2) ** (real(v["precision_bits"]) / real(v["margin"])))
+    given = pick(v, "lipschitz", "vocabulary_size", "period", "locality", "heads",
+                 "precision_bits", "margin", "states", "path_states")  # fmt: skip
+    terms = {"simulation": steps + path, "hardmax threshold": first + path}
+    assert integers("derived.two_layer_argmax", **given) == (steps + first + path, terms)
+
+
+def test_defaults_of_the_automaton():
+    for size, period, tau in product([1, 2, 3], [1, 2], [0, 1, 3]):
+        found = bounds.required_length(
+            theorem="derived.two_layer_argmax", epsilon=1, lipschitz=1, vocabulary_size=size,
+            period=period, locality=tau, precision_bits=1, margin=1,
+        ).parameters  # fmt: skip
+        assert found["states"] == period * size ** (tau + 1)
+        assert found["path_states"] == period * size * found["states"] + tau + 1
+
+
+def test_simulation_of_averages():
+    for eps, size, lip, tau, d, theta in product(
+        [F(1, 10), F(9, 7), F(10**4)], [F(0), F(1, 2), F(3)], [F(0), F(5, 3)], [0, 2], [1, 4], [1, 3]
+    ):  # fmt: skip
+        error = (4 * d + 6) * lip + (F(4 * tau, theta) + 2 * d + 2 * tau + 2) * 2 * size
+        blocks = max(1, rounded(error / eps) - 1)
+        value = rounded(F(theta * blocks * (blocks + 1), 2)) + tau + 1
+        found = integers("derived.simulation", epsilon=eps, amplitude=size, lipschitz=lip,
+                         locality=tau, dimension=d, block=theta)  # fmt: skip
+        assert found == (value, {"simulation": value})
+
+
+def test_necessary_softmax():
+    for eta, gamma, lip in product([F(1, 9), F(2, 100), F(1, 5)], [F(1, 2), F(1), F(3)], [1, F(7)]):
+        given = {"epsilon": F(1, 99), "target": eta}
+        value = rounded(F(1, 25) / eta**2)
+        assert integers("derived.lower_two_layer", **given) == (value, {"balance": value})
+        value = rounded(real(lip / (2 * eta)) ** (1 / real(gamma)))
+        found = integers("derived.lower_margin", **given, lipschitz=lip, positional_margin=gamma)
+        assert found == (value, {"suffix": value})
+        value = rounded(1 + mp.exp(real(gamma)) * real(lip / (2 * eta) - 1))
+        found = integers("derived.lower_logit_range", **given, lipschitz=lip, logit_range=gamma)
+        assert found == (value, {"logit range": value, "one token": 1})
+    given = {"epsilon": F(1), "target": F(3), "lipschitz": 1, "logit_range": 2}
+    assert integers("derived.lower_logit_range", **given)[0] == 1
+
+
+def test_gram_tents():
+    for size, tau, lip in product([1, 2, 3], [0, 1, 2], [F(1), F(7, 2)]):
+        grams = size ** (tau + 1)
+        bound = lip * (1 - F(1, grams)) / 2
+        for eta in (F(1, 50), F(1, 3), bound, bound - F(1, 10**9)):
+            if eta <= 0:
+                continue
+            value = max(1, (grams - 1) * lip // (4 * eta) - 1) if eta < bound else 1
+            found = integers("derived.lower_two_layer_argmax", epsilon=F(0), target=eta,
+                             lipschitz=lip, vocabulary_size=size, locality=tau)  # fmt: skip
+            assert found == (value, {"grams": value})
+
+
+def test_hypotheses():
+    positive = [h.check for h in bounds.theorem("derived.simulation").hypotheses if h.check]
+    assert [all(c({"epsilon": e}) for c in positive) for e in (F(0), F(1, 10**9))] == [False, True]
+    for key in ("one_layer_softmax", "two_layer_softmax"):
+        checks = [h.check for h in bounds.theorem(f"derived.{key}").hypotheses if h.check]
+        assert [all(c({"period": d}) for c in checks) for d in (F(1), F(2))] == [True, False]
+
+
+def test_the_complexity_is_said_to_be_ours():
+    assert derived_two_layer._complexity("some-section").text == (
+        "C_f is the explicit constant of docs/theory.md#some-section, for this θ and for |Σ|, τ "
+        "and the ranks of both models (not the paper's C(f))"
+    )
+
+
+def test_stated_powers_are_the_slopes_where_two_layers_meet():
+    given = {"epsilon": F(0), "target": F(1), "complexity": F(10**6), "locality": 1, "block": 1,
+             "period": 1}  # fmt: skip
+    for gamma in (F(1, 3), F(1, 2), F(4)):
+        values = given | {"positional_margin": gamma}
+        double = evaluation("derived.two_layer_softmax", **values | {"complexity": F(2 * 10**6)})
+        grown = double.length.log2 - evaluation("derived.two_layer_softmax", **values).length.log2
+        theorem = bounds.theorem("derived.two_layer_softmax")
+        stated = theorem.exponent("complexity").subs(bounds.symbols.positional_margin, gamma)
+        assert grown == pytest.approx(float(stated), rel=1e-6)
