@@ -108,6 +108,16 @@ class _Search:
         except NotComputable:  # log2 of the length is itself beyond a float
             return False
 
+    def applies(self, value: Fraction) -> bool:
+        """Whether the hypotheses hold at `value`."""
+        try:
+            self.bound(value)
+        except ParameterError:
+            return False
+        except NotComputable:
+            return True
+        return True
+
     def integer(self) -> int:
         """The greatest integer that fits, as lengths grow with every integer (but see above)."""
         first = ceil(self.row.lower)
@@ -131,6 +141,9 @@ class _Search:
             ends = (ends[0], close if self.row.upper_open else self.row.upper)
         best, bad = ends if self.growing else ends[::-1]
         good = self._first_valid(_powers_from(best, bad))
+        if good != best and not self.fits(good):  # a hypothesis ends between two powers of two
+            beyond = 2 * good if best > bad else good / 2
+            good = self._bisect(good, beyond, self.applies)
         if not self.fits(good):
             if self.growing and not self.row.lower_open and self.fits(self.row.lower):
                 return self.row.lower
@@ -138,21 +151,21 @@ class _Search:
         if self.fits(bad):
             kind = "greatest" if self.growing else "least"
             raise NoSolution(self.unknown, f"every value fits; there is no {kind} one")
-        return self._bisect(good, bad)
+        return self._bisect(good, bad, self.fits)
 
-    def _bisect(self, good: Fraction, bad: Fraction) -> Fraction:
-        """Powers of two first, then halves; `good` fits throughout, `bad` does not."""
+    def _bisect(self, good: Fraction, bad: Fraction, holds: Callable[[Fraction], bool]) -> Fraction:
+        """Powers of two first, then halves; `holds` at `good` throughout, not at `bad`."""
         while not Fraction(1, 2) <= good / bad <= 2:
             middle = _power_between(good, bad)
-            good, bad = (middle, bad) if self.fits(middle) else (good, middle)
+            good, bad = (middle, bad) if holds(middle) else (good, middle)
         for _ in range(_STEPS):
             middle = (good + bad) / 2
-            good, bad = (middle, bad) if self.fits(middle) else (good, middle)
+            good, bad = (middle, bad) if holds(middle) else (good, middle)
         # The root lies between `bad` and `good`. Prefer a simple number there (often the root
         # itself), then one just beyond on the safe side.
         for other in (bad, 2 * good - bad):
             simple = simplest_between(*sorted((good, other)))
-            if self.fits(simple):
+            if holds(simple):
                 return simple
         return good
 

@@ -211,3 +211,56 @@ def test_lengths_beyond_all_digits_may_be_given():
     given = {k: v for k, v in GIVEN.items() if k != "precision_bits"}
     bits = bounds.solve_for("precision_bits", length=2**200_000, theorem=KEY, **given)
     assert bits in (199_999, 200_000)
+
+
+def test_the_edge_of_a_hypothesis_is_found_exactly():
+    given = {"lipschitz": 1, "vocabulary_size": 3, "period": 1, "epsilon": Fraction(1, 50)}
+    key = "derived.lower_linf_c3"  # needs target ≤ 3ε
+    length = bounds.required_length(theorem=key, **given).length
+    assert bounds.solve_for("target", length=length, theorem=key, **given) == Fraction(3, 50)
+    with pytest.raises(bounds.NoSolution, match="even at target = 3/50"):
+        bounds.solve_for("target", length=length - 1, theorem=key, **given)
+
+
+def _base_values():
+    values = {row.keyword: Fraction(2) for row in bounds.PARAMETERS}
+    ones = ("lipschitz", "lipschitz_marginal", "period", "locality", "heads", "logit_range")
+    values |= {k: Fraction(1) for k in (*ones, "block", "amplitude", "constant")}
+    halves = ("margin", "positional_margin", "alpha_min", "spectral_gap", "attention_weight")
+    values |= {k: Fraction(1, 2) for k in halves}
+    quarters = ("class_probability", "largest_gap", "stationary_min")
+    values |= {k: Fraction(1, 4) for k in quarters}
+    small = {"epsilon": Fraction(1, 10**7), "vocabulary_size": Fraction(3)}
+    return values | small | {"precision_bits": Fraction(8)}
+
+
+@pytest.mark.parametrize(
+    "entry", [t for t in bounds.theorems() if t.formula and t.parameters], ids=lambda t: t.key
+)
+def test_round_trip_of_every_parameter_of_every_theorem(entry):
+    """At the length of given values, solving for any of them gives a value that fits again."""
+    base = _base_values()
+    base |= {"margin": Fraction(3, 2)} if entry.key.endswith("steep") else {}
+    base |= {"period": Fraction(2)} if entry.key == "derived.lower_average" else {}
+    base |= {"epsilon": Fraction(1, 10**5)} if entry.key.endswith("window") else {}
+    given = {k: base[k] for k in entry.parameters if k != "target"}
+    bound = bounds.required_length(theorem=entry.key, **given)
+    assert bound.length is not None
+    solved = []
+    for unknown in given:
+        if BY_KEYWORD[unknown].effect == 0:
+            continue
+        rest = {k: v for k, v in given.items() if k != unknown}
+        try:
+            value = bounds.solve_for(
+                unknown, length=max(1, bound.length), theorem=entry.key, **rest
+            )
+        except bounds.NoSolution as refusal:
+            # not a power of it here: every value gives at most this length
+            if "every value fits" not in str(refusal):
+                raise
+            continue
+        back = bounds.required_length(theorem=entry.key, **rest, **{unknown: value})
+        assert back.length <= max(1, bound.length)
+        solved.append(unknown)
+    assert solved
