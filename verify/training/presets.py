@@ -101,7 +101,7 @@ PAPER = (
     _with(K_GRAM_CONTEXT, "conditional", distribution="conditional"),
 )
 
-_SMALL = {"seeds": (0, 1), "steps": 1000, "test_inputs": 512, "hidden": 64, "width": 16}
+_SMALL = {"seeds": (0, 1), "steps": 600, "test_inputs": 512, "hidden": 64, "width": 16}
 MINI = (
     dataclasses.replace(
         SIMPLE,

@@ -1,0 +1,21 @@
+"""The mini preset from the command line: every step, and the sign of what it should show."""
+
+import json
+
+import pytest
+
+
+def test_mini_preset_shows_the_plateaus(tmp_path, capsys):
+    pytest.importorskip("jax")
+    from verify.training.__main__ import main
+
+    assert main(["--preset", "mini", "--out", str(tmp_path), "--quiet"]) == 0
+    written = capsys.readouterr().out.split()
+    assert sum(path.endswith(".png") for path in written) >= 10
+    statistics = json.loads((tmp_path / "statistics.json").read_text())
+    for name in ("simple", "mod_p"):
+        correlation = statistics[name]["spearman plateau, training length"]
+        assert float(correlation.split()[0]) < 0, correlation
+        simulated = statistics[name]["simulation"]
+        assert all(max(cell["error_target"]) <= 0.1 for cell in simulated.values())
+    assert float(statistics["simple"]["spearman plateau, difficulty"].split()[0]) > 0
