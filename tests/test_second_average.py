@@ -221,21 +221,28 @@ def test_softmax_one_layer(v):
     assert found == (value, {"simulation": value})
 
 
-def test_each_part_of_the_dirichlet_length_counts_somewhere():
+@pytest.mark.parametrize("s", [F(1), F(3), F(2, 7)])
+def test_each_part_of_the_dirichlet_length_counts_somewhere(s):
     """Twice the end, the urn, and the three parts of C2, each where nothing else decides."""
-    base = {"epsilon": F(0), "target": F(2), "vocabulary_size": 2, "alpha_total": 2,
+    base = {"epsilon": F(0), "target": 2 * s, "vocabulary_size": 2, "alpha_total": 2,
             "urn_constant": F(10**9), "logit_range": F(0), "positional_margin": F(1)}  # fmt: skip
-    key = "derived.average_softmax_dirichlet"
-    small = base | {"lipschitz": F(1, 100), "locality": 4}
-    assert integers(key, **small)[0] == 10
-    c2 = (4 + 2 * mp.sqrt(2)) ** 2
-    assert integers(key, **base | {"lipschitz": 10, "locality": 0})[0] == 1 + rounded(100 * c2)
-    long = base | {"lipschitz": F(20), "locality": 10**6, "positional_margin": F(9)}
-    assert integers(key, **long)[0] == 80 * (10**6 + 1)
-    short = base | {"lipschitz": F(2), "locality": 9, "positional_margin": F(1, 2)}
-    assert integers(key, **short)[0] == 160**2
-    urn = base | {"lipschitz": 100, "locality": 0, "urn_constant": F(0)}
-    assert integers(key, **urn)[0] == 300
+
+    def length(ratio, tau, **changes):
+        given = base | {"lipschitz": ratio * s, "locality": tau} | changes
+        return integers("derived.average_softmax_dirichlet", **given)[0]
+
+    assert length(F(1, 100), 4) == 10
+    assert length(10, 0) == 1 + rounded(100 * (4 + 2 * mp.sqrt(2)) ** 2)
+    assert length(F(20), 10**6, positional_margin=F(9)) == 80 * (10**6 + 1)
+    assert length(F(2), 9, positional_margin=F(1, 2)) == 160**2
+    assert length(100, 0, urn_constant=F(0)) == 300
+
+
+def test_nothing_attended_nothing_lost():
+    """L = 0: one token is enough."""
+    given = {"epsilon": F(0), "target": F(1), "lipschitz": 0, "vocabulary_size": 3, "locality": 1,
+             "logit_range": F(1), "positional_margin": F(1, 2)}  # fmt: skip
+    assert integers("derived.average_softmax", **given) == (1, {"histogram": 1, "suffix": 1})
 
 
 def test_default_urn_constants():
@@ -293,7 +300,10 @@ def test_a_mixing_time_that_is_an_integer_is_not_rounded_up():
 
 
 def test_the_ring():
-    for eps, eta, lip in product([F(0), F(1, 3), F(1)], [F(1), F(4, 3)], [27000, 10**6, F(40001)]):
+    # the formula alone: an ε above the target shows every digit
+    for eps, eta, lip in product(
+        [F(0), F(1, 3), F(10**9)], [F(1), F(4, 3)], [27000, 10**6, F(40001)]
+    ):
         slope_ratio = F("0.1514") * lip / (F("2.0005") * eta)
         value = rounded((2 * eps / (F("1.9688") * lip)) ** 2 * (slope_ratio**2 - 2) ** 2, up=False)
         found = integers("derived.lower_average", epsilon=eps, target=eta, lipschitz=lip)

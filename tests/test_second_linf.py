@@ -121,6 +121,23 @@ def test_the_chain_stops_at_the_first_link_with_ratio_two():
     assert len(list(choices(above))) == 2
 
 
+@pytest.mark.parametrize("target", [F(7), F(20), F(41), F(100)])
+@pytest.mark.parametrize("lip", [F(5), F(20), F(300), F(10**5)])
+def test_links_are_tried_as_long_as_they_may_help(target, lip):
+    """Every m with target > (2m + 1)ε, up to the first with (2m + 3)L ≤ 2^(m+1)·budget."""
+    theorem = bounds.theorem("derived.one_layer_linf_chain")
+    given = {"epsilon": F(1), "lipschitz": lip, "target": target}
+    expected = []
+    for m in range(31):
+        budget = target - (2 * m + 1)
+        if budget <= 0:
+            break
+        expected.append(m)
+        if 2 ** (m + 1) * budget >= (2 * m + 3) * lip:
+            break
+    assert [int(*choice.values()) for choice in theorem.choices(given)] == expected
+
+
 def test_long_chains_are_tried_in_growing_steps():
     choices = bounds.theorem("derived.one_layer_linf_chain").choices
     given = {"epsilon": F(0), "lipschitz": F(2) ** 90, "target": F(1)}
