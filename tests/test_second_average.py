@@ -98,6 +98,8 @@ def test_one_layer(v):
         expected = {HARDMAX: d, "fluctuation": d, "suffix": d}
     else:
         u, a, total = s / (2 * lip), v["alpha_class"], v["alpha_total"]
+        for name, theta in [("a_1", F(1, 2)), ("a_2", F(1))]:
+            assert masses[name] == smaller_mass(a, total, 1, theta, u)
         half = reciprocal_root(F(1, 2), a, total, 1, u, masses["a_1"])
         one = reciprocal_root(F(1), a, total, 1, u, masses["a_2"])
         periods = {"fluctuation": (2 + mp.sqrt(2)) ** 2 * max(half, mp.mpf(1)),
@@ -119,10 +121,22 @@ def test_one_layer_nested(v):
         expected = {HARDMAX: 1, "coupling": 1}
     else:
         u = s / (2 * lip)
+        best = smaller_mass(v["alpha_class"], v["alpha_total"], 1, F(1), u)
+        assert masses == {"a_1": best}
         one = reciprocal_root(1, v["alpha_class"], v["alpha_total"], 1, u, masses["a_1"])
         steps = real(max(1, 2 * v["urn_constant"]) + tau + 1) * max(one, mp.mpf(1))
         expected = {HARDMAX: threshold(v), "coupling": tau + 1 + rounded(steps)}
     assert integers(key, **given, period=1) == (max(expected.values()), expected)
+
+
+def test_a_moment_that_is_rational_is_exact():
+    """a* = 7/2, A = 5, u = 1/100: K_1 = 5/(5/2·u) = 200, and C = 1 + τ + 1."""
+    given = {"epsilon": F(0), "target": F(2), "lipschitz": 50, "vocabulary_size": 2,
+             "precision_bits": 1, "margin": 1, "alpha_min": 1, "alpha_class": F(7, 2),
+             "alpha_total": F(5), "urn_constant": F(0), "period": 1}  # fmt: skip
+    for tau in (0, 3):
+        found = integers("derived.one_layer_average_nested", **given, locality=tau)[0]
+        assert found == tau + 1 + 200 * (tau + 2)
 
 
 @pytest.mark.parametrize("v", [*draws(40, 3)])
@@ -162,6 +176,8 @@ def test_two_layers_argmax(v):
     else:
         u = s / (4 * min(v["vocabulary_size"], m) * lip)
         a, total = v["alpha_min"], v["alpha_total"]
+        for name, theta in [("a_1", F(m, 2)), ("a_2", F(m))]:
+            assert masses[name] == smaller_mass(a, total, m, theta, u)
         half = reciprocal_root(F(m, 2), a, total, m, u, masses["a_1"]) ** m
         one = reciprocal_root(F(m), a, total, m, u, masses["a_2"]) ** m
         c0 = 1 + 1 / mp.sqrt(2)
