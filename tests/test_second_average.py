@@ -23,7 +23,7 @@ def draws(number, seed):
     for _ in range(number):
         s = F(rng.randint(1, 30), rng.choice([10, 64]))
         eps = F(rng.randint(0, 20), 16)
-        alpha = rng.choice([F(1, 3), F(1, 2), F(3, 4), F(1), F(3, 2), F(2), F(5, 2)])
+        alpha = rng.choice([F(1, 3), F(1, 2), F(51, 100), F(3, 4), F(1), F(3, 2), F(2), F(5, 2)])
         mass = alpha + rng.choice([F(0), F(1, 2), F(1)])
         yield {
             "epsilon": eps, "target": eps + 2 * s, "s": s,
@@ -137,6 +137,29 @@ def test_a_moment_that_is_rational_is_exact():
     for tau in (0, 3):
         found = integers("derived.one_layer_average_nested", **given, locality=tau)[0]
         assert found == tau + 1 + 200 * (tau + 2)
+
+
+@pytest.mark.parametrize(
+    ("least", "mass", "total", "u"),
+    [
+        ("W", F(1001, 1000), F(10), F(1, 1000)), ("S", F(1001, 1000), F(1000), F(49, 100)),
+        ("M", F(2), F(3), F(1, 10)), ("S", F(1, 4), F(2), F(1, 1000)),
+        ("W", F(1), F(2), F(1, 1000)),
+    ],
+)  # fmt: skip
+def test_each_closed_form_is_the_least_somewhere(least, mass, total, u):
+    forms = {"W": by_lambert(min(real(mass), mp.mpf(1)), real(total), 1, real(u))}
+    smaller = real(smaller_mass(mass, total, 1, F(1), u))
+    forms["S"] = by_power(mp.mpf(1), smaller, real(total), 1, real(u))
+    if mass > 1:
+        forms["M"] = by_moment(mp.mpf(1), real(mass), real(total), 1, real(u))
+    assert min(forms, key=forms.get) == least
+    found = integers(
+        "derived.one_layer_average_nested", epsilon=F(0), target=F(2), lipschitz=1 / (2 * u),
+        vocabulary_size=2, period=1, locality=1, precision_bits=1, margin=1, alpha_min=mass,
+        alpha_class=mass, alpha_total=total, urn_constant=F(10),
+    )  # fmt: skip
+    assert found[0] == 2 + rounded(22 * forms[least])
 
 
 @pytest.mark.parametrize("v", [*draws(40, 3)])
@@ -294,10 +317,13 @@ def test_softmax_two_layers(v):
 
 def test_the_root_of_the_correlations_decides_where_mixing_costs_nothing():
     """π_min = 1, one token: m = 1, and √Θ exceeds (√Θ + 2)/(1 + 1/√2)."""
+    key = "derived.average_softmax_two_layer_markov"
     given = {"epsilon": F(0), "target": F(2), "complexity": 1, "positional_margin": F(1),
-             "spectral_gap": F(3, 10**6), "stationary_min": F(1)}  # fmt: skip
-    found = integers("derived.average_softmax_two_layer_markov", **given)[0]
+             "stationary_min": F(1)}  # fmt: skip
+    found = integers(key, **given, spectral_gap=F(3, 10**6))[0]
     assert found == rounded((2 - F(3, 10**6)) / F(3, 10**6))
+    found = integers(key, **given | {"complexity": 100}, spectral_gap=F(1, 2))[0]
+    assert found == rounded((100 * (mp.sqrt(3) + 2) / (1 + 1 / mp.sqrt(2))) ** 2)
 
 
 def test_a_mixing_time_that_is_an_integer_is_not_rounded_up():
@@ -365,12 +391,15 @@ def test_the_rare_token(alpha, rest):
     a, b = real(alpha), real(rest)
     c = (mp.mpf("0.6") ** a - (mp.mpf(5) / 32) ** a) / (8 * a * mp.beta(a, b))
     c *= (mp.mpf(15) / 16) ** max(b - 1, mp.mpf(0))
-    for ratio, spread in product([F(20), F(1000), F(10**6)], [F(1), F(9, 4), F(5), F(40)]):
+    for ratio, spread, target in product(
+        [F(20), F(1000), F(10**6)], [F(1), F(9, 4), F(5), F(40)], [F(1), F(2, 7)]
+    ):
         steps = min(mp.exp(real(spread)) + 1, (c * real(ratio)) ** (1 / a))
         value = rounded(steps, up=False) if steps >= 10 else 0
         found = integers(
-            "derived.lower_average_softmax_dirichlet", epsilon=F(0), target=F(1), lipschitz=ratio,
-            logit_range=spread, alpha_min=alpha, alpha_total=alpha + rest,
+            "derived.lower_average_softmax_dirichlet", epsilon=F(0), target=target,
+            lipschitz=ratio * target, logit_range=spread, alpha_min=alpha,
+            alpha_total=alpha + rest,
         )  # fmt: skip
         assert found == (value, {"rare token": value})
     checks = bounds.theorem("derived.lower_average_softmax_dirichlet").hypotheses
