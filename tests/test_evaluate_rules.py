@@ -152,6 +152,15 @@ def test_extremes_of_equal_numbers_contain_them():
                 assert enclose(sqrt(3) * extreme(x, y), given).overlaps(arb(3).sqrt())
 
 
+def test_extremes_of_wide_intervals_contain_the_right_end():
+    wide = 10**60 * (x - 1) + 5  # 5, but enclosed in an interval of width 10^22
+    for extreme, other in [(Max, sqrt(2)), (Min, sqrt(99))]:
+        for parts in ((wide, y), (y, wide)):
+            found = enclose(extreme(*parts, evaluate=False), {x: ONE, y: other})
+            assert found.overlaps(arb(5))
+            assert not found.overlaps(arb(0 if extreme is Max else 11))
+
+
 # Functions
 
 
