@@ -208,9 +208,9 @@ def test_a_hair_beyond_every_precision_is_on_the_safe_side(sign):
     assert (up.integer, down.integer) == (3, 1)
     assert (up.tight, down.tight) == (False, False)
     assert (up.log2, down.log2) == (math.log2(3), 0.0)
-    nested = sympy.ceiling(formula) + 3, sympy.floor(formula) + 3
-    assert certify(nested[0], TINY).integer >= 6
-    assert certify(nested[1], TINY, "down").integer <= 4
+    ceiling, floor = (3, 2) if sign > 0 else (2, 1)
+    assert certify(10 * sympy.ceiling(formula), TINY).integer >= 10 * ceiling
+    assert certify(10 * sympy.floor(formula), TINY, "down").integer <= 10 * floor
 
 
 def test_the_safe_neighbour_may_be_zero_or_below():
