@@ -6,6 +6,7 @@ summaries of the last n symbols of one input for several n at once, without maki
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -42,12 +43,12 @@ class Law(Protocol):
         """Return the exact probability of an input of length |x|."""
 
 
-class _Mixed:
+class _Mixed(ABC):
     """Tokens i.i.d. given a distribution; a subclass says how that is drawn."""
 
+    @abstractmethod
     def draw(self, rng: Generator) -> npt.NDArray[np.float64]:
         """Return the distribution of the tokens of one input, (|Σ|,)."""
-        raise NotImplementedError
 
     def tokens(self, rng: Generator, length: int) -> Tokens:
         """Return one input, (length,) tokens."""
