@@ -85,7 +85,12 @@ def test_bad_argument_is_one_line_and_code_2(arguments, words, capsys, tmp_path)
 
 
 def test_interrupt_saves_what_was_done(tmp_path):
-    command = [sys.executable, "-m", "verify", "--out", str(tmp_path), "--length", "3000000"]
+    # A shell starts background jobs with Ctrl-C ignored, and children inherit that: undo it.
+    code = (
+        "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "runpy.run_module('verify', run_name='__main__', alter_sys=True)"
+    )
+    command = [sys.executable, "-c", code, "--out", str(tmp_path), "--length", "3000000"]
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
