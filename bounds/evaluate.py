@@ -264,7 +264,7 @@ def _rounded_interval(value: arb, up: bool, bits: int) -> arb:
 
 def _piecewise(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
     for branch, condition in formula.args:
-        if condition == True or (condition != False and _holds(condition, run)):  # noqa: E712
+        if condition is sympy.true or _holds(condition, run):
             return run(branch)
     raise NotComputable(f"no branch of {formula} applies")
 
