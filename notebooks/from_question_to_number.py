@@ -120,7 +120,7 @@ figures.length_curve(table, "epsilon", series="period", ax=ax)
 
 # %% [markdown]
 # The flat part is the hardmax threshold 2^(p/γ) = 256: below it, softmax with 8 bits is not
-# yet hardmax, and no ε helps.
+# yet hardmax. Only ε ≥ L, where there is nothing to prove, gets by with less.
 
 # %%
 figure, ax = plt.subplots(figsize=(3.4, 1.6), layout="constrained")

@@ -65,7 +65,7 @@ bounds.required_length(
 # %% [markdown]
 # ## Sufficient against necessary
 #
-# The truth lies between the two: no shorter training length than the lower curve can do.
+# The truth lies between: no training length below either necessary curve can do.
 
 # %%
 errors = ["1/10", "1/30", "1/100", "1/300", "1/1000"]
