@@ -187,7 +187,8 @@ ONE_LAYER_LINF_CHAIN = Theorem(
     constants="proved",
     statement=(
         "A chain x ~ u₀ ~ u₀′ ~ u₁ ~ … ~ x of 2m+1 short inputs, alternately near for f and for "
-        "g, gives |f − g| ≤ (2m+1)ε + (2m+3)Lδ; the least length over m = 0, 1, 2, … counts."
+        "g, gives |f − g| ≤ (2m+1)ε + (2m+3)Lδ for every m; the least length over m = 0, …, 32 "
+        "and further m in steps of m/16 counts."
     ),
     conclusion="|f − g| ≤ {target} at every length",
     parameters=("epsilon", "target", *_MODELS, *_HARDMAX),
