@@ -9,8 +9,8 @@ About a minute on one core.
 from __future__ import annotations
 
 import verify
-from verify.k_gram_error import k_gram_errors
 from verify.tasks import in_context_k_gram
+from verify.tasks.k_gram_error import k_gram_errors
 
 SHARPNESS = [2.0, 4.0, 6.0, 8.0, 10.0, 14.0]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from verify import figures
-from verify.slope_report import SlopeRow
-from verify.slopes import measure_slopes
+from verify.checks.slope_report import SlopeRow
+from verify.checks.slopes import measure_slopes
 from verify.tasks.lower_bounds import average_of_runs
 
 LENGTHS = [256, 512, 1024, 2048, 4096, 8192]

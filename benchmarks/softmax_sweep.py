@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from softmax_models import BIASES, hostile_inputs, random_model
 
-from verify.inputs import tokens_of
-from verify.simulation.balanced import simulate_balanced
-from verify.simulation.softmax_one_layer import simulate_softmax_one_layer
+from verify.checks.inputs import tokens_of
+from verify.simulation.softmax.balanced import simulate_balanced
+from verify.simulation.softmax.one_layer import simulate_softmax_one_layer
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from fractions import Fraction as F
 import mpmath as mp
 import pytest
 
-from verify.simulation.counts import ArgmaxSet, shorten
+from verify.simulation.argmax.counts import ArgmaxSet, shorten
 
 DELTAS = [F(1, 2), F(1, 3), F(2, 7), F(1, 10), F(1, 33), F(19, 20), F(999, 1000)]
 

@@ -25,7 +25,7 @@ from softmax_models import random_model
 import bounds
 import verify
 from verify import Head, Layer, LimitTransformer
-from verify.simulation.balanced import simulate_balanced
+from verify.simulation.softmax.balanced import simulate_balanced
 
 REGIMES = ("token", "balanced", "position", "negative")
 

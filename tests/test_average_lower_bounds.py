@@ -10,7 +10,7 @@ from scipy.stats import beta, binom
 
 from verify.average import average_error, exact_average_error
 from verify.errors import InputError
-from verify.reference import reference
+from verify.model.reference import reference
 from verify.witnesses.average import circulation, fair_coin, rare_token, ring, window
 
 

@@ -25,8 +25,8 @@ from verify.average import (
     simulate_last,
 )
 from verify.errors import InputError
-from verify.summary import summarise
-from verify.transformer import Head, Layer, LimitTransformer
+from verify.model.summary import summarise
+from verify.model.transformer import Head, Layer, LimitTransformer
 
 CHAIN = MarkovLaw([["1/2", "1/4", "1/4"], ["1/3", "1/3", "1/3"], [0, "1/2", "1/2"]],
                   ["1/4", "3/8", "3/8"])  # fmt: skip

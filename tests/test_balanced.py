@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verify.errors import CertificateError, InputError
-from verify.simulation.balancing import Balancer
-from verify.simulation.blocks import plan_blocks
-from verify.simulation.windows import balance_windows, suffix_types
+from verify.simulation.softmax.balancing import Balancer
+from verify.simulation.softmax.blocks import plan_blocks
+from verify.simulation.softmax.windows import balance_windows, suffix_types
 
 
 @st.composite

@@ -9,14 +9,14 @@ from softmax_models import BIASES, hostile_inputs, random_model
 import verify
 from verify import Head, InputError, Layer, LimitTransformer, WeightsError
 from verify.measure import complexity
-from verify.simulation.attention_features import attention_features
-from verify.simulation.balanced import simulate_balanced
-from verify.simulation.blocks import plan_blocks
-from verify.simulation.first_layer import limit_outputs, prefix_histograms
-from verify.simulation.random_chain import simulate_random_chain
-from verify.simulation.softmax import SoftmaxSimulator
-from verify.simulation.softmax_bounds import two_layer_error
-from verify.simulation.windows import Suffixes, suffix_types
+from verify.simulation.softmax.attention_features import attention_features
+from verify.simulation.softmax.balanced import simulate_balanced
+from verify.simulation.softmax.blocks import plan_blocks
+from verify.simulation.softmax.first_layer import limit_outputs, prefix_histograms
+from verify.simulation.softmax.proven_error import two_layer_error
+from verify.simulation.softmax.random_chain import simulate_random_chain
+from verify.simulation.softmax.simulator import SoftmaxSimulator
+from verify.simulation.softmax.windows import Suffixes, suffix_types
 from verify.tasks import in_context_k_gram
 from verify.tasks.lower_bounds import average_of_runs
 

@@ -9,10 +9,10 @@ import pytest
 
 import verify
 from verify import InputError, Summary, inputs
-from verify.pairs import nested_pair, random_pair
-from verify.replay import model_data, model_from
-from verify.report import Report, summary_table, write_json
-from verify.summary import summarise
+from verify.checks.pairs import nested_pair, random_pair
+from verify.checks.replay import model_data, model_from
+from verify.checks.report import Report, summary_table, write_json
+from verify.model.summary import summarise
 
 PAIR = nested_pair()
 SIZES = {"vocabulary_size": 4, "period": 3, "locality": 2}

@@ -8,9 +8,9 @@ import pytest
 import verify
 from verify import InputError, inputs
 from verify.__main__ import main
-from verify.check_softmax import DRAWS, check_softmax
-from verify.slope_report import BALANCED, CHAIN, ROUNDING, SlopeReport
-from verify.softmax_pairs import SOFTMAX_BUILT_IN, runs_pair
+from verify.checks.check_softmax import DRAWS, check_softmax
+from verify.checks.slope_report import BALANCED, CHAIN, ROUNDING, SlopeReport
+from verify.checks.softmax_pairs import SOFTMAX_BUILT_IN, runs_pair
 
 PAIR = runs_pair()
 X = np.arange(3000) // 40 % 2
@@ -118,7 +118,7 @@ def test_control_is_for_finite_precision(tmp_path, capsys):
 def test_a_counterexample_is_saved_and_replayed(tmp_path, capsys, monkeypatch):
     # With a proven error that is too small the check must fail, and replay must see it again.
     arguments = ["--out", str(tmp_path), "--length", "600", "--pairs", "runs"]
-    monkeypatch.setattr("verify.simulation.balanced.two_layer_error", lambda *a, **k: 1e-9)
+    monkeypatch.setattr("verify.simulation.softmax.balanced.two_layer_error", lambda *a, **k: 1e-9)
     assert main(arguments) == 1
     assert "FAILS" in capsys.readouterr().out
     saved = str(tmp_path / "verify.json")

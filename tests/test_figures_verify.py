@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from softmax_models import random_model
 
 from verify import Head, InputError, Layer, LimitTransformer, WeightsError, figures
-from verify.k_gram_error import k_gram_errors
-from verify.replay import model_from
-from verify.slope_report import BALANCED, CHAIN, ROUNDING, fit_power
-from verify.slopes import measure_slopes, replay_slopes, standard_families
+from verify.checks.replay import model_from
+from verify.checks.slope_report import BALANCED, CHAIN, ROUNDING, fit_power
+from verify.checks.slopes import measure_slopes, replay_slopes, standard_families
+from verify.tasks.k_gram_error import k_gram_errors
 from verify.tasks.lower_bounds import average_of_runs
 
 
@@ -84,7 +84,7 @@ def test_table_and_file_say_the_same(report, tmp_path):
 
 def test_a_bound_that_is_too_small_is_reported(monkeypatch):
     # The check must be able to fail: shrink the proven error below the measured one.
-    monkeypatch.setattr("verify.simulation.balanced.two_layer_error", lambda *a, **k: 1e-6)
+    monkeypatch.setattr("verify.simulation.softmax.balanced.two_layer_error", lambda *a, **k: 1e-6)
     found = measure_slopes(
         average_of_runs(), lengths=[100, 150], families={"runs": runs}, draws=1, name="broken"
     )

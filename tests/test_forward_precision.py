@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from verify.precision import dropped, is_dropped
+from verify.model.precision import dropped, is_dropped
 
 
 @given(

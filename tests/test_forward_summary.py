@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verify import InputError, Summary, summarise
-from verify import summary as module
+from verify.model import summary as module
 
 
 def by_hand(x, vocabulary_size, period, locality):

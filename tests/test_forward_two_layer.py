@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from random_models import LARGEST_LAG_BIAS, assert_same, random_model
 
 from verify import Head, InputError, Layer, LimitTransformer, WeightsError, reference, summarise
-from verify.forward import two_layer
+from verify.model.forward import two_layer
 
 
 @settings(max_examples=500)

@@ -13,8 +13,8 @@ import pytest
 
 from verify import figures
 from verify.__main__ import main
-from verify.check import check
-from verify.pairs import BUILT_IN
+from verify.checks.check import check
+from verify.checks.pairs import BUILT_IN
 
 
 def test_main_job_on_all_pairs(tmp_path, capsys):

@@ -5,8 +5,8 @@ import pytest
 from softmax_models import hostile_inputs, random_model
 
 from verify import InputError
-from verify.simulation.keep_drop import keep, kept_runs
-from verify.simulation.random_chain import simulate_random_chain
+from verify.simulation.softmax.keep_drop import keep, kept_runs
+from verify.simulation.softmax.random_chain import simulate_random_chain
 from verify.tasks.lower_bounds import average_of_runs
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verify.errors import InputError
-from verify.simulation.counts import (
+from verify.simulation.argmax.counts import (
     ArgmaxSet,
     largest_remainder,
     shorten,

@@ -12,12 +12,12 @@ import pytest
 import bounds
 import verify
 from verify import Head, InputError, Layer, LimitTransformer, Summary, inputs
-from verify.pairs import nested_pair, random_model, random_pair
+from verify.checks.pairs import nested_pair, random_model, random_pair
+from verify.model.summary import summarise
 from verify.simulation import simulate, simulator
-from verify.simulation.argmax import ExactLogits
-from verify.simulation.controls import CONTROLS
-from verify.simulation.summaries import coarsened, expanded
-from verify.summary import summarise
+from verify.simulation.argmax.attention import ExactLogits
+from verify.simulation.argmax.controls import CONTROLS
+from verify.simulation.argmax.summaries import coarsened, expanded
 
 
 def exact_hardmax_output(model, summary):
@@ -338,7 +338,7 @@ def test_rounding_allowance_covers_float64():
         x = inputs.make("nested", seed, 500 + seed, vocabulary_size=4).build()
         summary = summarise(x, 4, 2, 1)
         exact = exact_hardmax_output(model, summary)
-        allowance = verify.simulation.one_layer.rounding_allowance(model, x.size)
+        allowance = verify.simulation.argmax.one_layer.rounding_allowance(model, x.size)
         error = max(abs(Fraction(float(a)) - b) for a, b in zip(model(x), exact, strict=True))
         assert error <= allowance < 1e-9
 

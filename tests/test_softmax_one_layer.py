@@ -12,15 +12,15 @@ from softmax_models import BIASES, hostile_inputs, random_model
 
 import verify
 from verify import Head, InputError, Layer, LimitTransformer, WeightsError
-from verify.simulation.first_layer import limit_outputs, prefix_histograms, regime
-from verify.simulation.softmax_bounds import one_layer_error
-from verify.simulation.softmax_one_layer import (
+from verify.simulation.softmax.first_layer import limit_outputs, prefix_histograms, regime
+from verify.simulation.softmax.one_layer import (
     largest_remainders,
     rounded_input,
     simulate_softmax_one_layer,
 )
-from verify.simulation.softmax_rounding import softmax_rounding
-from verify.simulation.windows import Suffixes, suffix_types
+from verify.simulation.softmax.proven_error import one_layer_error
+from verify.simulation.softmax.rounding import softmax_rounding
+from verify.simulation.softmax.windows import Suffixes, suffix_types
 
 
 def outputs_of_layer(f, x):

@@ -7,7 +7,7 @@ import pytest
 
 import verify
 from verify.errors import InputError
-from verify.summary import Summary
+from verify.model.summary import Summary
 from verify.tasks.k_gram import in_context_k_gram
 
 jax = pytest.importorskip("jax")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from verify.errors import InputError
-from verify.summary import summarise as verify_summarise
+from verify.model.summary import summarise as verify_summarise
 from verify.training import require, store
 from verify.training.experiment import Experiment, Setting
 

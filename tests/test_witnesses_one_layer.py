@@ -13,7 +13,7 @@ import pytest
 
 import verify
 from verify.errors import InputError
-from verify.summary import Summary
+from verify.model.summary import Summary
 from verify.witnesses import (
     limit_one_residue,
     limit_residues,

@@ -9,7 +9,7 @@ import pytest
 
 from verify import reference
 from verify.errors import CertificateError, InputError, WeightsError
-from verify.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import Head, Layer, LimitTransformer
 from verify.witnesses.exact import ExactTwoLayer
 from verify.witnesses.minsky import (
     BEGIN,

@@ -10,7 +10,12 @@ from verify.average import (
     average_simulation_error,
     simulate_last,
 )
-from verify.check import check
+from verify.checks import inputs
+from verify.checks.check import check
+from verify.checks.replay import replay
+from verify.checks.report import Report
+from verify.checks.slope_report import SlopeReport
+from verify.checks.slopes import measure_slopes
 from verify.errors import (
     CertificateError,
     Counterexample,
@@ -19,17 +24,13 @@ from verify.errors import (
     WeightsError,
 )
 from verify.measure import measure
-from verify.reference import reference
-from verify.replay import replay
-from verify.report import Report
+from verify.model.reference import reference
+from verify.model.summary import Summary, summarise
+from verify.model.transformer import Head, Layer, LimitTransformer
 from verify.simulation import Simulation, simulate
-from verify.simulation.balanced import simulate_balanced
-from verify.simulation.random_chain import simulate_random_chain
-from verify.simulation.softmax_one_layer import simulate_softmax_one_layer
-from verify.slope_report import SlopeReport
-from verify.slopes import measure_slopes
-from verify.summary import Summary, summarise
-from verify.transformer import Head, Layer, LimitTransformer
+from verify.simulation.softmax.balanced import simulate_balanced
+from verify.simulation.softmax.one_layer import simulate_softmax_one_layer
+from verify.simulation.softmax.random_chain import simulate_random_chain
 
 __all__ = [
     "CertificateError",

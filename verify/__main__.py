@@ -16,18 +16,18 @@ import numpy as np
 
 from bounds.numbers import exact
 from verify import figures
-from verify.check import extend, new_report, standard_inputs
-from verify.check_softmax import check_softmax
+from verify.checks.check import extend, new_report, standard_inputs
+from verify.checks.check_softmax import check_softmax
+from verify.checks.inputs import Input, from_text
+from verify.checks.pairs import BUILT_IN
+from verify.checks.replay import replay
+from verify.checks.report import Report, Row, summary_table, write_json
+from verify.checks.slope_report import SlopeReport, SlopeRow
+from verify.checks.softmax_pairs import SOFTMAX_BUILT_IN
 from verify.errors import InputError
-from verify.inputs import Input, from_text
-from verify.pairs import BUILT_IN
-from verify.replay import replay
-from verify.report import Report, Row, summary_table, write_json
 from verify.simulation import OneLayerSimulator, simulator
-from verify.simulation.controls import CONTROLS
+from verify.simulation.argmax.controls import CONTROLS
 from verify.simulation.result import Simulation
-from verify.slope_report import SlopeReport, SlopeRow
-from verify.softmax_pairs import SOFTMAX_BUILT_IN
 
 HOLDS, COUNTEREXAMPLE, BAD_ARGUMENT, INTERRUPTED = 0, 1, 2, 130
 

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from verify.average.estimate import Estimate, estimate
 from verify.average.laws import Law, Tokens
 from verify.errors import InputError
-from verify.summary import summarise
-from verify.transformer import LimitTransformer
-from verify.validation import as_sequence
+from verify.model.summary import summarise
+from verify.model.transformer import LimitTransformer
+from verify.model.validation import as_sequence
 
 _LARGEST_ENUMERATION = 2_000_000
 

@@ -22,8 +22,8 @@ from verify.errors import InputError
 from verify.measure.lipschitz import head_lipschitz
 from verify.measure.margin import head_margins
 from verify.measure.value_types import content_logits, minimal_period
-from verify.precision import is_dropped
-from verify.transformer import LimitTransformer
+from verify.model.precision import is_dropped
+from verify.model.transformer import LimitTransformer
 
 C = 2 + math.sqrt(2)
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from bounds.numbers import exact
 from verify.errors import InputError
-from verify.summary import Summary, summarise
+from verify.model.summary import Summary, summarise
 
 Tokens = npt.NDArray[np.int64]
 Generator = np.random.Generator

@@ -10,7 +10,7 @@ from verify.average.estimate import Estimate
 from verify.average.last_symbols import last_symbols_bound
 from verify.average.laws import Law
 from verify.errors import InputError
-from verify.transformer import LimitTransformer
+from verify.model.transformer import LimitTransformer
 
 
 @dataclass(frozen=True)

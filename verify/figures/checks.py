@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from verify.report import Report
+from verify.checks.report import Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

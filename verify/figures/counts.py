@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from verify.simulation.one_layer import OneLayerSimulation
+from verify.simulation.argmax.one_layer import OneLayerSimulation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

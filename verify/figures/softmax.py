@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from verify.checks.slope_report import CHAIN, SlopeReport
 from verify.errors import InputError
-from verify.k_gram_error import KGramError
-from verify.slope_report import CHAIN, SlopeReport
-from verify.transformer import Head, LimitTransformer
+from verify.model.transformer import Head, LimitTransformer
+from verify.tasks.k_gram_error import KGramError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -165,7 +165,7 @@ def k_gram_error(
     """Error of the k-gram weights against the sharpness, the worst over the families of inputs.
 
     Args:
-        rows: from `verify.k_gram_error.k_gram_errors`.
+        rows: from `verify.tasks.k_gram_error.k_gram_errors`.
         series: field that makes lines: "length", "k", "vocabulary_size", "positional_margin"
             or "family".
         ax: where to draw; a new figure if None.
@@ -201,7 +201,7 @@ def k_gram_error(
 
 def _bare(heads: tuple[Head, ...]) -> LimitTransformer:
     """One token, one coordinate: nothing but the lag biases."""
-    from verify.transformer import Layer
+    from verify.model.transformer import Layer
 
     one = np.ones((1, 1))
     return LimitTransformer(one, np.zeros((1, 1)), (Layer(heads),), one, None)

@@ -21,7 +21,7 @@ from verify.measure.margin import (
 from verify.measure.softmax import SoftmaxConstants, SoftmaxModel, measure_softmax
 from verify.measure.softmax_heads import SoftmaxHead
 from verify.measure.two_layer import TwoLayerForm
-from verify.transformer import LimitTransformer
+from verify.model.transformer import LimitTransformer
 
 __all__ = [
     "ArgmaxConstants",

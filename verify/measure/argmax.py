@@ -13,7 +13,7 @@ from verify.measure.lipschitz import HeadLipschitz, head_lipschitz
 from verify.measure.margin import HeadMargins, head_margins
 from verify.measure.table import argmax_table
 from verify.measure.value_types import content_logits, minimal_locality, minimal_period
-from verify.transformer import LimitTransformer
+from verify.model.transformer import LimitTransformer
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ import numpy as np
 
 from verify.measure.dyadic import Dyadic, concatenate, maximum
 from verify.measure.value_types import type_vectors
-from verify.transformer import LimitTransformer
+from verify.model.transformer import LimitTransformer
 
 Cost = Callable[[Dyadic], Dyadic]
 """From points, (n, d), to costs, (n,): sublinear and even, or an upper bound of such a function."""

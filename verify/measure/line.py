@@ -15,7 +15,7 @@ from itertools import groupby
 
 from verify.measure.dyadic import Dyadic
 from verify.measure.value_types import type_vectors
-from verify.transformer import LimitTransformer
+from verify.model.transformer import LimitTransformer
 
 
 def line_lipschitz(f: LimitTransformer) -> Fraction | None:

@@ -29,7 +29,7 @@ from verify.measure.dyadic import Dyadic
 from verify.measure.line import line_lipschitz
 from verify.measure.norms import operator_norm_up, rounded_up
 from verify.measure.value_types import minimal_period, type_vectors
-from verify.transformer import LimitTransformer
+from verify.model.transformer import LimitTransformer
 
 _PAIRS_AT_ONCE = 2048
 

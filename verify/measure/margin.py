@@ -26,7 +26,7 @@ from bounds.numbers import exact
 from verify.errors import InputError
 from verify.measure.dyadic import Dyadic, concatenate
 from verify.measure.value_types import content_logits, minimal_locality, minimal_period
-from verify.transformer import LimitTransformer
+from verify.model.transformer import LimitTransformer
 
 
 class Key(NamedTuple):

@@ -25,7 +25,7 @@ from verify.measure.two_layer import (
     value_rank,
 )
 from verify.measure.value_types import minimal_locality, minimal_period
-from verify.transformer import LimitTransformer
+from verify.model.transformer import LimitTransformer
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from verify.measure.dyadic import Dyadic
 from verify.measure.lipschitz import diameter_up
 from verify.measure.norms import operator_norm_up, rounded_up
 from verify.measure.value_types import content_logits, minimal_locality, type_vectors
-from verify.transformer import LimitTransformer
+from verify.model.transformer import LimitTransformer
 
 Regime = Literal["token dominant", "balanced", "position dominant"]
 

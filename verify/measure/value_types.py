@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from verify.measure.dyadic import Dyadic
-from verify.transformer import LimitTransformer
+from verify.model.transformer import LimitTransformer
 
 
 def minimal_period(f: LimitTransformer) -> int:

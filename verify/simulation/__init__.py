@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from verify.errors import InputError
-from verify.simulation.one_layer import THEOREM, OneLayerSimulation, OneLayerSimulator
+from verify.model.transformer import LimitTransformer
+from verify.simulation.argmax.one_layer import THEOREM, OneLayerSimulation, OneLayerSimulator
 from verify.simulation.result import Simulation
-from verify.simulation.softmax import SoftmaxSimulator
-from verify.transformer import LimitTransformer
+from verify.simulation.softmax.simulator import SoftmaxSimulator
 
 __all__ = [
     "OneLayerSimulation",

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.errors import InputError
-from verify.transformer import Head, Layer, LimitTransformer
-from verify.validation import as_sequence, check_tokens
+from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.model.validation import as_sequence, check_tokens
 
 Floats = npt.NDArray[np.float64]
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.errors import InputError
-from verify.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import Head, Layer, LimitTransformer
 
 Floats = npt.NDArray[np.float64]
 Tokens = npt.NDArray[np.int64]

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.errors import InputError
-from verify.summary import summarise
-from verify.transformer import Head, Layer, LimitTransformer
+from verify.model.summary import summarise
+from verify.model.transformer import Head, Layer, LimitTransformer
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from flint import arb, ctx, fmpq
 
 from verify.errors import InputError
-from verify.summary import summarise
-from verify.transformer import Head, Layer, LimitTransformer
+from verify.model.summary import summarise
+from verify.model.transformer import Head, Layer, LimitTransformer
 
 _DEFAULT_ERROR = Fraction(1, 2**10)
 _MOST_PIECES = 2**18

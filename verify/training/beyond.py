@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from verify import LimitTransformer
-from verify.summary import Summary
+from verify.model.summary import Summary
 from verify.training.constants import model_columns
 from verify.training.experiment import Experiment, Run
 

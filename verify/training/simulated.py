@@ -10,7 +10,7 @@ import numpy as np
 
 from verify import LimitTransformer
 from verify.simulation import simulator
-from verify.simulation.balanced import simulate_balanced
+from verify.simulation.softmax.balanced import simulate_balanced
 from verify.training.constants import GRID, model_columns, target_transformer
 from verify.training.experiment import Experiment, Run
 from verify.training.rounded import rounded_twin

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from verify.average.laws import DirichletLaw, FixedLaw
 from verify.errors import InputError
-from verify.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import Head, Layer, LimitTransformer
 
 Floats = npt.NDArray[np.float64]
 

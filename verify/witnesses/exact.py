@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.errors import CertificateError, InputError, WeightsError
-from verify.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import Head, Layer, LimitTransformer
 
 Rule = Literal["hardmax", "rounded"]
 Vector = Mapping[int, Fraction]

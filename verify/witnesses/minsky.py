@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 
 from verify.errors import InputError
-from verify.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import Head, Layer, LimitTransformer
 
 BEGIN, START, HALT, FIRST_INSTRUCTION = 0, 1, 2, 3
 

@@ -14,8 +14,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from verify.precision import is_dropped
-from verify.transformer import LimitTransformer
+from verify.model.precision import is_dropped
+from verify.model.transformer import LimitTransformer
 from verify.witnesses.witness import (
     Neuron,
     Number,

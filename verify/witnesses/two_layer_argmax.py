@@ -15,7 +15,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from verify.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import Head, Layer, LimitTransformer
 from verify.witnesses.exact import Rule
 from verify.witnesses.minsky import BEGIN, doubling, machine_model
 from verify.witnesses.witness import Number, Tokens, Witness, exact, require

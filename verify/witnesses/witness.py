@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.errors import InputError
-from verify.precision import is_dropped
-from verify.transformer import Head, Layer, LimitTransformer
+from verify.model.precision import is_dropped
+from verify.model.transformer import Head, Layer, LimitTransformer
 
 Tokens = npt.NDArray[np.int64]
 Number = int | float | Fraction | str

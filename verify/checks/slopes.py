@@ -1,0 +1,163 @@
+"""How fast |f(x) − f(z)| falls with the length of z: measured, and fitted as a power of n.
+
+For two softmax layers the balanced map is proven to reach n^(−1/2) ([derived, Lemma B3]); the
+paper's random keep/drop chain has n^(−1/3) ([izzo2025, Lemma 5.3]). For one layer the rounding
+map has n^(−min(γ, 1)) ([derived, Theorem B5]).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.checks.replay import model_data, model_from
+from verify.checks.slope_report import BALANCED, CHAIN, ROUNDING, SlopeReport, SlopeRow
+from verify.errors import InputError
+from verify.model.transformer import LimitTransformer
+from verify.simulation.result import Simulation
+from verify.simulation.softmax.balanced import simulate_balanced
+from verify.simulation.softmax.one_layer import simulate_softmax_one_layer
+from verify.simulation.softmax.random_chain import simulate_random_chains
+from verify.simulation.softmax.simulator import SoftmaxSimulator
+
+Tokens = NDArray[np.int64]
+Family = Callable[[int], Tokens]
+"""From the length n wanted for z to the long input x."""
+
+
+def measure_slopes(
+    f: LimitTransformer,
+    g: LimitTransformer | None = None,
+    *,
+    epsilon: Any = None,
+    lengths: Sequence[int],
+    families: Mapping[str, Family] | None = None,
+    draws: int = 20,
+    seed: int = 0,
+    name: str = "f, g",
+    progress: Callable[[SlopeRow], None] | None = None,
+) -> SlopeReport:
+    """Measure |f(x) − f(z)| of the maps that cover f and g, for growing n = |z|.
+
+    Args:
+        f: one or two layers in infinite precision.
+        g: another such model, or None.
+        epsilon: ε > 0 to state the proven N for; None for no such statement.
+        lengths: the n, increasing.
+        families: name → function from n to x; default `standard_families`.
+        draws: outcomes of the random chain per input, seeds `seed`, `seed` + 1, ….
+        seed: first seed.
+        name: what the report calls the pair.
+        progress: called after each row.
+
+    Raises:
+        InputError: lengths not increasing integers, draws < 1, or an x that is no input.
+        WeightsError: no theorem covers f and g.
+    """
+    given = list(lengths)
+    if not given or any(a >= b for a, b in pairwise(given)) or given[0] < 1:
+        raise InputError("lengths", lengths, "increasing integers, at least 1")
+    if draws < 1:
+        raise InputError("draws", draws, "an integer, at least 1")
+    if families is None:
+        families = standard_families(f.vocabulary_size, longest=given[-1])
+    report = _new_report(f, g, name, epsilon)
+    for family, build in families.items():
+        for n in given:
+            x = build(n)
+            for map in (ROUNDING,) if len(f.layers) == 1 else (BALANCED, CHAIN):
+                results = run_map(map, x, f, g, n, range(seed, seed + draws))
+                row = _row(family, map, n, len(x), results)
+                report.rows.append(row)
+                if not row.holds:
+                    report.counterexamples.append(asdict(row) | {"x": x.tolist()})
+                    report.models = {"f": model_data(f), "g": None if g is None else model_data(g)}
+                if progress is not None:
+                    progress(row)
+    return report
+
+
+def standard_families(
+    vocabulary_size: int, *, longest: int, ratio: int = 100, most: int = 10**7
+) -> dict[str, Family]:
+    """Four long inputs with T = ratio · n: long runs, drifting frequencies, a period, chance.
+
+    Args:
+        vocabulary_size: |Σ|.
+        longest: the largest n; runs are four times the longest piece of its balanced z.
+        ratio: T/n.
+        most: largest T.
+    """
+    run = 4 * int(np.ceil(np.sqrt(2 * longest)))
+
+    def total(n: int) -> int:
+        return min(ratio * n, most)
+
+    def drift(n: int) -> Tokens:
+        late = np.random.default_rng(1).random(total(n)) < np.linspace(0, 1, total(n))
+        return late.astype(np.int64) * (vocabulary_size - 1)
+
+    def periodic(n: int) -> Tokens:
+        return np.resize(np.random.default_rng(2).integers(vocabulary_size, size=7), total(n))
+
+    return {
+        f"runs of {run}": lambda n: np.arange(total(n)) // run % vocabulary_size,
+        "drift": drift,
+        "period 7": periodic,
+        "uniform": lambda n: np.random.default_rng(3).integers(vocabulary_size, size=total(n)),
+    }
+
+
+def run_map(
+    map: str, x: Any, f: LimitTransformer, g: LimitTransformer | None, n: int, seeds: Sequence[int]
+) -> list[Simulation]:
+    """Outcomes of a map at length n: one per seed of the random chain, one for other maps."""
+    if map == CHAIN:
+        return simulate_random_chains(x, f, g, length=n, seeds=seeds)
+    simulate = simulate_balanced if map == BALANCED else simulate_softmax_one_layer
+    return [simulate(x, f, g, length=n)]
+
+
+def replay_slopes(report: Mapping[str, Any]) -> list[Simulation]:
+    """Run the counterexamples of a saved slope report again."""
+    f, g = (report["models"][name] and model_from(report["models"][name]) for name in "fg")
+    return [
+        run_map(found["map"], np.array(found["x"]), f, g, found["length"], [0])[0]
+        for found in report["counterexamples"]
+    ]
+
+
+def _row(family: str, map: str, n: int, total: int, results: list[Simulation]) -> SlopeRow:
+    errors = [result.error for result in results]
+    return SlopeRow(
+        family=family,
+        map=map,
+        length=n,
+        short_length=float(np.mean([result.length for result in results])),
+        input_length=total,
+        draws=len(results),
+        error=float(np.mean(errors)),
+        worst=max(errors),
+        proven_error=results[0].proven_error,
+        rounding_allowance=max(result.rounding_allowance for result in results),
+    )
+
+
+def _new_report(
+    f: LimitTransformer, g: LimitTransformer | None, name: str, epsilon: Any
+) -> SlopeReport:
+    """A report without rows; measures the pair."""
+    run = SoftmaxSimulator(f, g, 1 if epsilon is None else epsilon)
+    margin = run.constants.parameters()["positional_margin"]
+    rate = min(margin, Fraction(1) if len(f.layers) == 1 else Fraction(1, 2))
+    report = SlopeReport(name=name, theorem=run.theorem, proven_exponent=-float(rate))
+    if epsilon is not None:
+        report.epsilon = run.epsilon
+        report.limit, report.log2_limit = run.bound.length, run.bound.log2_length
+    return report

@@ -1,0 +1,42 @@
+"""Steps that the fast methods share: residual network, lag biases, normalised weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from verify.model.validation import in_range
+
+if TYPE_CHECKING:
+    from verify.model.transformer import Head, Layer
+
+Floats = npt.NDArray[np.float64]
+
+
+def mlp(layer: Layer, u: Floats) -> Floats:
+    """Return u + mlp_out relu(mlp_in u + mlp_bias) for one u, shape (d,), or columns, (d, C)."""
+    if layer.hidden == 0:
+        return u
+    hidden = layer.mlp_in @ u
+    hidden += layer.mlp_bias if u.ndim == 1 else layer.mlp_bias[:, None]
+    in_range("mlp_in", hidden)
+    np.maximum(hidden, 0.0, out=hidden)
+    result: Floats = layer.mlp_out @ hidden
+    result += u
+    return result
+
+
+def lag_bias(head: Head, locality: int) -> Floats:
+    """Return φ at the lags 0..τ of the model, shape (τ+1,): 0 beyond the head's own lags."""
+    bias = np.zeros(locality + 1)
+    bias[: head.lag_bias.size] = head.lag_bias
+    return bias
+
+
+def softmax(logits: Floats) -> Floats:
+    """Return exp(a − max a), normalised to sum 1; −inf stands for a weight of 0."""
+    weights: Floats = np.exp(logits - logits.max())
+    weights /= weights.sum()
+    return weights

@@ -1,0 +1,137 @@
+"""All that a one-layer limit transformer sees of its input: counts by type, and the suffix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from verify.errors import InputError
+from verify.model.validation import as_sequence, check_tokens
+
+_BLOCK = 1 << 15
+"""Tokens per step of the count: what is worked on stays in the processor's cache."""
+
+_LARGEST = 2**63 - 1
+"""Largest int64."""
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """Counts of the prefix by residue and token, and the suffix, of an input of length T.
+
+    A one-layer limit transformer is a function of the summary alone. Prefix: the positions
+    1..T−τ−1; suffix: the last min(T, τ+1) positions, those that a lag bias can reach.
+
+    Attributes:
+        counts: shape (Δ, |Σ|), counts[r, s] = number of prefix positions i ≡ r (mod Δ) with
+            token s; int64, or an object array of Python ints for counts of any size.
+        suffix: shape (min(T, τ+1),), tokens, oldest first; the last one is the query.
+        length: T, a Python int.
+
+    Raises:
+        InputError: an argument has a wrong type or shape, or the counts of some residue do not
+            add up to the number of its positions.
+    """
+
+    counts: npt.NDArray[Any]
+    suffix: npt.NDArray[np.intp]
+    length: int
+
+    def __post_init__(self) -> None:
+        """Copy the arrays to read-only ones and check them against each other."""
+        counts = np.array(self.counts)
+        if counts.ndim != 2 or counts.size == 0:
+            allowed = f"shape (Δ, |Σ|), both at least 1; this one is {counts.shape}"
+            raise InputError("counts", self.counts, allowed)
+        whole = counts.dtype.kind in "iu" or all(type(c) is int for c in counts.flat)
+        if not whole or (counts < 0).any():
+            raise InputError("counts", self.counts, "integers, at least 0")
+        if int(counts.max()) <= _LARGEST // counts.shape[1]:
+            counts = counts.astype(np.int64)
+        else:  # sums beyond int64: Python ints
+            counts = counts.astype(object)
+        totals = counts.sum(axis=1).tolist()
+        suffix = as_sequence(self.suffix, "suffix")
+        check_tokens(suffix, counts.shape[1], name="suffix")
+        if isinstance(self.length, bool) or not isinstance(self.length, (int, np.integer)):
+            raise InputError("length", self.length, "an integer, at least 1")
+        length = int(self.length)
+        period, prefix = counts.shape[0], length - suffix.size
+        for residue, total in enumerate(totals):
+            # Positions i = 1..prefix with i mod Δ = r.
+            expected = (prefix - residue) // period + (residue > 0) if prefix >= residue else 0
+            if total != expected or prefix < 0:
+                allowed = (
+                    f"a sum of {expected} over the tokens, the number of prefix positions "
+                    f"i ≡ {residue} (mod {period}) of an input of length {length} with a suffix "
+                    f"of {suffix.size}"
+                )
+                raise InputError(f"counts[{residue}]", total, allowed)
+        suffix = suffix.astype(np.intp)
+        for name, array in (("counts", counts), ("suffix", suffix)):
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        object.__setattr__(self, "length", length)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by value."""
+        if not isinstance(other, Summary):
+            return NotImplemented
+        return (
+            self.length == other.length
+            and np.array_equal(self.suffix, other.suffix)
+            and np.array_equal(self.counts, other.counts)
+        )
+
+    def __hash__(self) -> int:
+        """Hash by value."""
+        return hash((self.length, tuple(self.suffix.tolist()), tuple(self.counts.flat)))
+
+
+def summarise(x: Any, vocabulary_size: int, period: int, locality: int) -> Summary:
+    """Return the Summary of the input `x`, in one read and with memory independent of its length.
+
+    Args:
+        x: (T,) integers in 0..|Σ|−1, of any integer type.
+        vocabulary_size: |Σ|, at least 1.
+        period: Δ, at least 1.
+        locality: τ, at least 0.
+
+    Raises:
+        InputError: x is empty, has not one axis, is not of an integer type, or has a token out
+            of range.
+    """
+    for name, value, least in (
+        ("vocabulary_size", vocabulary_size, 1),
+        ("period", period, 1),
+        ("locality", locality, 0),
+    ):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise InputError(name, value, f"an integer, at least {least}")
+    tokens = as_sequence(x)
+    prefix = max(tokens.size - locality - 1, 0)
+    suffix = tokens[prefix:]
+    check_tokens(suffix, vocabulary_size, first=prefix)
+    counts = _count_types(tokens[:prefix], vocabulary_size, period)
+    return Summary(counts, suffix, tokens.size)
+
+
+def _count_types(
+    tokens: npt.NDArray[Any], vocabulary_size: int, period: int
+) -> npt.NDArray[np.int64]:
+    """Count (residue of the 1-based position, token); each block is checked, then counted."""
+    step = max(_BLOCK // period, 1) * period  # every block starts at the same residue
+    residues = np.arange(1, min(step, tokens.size) + 1) % period
+    offsets = residues * vocabulary_size
+    counts = np.zeros(period * vocabulary_size, dtype=np.int64)
+    for first in range(0, tokens.size, step):
+        block = tokens[first : first + step]
+        check_tokens(block, vocabulary_size, first)
+        types = block.astype(np.intp, copy=False)
+        if period > 1:
+            types = types + offsets[: types.size]
+        counts += np.bincount(types, minlength=counts.size)
+    return counts.reshape(period, vocabulary_size)

@@ -1,0 +1,100 @@
+"""Models in safetensors files: plain arrays and text, nothing that could be executed."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from verify.errors import InputError
+from verify.model.transformer import Head, Layer, LimitTransformer
+
+_FORMAT = "lgbounds limit transformer"
+_VERSION = "1"
+_HEAD = ("query_key", "value", "lag_bias")
+_MLP = ("mlp_in", "mlp_bias", "mlp_out")
+_ENDS = ("embedding", "positions", "unembedding")
+
+
+def save(f: LimitTransformer, path: str | os.PathLike[str]) -> None:
+    """Write `f` to one file; an existing file of that name is replaced.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    tensors = {name: getattr(f, name) for name in _ENDS}
+    for k, layer in enumerate(f.layers):
+        tensors |= {f"layers.{k}.{name}": getattr(layer, name) for name in _MLP}
+        for h, head in enumerate(layer.heads):
+            tensors |= {f"layers.{k}.heads.{h}.{name}": getattr(head, name) for name in _HEAD}
+    metadata = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "precision_bits": "none" if f.precision_bits is None else str(f.precision_bits),
+        "heads": ",".join(map(str, f.heads)),
+    }
+    try:
+        save_file(tensors, os.fspath(path), metadata)
+    except (OSError, SafetensorError, TypeError) as error:
+        raise InputError("path", path, f"a file that can be written; {error}") from error
+
+
+def load(path: str | os.PathLike[str]) -> LimitTransformer:
+    """Read a model that `save` wrote; raises InputError or WeightsError with the reason."""
+    try:
+        with safe_open(os.fspath(path), framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, TypeError) as error:
+        raise InputError("path", path, f"a safetensors file that can be read; {error}") from error
+    problem = _problem(metadata, tensors)
+    if problem:
+        raise InputError("path", path, f"a file written by LimitTransformer.save; {problem}")
+    layers = tuple(
+        Layer(
+            tuple(
+                Head(*(tensors[f"layers.{k}.heads.{h}.{name}"] for name in _HEAD))
+                for h in range(heads)
+            ),
+            *(tensors[f"layers.{k}.{name}"] for name in _MLP),
+        )
+        for k, heads in enumerate(map(int, metadata["heads"].split(",")))
+    )
+    bits = metadata["precision_bits"]
+    embedding, positions, unembedding = (tensors[name] for name in _ENDS)
+    return LimitTransformer(
+        embedding, positions, layers, unembedding, None if bits == "none" else int(bits)
+    )
+
+
+def _problem(metadata: dict[str, str], tensors: dict[str, npt.NDArray[Any]]) -> str:
+    """Say what is foreign in a file's contents; "" where nothing is."""
+    if metadata.get("format") != _FORMAT:
+        return f"its format is {metadata.get('format')!r}"
+    if metadata.get("version") != _VERSION:
+        return f"its version is {metadata.get('version')!r}, this program reads {_VERSION!r}"
+    bits = metadata.get("precision_bits", "")
+    if bits != "none" and not (bits.isdecimal() and len(bits) <= 1000):
+        return f"its precision_bits are {bits!r}"
+    heads = metadata.get("heads", "").split(",")
+    if not all(h.isdecimal() and 1 <= int(h) <= len(tensors) for h in heads):
+        return f"its numbers of heads are {metadata.get('heads')!r}"
+    expected = {
+        *_ENDS,
+        *(f"layers.{k}.{name}" for k in range(len(heads)) for name in _MLP),
+        *(
+            f"layers.{k}.heads.{h}.{name}"
+            for k, count in enumerate(heads)
+            for h in range(int(count))
+            for name in _HEAD
+        ),
+    }
+    if expected != tensors.keys():
+        missing, extra = sorted(expected - tensors.keys()), sorted(tensors.keys() - expected)
+        return f"missing arrays: {missing}, unexpected arrays: {extra}"
+    wrong = sorted(name for name, array in tensors.items() if array.dtype != np.float64)
+    return f"not float64: {wrong}" if wrong else ""

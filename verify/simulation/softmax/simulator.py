@@ -1,0 +1,81 @@
+"""Softmax models at a wanted error: the proven N for ε, and the map x → z of that length."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import bounds
+from bounds.numbers import exact
+from verify.errors import InputError
+from verify.measure import measure
+from verify.model.transformer import LimitTransformer
+from verify.simulation.result import Simulation
+from verify.simulation.softmax import balanced, one_layer
+from verify.simulation.softmax.balanced import simulate_balanced
+from verify.simulation.softmax.one_layer import simulate_softmax_one_layer
+from verify.simulation.softmax.pair import SoftmaxPair
+
+
+class SoftmaxSimulator:
+    """The map of Theorem B5 (one layer) or B4 (two layers) for one pair f, g and one ε.
+
+    Attributes:
+        theorem: key of the theorem.
+        epsilon: ε, the error allowed for each of f and g.
+        constants: what `verify.measure` finds.
+        bound: the proven length N, as `bounds.required_length` gives it.
+    """
+
+    def __init__(self, f: LimitTransformer, g: LimitTransformer | None, epsilon: Any) -> None:
+        """Measure the pair once.
+
+        Raises:
+            InputError: ε is not a rational number > 0, or f and g do not match.
+            WeightsError: no theorem covers f and g.
+        """
+        allowed = 'a rational number > 0: int, Fraction, float (its shortest decimal), or "1/10"'
+        try:
+            number = exact(epsilon)
+        except ValueError:
+            raise InputError("epsilon", epsilon, allowed) from None
+        if not isinstance(number, Fraction) or number <= 0:
+            raise InputError("epsilon", epsilon, allowed)
+        self.epsilon = number
+        self.pair = SoftmaxPair(f, g, layers=min(len(f.layers), 2))
+        self.theorem = self._theorem()
+        self.constants = measure(f, g)
+        self.bound = bounds.required_length(
+            theorem=self.theorem, epsilon=number, **self.constants.parameters()
+        )
+
+    def __call__(self, x: Any) -> Simulation:
+        """Shorten x, (T,) tokens, to at most N; inputs that are not longer stay as they are.
+
+        Raises:
+            InputError: x is no sequence of tokens.
+        """
+        pair, limit = self.pair, self.bound.length
+        tokens = pair.tokens(x, 1)
+        if limit is None or len(tokens) <= limit:
+            return pair.unchanged(tokens, limit=limit, theorem=self.theorem)
+        if pair.layers == 2:
+            return simulate_balanced(tokens, pair.f, pair.g, length=limit)
+        if limit <= pair.locality:
+            # ε is so large that any input with the same last token will do.
+            return pair.measured(
+                tokens,
+                tokens[-1:],
+                limit=limit,
+                proven_error=float(self.epsilon),
+                theorem=self.theorem,
+            )
+        return simulate_softmax_one_layer(tokens, pair.f, pair.g, length=limit)
+
+    def _theorem(self) -> str:
+        if self.pair.layers == 1:
+            if self.pair.period > 1:
+                allowed = "no positions: the length for one softmax layer is proved for Δ = 1"
+                raise InputError("f.positions", f"period {self.pair.period}", allowed)
+            return one_layer.THEOREM
+        return balanced.THEOREM if self.pair.period == 1 else balanced.THEOREM_PERIODIC
