@@ -270,9 +270,6 @@ class Theorem:
     def __repr__(self) -> str:
         return f"<Theorem {self.key}>"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _registered, (self.key,)  # a copy, here or in another process, is the entry itself
-
     def evaluate(self, values: Values) -> Evaluation:
         """Certified length for exact values of every parameter (defaults filled in)."""
         if self.stated is None:
@@ -291,12 +288,6 @@ class Theorem:
             name: certify(term, known, self.rounding) for name, term in self.stated.terms.items()
         }
         return Evaluation(lengths[best], terms, choices[best])
-
-
-def _registered(key: str) -> Theorem:
-    from bounds.registry import all_theorems
-
-    return all_theorems()[key]
 
 
 def auxiliary(name: str, **assumptions: bool) -> sympy.Symbol:

@@ -26,7 +26,8 @@ from verify.average import (
 )
 from verify.errors import InputError
 from verify.model.summary import summarise
-from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 
 CHAIN = MarkovLaw([["1/2", "1/4", "1/4"], ["1/3", "1/3", "1/3"], [0, "1/2", "1/2"]],
                   ["1/4", "3/8", "3/8"])  # fmt: skip

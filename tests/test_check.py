@@ -10,8 +10,8 @@ import pytest
 import verify
 from verify import InputError, Summary, inputs
 from verify.checks.pairs import nested_pair, random_pair
-from verify.checks.replay import model_data, model_from
 from verify.checks.report import Report, summary_table, write_json
+from verify.model.plain import model_data, model_from
 from verify.model.summary import summarise
 
 PAIR = nested_pair()

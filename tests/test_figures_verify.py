@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from softmax_models import random_model
 
 from verify import Head, InputError, Layer, LimitTransformer, WeightsError, figures
-from verify.checks.replay import model_from
 from verify.checks.slope_report import BALANCED, CHAIN, ROUNDING, fit_power
 from verify.checks.slopes import measure_slopes, replay_slopes, standard_families
+from verify.model.plain import model_from
 from verify.tasks.k_gram_error import k_gram_errors
 from verify.tasks.lower_bounds import average_of_runs
 

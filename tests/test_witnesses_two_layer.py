@@ -9,7 +9,8 @@ import pytest
 
 from verify import reference
 from verify.errors import CertificateError, InputError, WeightsError
-from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 from verify.witnesses.exact import ExactTwoLayer
 from verify.witnesses.minsky import (
     BEGIN,

@@ -26,7 +26,8 @@ from verify.errors import (
 from verify.measure import measure
 from verify.model.reference import reference
 from verify.model.summary import Summary, summarise
-from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 from verify.simulation import Simulation, simulate
 from verify.simulation.softmax.balanced import simulate_balanced
 from verify.simulation.softmax.one_layer import simulate_softmax_one_layer
@@ -52,6 +53,7 @@ __all__ = [
     "average_profile",
     "average_simulation_error",
     "check",
+    "inputs",
     "measure",
     "measure_slopes",
     "reference",

@@ -7,31 +7,54 @@ that its source names. A test fails where the section is missing.
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import import_module
+import copyreg
+from typing import Any
 
+from bounds.registry import (
+    derived_average,
+    derived_average_softmax,
+    derived_linf,
+    derived_two_layer,
+    izzo2025,
+    necessary_average,
+    necessary_linf,
+    necessary_two_layer,
+    neighbours,
+)
 from bounds.theorem import Theorem
 
 _FILES = (
-    "izzo2025",
-    "derived_linf",
-    "necessary_linf",
-    "derived_average",
-    "derived_average_softmax",
-    "necessary_average",
-    "derived_two_layer",
-    "necessary_two_layer",
-    "neighbours",
+    izzo2025,
+    derived_linf,
+    necessary_linf,
+    derived_average,
+    derived_average_softmax,
+    necessary_average,
+    derived_two_layer,
+    necessary_two_layer,
+    neighbours,
 )
 
 
-@cache
+def _by_key(entries: list[Theorem]) -> dict[str, Theorem]:
+    found: dict[str, Theorem] = {}
+    for theorem in entries:
+        if theorem.key in found:
+            raise RuntimeError(f"two theorems with the key {theorem.key}")
+        found[theorem.key] = theorem
+    return found
+
+
+_THEOREMS = _by_key([theorem for file in _FILES for theorem in file.THEOREMS])
+
+
 def all_theorems() -> dict[str, Theorem]:
     """Every theorem by key, in the order of the files."""
-    found: dict[str, Theorem] = {}
-    for name in _FILES:
-        for theorem in import_module(f"bounds.registry.{name}").THEOREMS:
-            if theorem.key in found:
-                raise RuntimeError(f"two theorems with the key {theorem.key}")
-            found[theorem.key] = theorem
-    return found
+    return _THEOREMS
+
+
+def _reduce(theorem: Theorem) -> tuple[Any, ...]:
+    return _THEOREMS.__getitem__, (theorem.key,)
+
+
+copyreg.pickle(Theorem, _reduce)

@@ -8,10 +8,10 @@ from typing import Any
 from verify.checks import inputs as families
 from verify.checks.check_softmax import check_softmax
 from verify.checks.inputs import Input
-from verify.checks.replay import model_data, summary_data
 from verify.checks.report import Report, Row
 from verify.checks.slope_report import SlopeReport
 from verify.errors import InputError
+from verify.model.plain import model_data, summary_data
 from verify.model.summary import Summary
 from verify.model.transformer import LimitTransformer
 from verify.model.validation import as_sequence

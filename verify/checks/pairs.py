@@ -9,7 +9,9 @@ from fractions import Fraction
 import numpy as np
 
 from verify import tasks
-from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.measure import measure
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,6 @@ def random_pair(
     precision_bits: int = 6,
 ) -> Pair:
     """Two independent random models with integer logits, and ε ≈ L/`steps`."""
-    from verify.measure import measure
-
     sizes = (heads, vocabulary_size, period, locality, precision_bits)
     f, g = (random_model([seed, half], *sizes) for half in (0, 1))
     # A short decimal number is easier to read than L/steps.

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.checks.replay import model_data, model_from
 from verify.checks.slope_report import BALANCED, CHAIN, ROUNDING, SlopeReport, SlopeRow
 from verify.errors import InputError
+from verify.model.plain import model_data, model_from
 from verify.model.transformer import LimitTransformer
 from verify.simulation.result import Simulation
 from verify.simulation.softmax.balanced import simulate_balanced

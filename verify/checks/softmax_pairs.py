@@ -9,7 +9,8 @@ from fractions import Fraction
 import numpy as np
 
 from verify.checks.pairs import Pair
-from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 from verify.tasks.k_gram import in_context_k_gram
 from verify.tasks.lower_bounds import average_of_runs
 

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from verify.checks.slope_report import CHAIN, SlopeReport
 from verify.errors import InputError
-from verify.model.transformer import Head, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 from verify.tasks.k_gram_error import KGramError
 
 if TYPE_CHECKING:
@@ -201,8 +202,6 @@ def k_gram_error(
 
 def _bare(heads: tuple[Head, ...]) -> LimitTransformer:
     """One token, one coordinate: nothing but the lag biases."""
-    from verify.model.transformer import Layer
-
     one = np.ones((1, 1))
     return LimitTransformer(one, np.zeros((1, 1)), (Layer(heads),), one, None)
 

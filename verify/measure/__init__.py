@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from verify.errors import InputError
-from verify.measure.argmax import ArgmaxConstants, ArgmaxModel, measure_argmax
+from verify.measure.argmax import measure_argmax
+from verify.measure.argmax_constants import ArgmaxConstants, ArgmaxModel
 from verify.measure.complexity import SecondHead
 from verify.measure.lipschitz import HeadLipschitz
 from verify.measure.margin import (
@@ -18,7 +19,8 @@ from verify.measure.margin import (
     logit_levels,
     read_tolerance,
 )
-from verify.measure.softmax import SoftmaxConstants, SoftmaxModel, measure_softmax
+from verify.measure.softmax import measure_softmax
+from verify.measure.softmax_constants import SoftmaxConstants, SoftmaxModel
 from verify.measure.softmax_heads import SoftmaxHead
 from verify.measure.two_layer import TwoLayerForm
 from verify.model.transformer import LimitTransformer

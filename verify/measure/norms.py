@@ -99,3 +99,12 @@ def float_up(value: Fraction) -> float:
     """Return the least float64 that is ≥ the number, or the next one."""
     number = float(value)
     return number if Fraction(number) >= value else math.nextafter(number, math.inf)
+
+
+def largest(values: list[Any]) -> Any:
+    """Return an interval that holds the largest of the numbers in these intervals."""
+    with ctx.workprec(PRECISION):
+        found = values[0]
+        for value in values[1:]:
+            found = found.max(value)
+        return found

@@ -16,7 +16,8 @@ from verify.measure.lipschitz import diameter_up
 from verify.measure.norms import PRECISION, interval, operator_norm_up, rounded_up
 from verify.measure.softmax_heads import SoftmaxHead
 from verify.measure.value_types import type_vectors
-from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from verify.model.precision import dropped
 from verify.model.validation import as_sequence, check_tokens, in_range
-
-if TYPE_CHECKING:
-    from verify.model.transformer import Head, LimitTransformer
+from verify.model.weights import Head, Weights
 
 Floats = npt.NDArray[np.float64]
 
 
-def reference(f: LimitTransformer, x: npt.ArrayLike) -> Floats:
+def reference(f: Weights, x: npt.ArrayLike) -> Floats:
     """Return f(x), shape (o,), straight from the definition of a limit transformer.
 
     Any number of layers and heads, both precisions, rounding included. All layers but the last
@@ -81,7 +78,7 @@ def _logits(head: Head, y: Floats, lag_scale: float) -> Floats:
 
 
 def _drop(
-    f: LimitTransformer,
+    f: Weights,
     head: Head,
     y: Floats,
     first: tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]] | None,

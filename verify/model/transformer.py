@@ -1,4 +1,4 @@
-"""Limit transformers: validated weights, and the output at the last position.
+"""Limit transformers: the output at the last position, and files.
 
 The model, for an input x of length T over the vocabulary Σ; positions are 1-based, position i
 uses row i mod Δ of `positions`:
@@ -18,147 +18,18 @@ Source: [izzo2025, sections 2, 4 and 5].
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass
 from os import PathLike
-from typing import Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 
-from verify.errors import WeightsError
-from verify.model import forward
+from verify.model import forward, weights_file
 from verify.model.summary import Summary
-from verify.model.validation import Problem, as_weights
-
-Floats = npt.NDArray[np.float64]
-
-_MLP_SHAPES = {"mlp_in": "(m, d)", "mlp_bias": "(m,)", "mlp_out": "(d, m)"}
-
-
-class _ByValue:
-    """Equality, hash and pickling by value for frozen dataclasses that hold arrays."""
-
-    def _values(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        pairs = zip(self._values(), other._values(), strict=True)
-        return all(
-            np.array_equal(a, b) if isinstance(a, np.ndarray) else bool(a == b) for a, b in pairs
-        )
-
-    def __hash__(self) -> int:
-        # Adding 0.0 turns −0.0 into 0.0: what is equal must have equal hashes.
-        return hash(
-            tuple(
-                (a.shape, (a + 0.0).tobytes()) if isinstance(a, np.ndarray) else a
-                for a in self._values()
-            )
-        )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle and copy through the constructor, which makes the arrays read-only again."""
-        return type(self), self._values()
+from verify.model.weights import Floats, Weights
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Head(_ByValue):
-    """One attention head.
-
-    Attributes:
-        query_key: KᵀQ, shape (d, d); the content logit of key j for query i is
-            y_jᵀ query_key y_i.
-        value: V, shape (d, d); the head adds Σ_j s_ij value y_j.
-        lag_bias: φ at the lags 0..τ, shape (τ+1,); φ is 0 at greater lags.
-
-    Raises:
-        WeightsError: an argument is no finite real array of that shape (all problems at once).
-    """
-
-    query_key: Floats
-    value: Floats
-    lag_bias: Floats
-
-    def __post_init__(self) -> None:
-        """Copy the arguments to read-only float64 arrays, or refuse them."""
-        problems: list[Problem] = []
-        square = "(d, d), a square matrix with d at least 1"
-        query_key = as_weights(problems, "query_key", self.query_key, 2, square)
-        value = as_weights(problems, "value", self.value, 2, square)
-        lag_bias = as_weights(
-            problems, "lag_bias", self.lag_bias, 1, "(τ+1,), one number per lag 0..τ"
-        )
-        for name, array in (("query_key", query_key), ("value", value)):
-            if array is not None and array.shape[0] != array.shape[1]:
-                problems.append((name, array, f"shape {square}; this one is {array.shape}"))
-        if query_key is not None and value is not None and query_key.shape != value.shape:
-            allowed = f"the shape of query_key, {query_key.shape}; this one is {value.shape}"
-            problems.append(("value", value, allowed))
-        _finish(self, problems, query_key=query_key, value=value, lag_bias=lag_bias)
-
-    def __repr__(self) -> str:
-        """Return the sizes, not the weights."""
-        return f"Head(d={self.query_key.shape[0]}, τ={self.lag_bias.size - 1})"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Layer(_ByValue):
-    """Attention heads, added up, and a ReLU network with one hidden layer.
-
-    Attributes:
-        heads: at least one Head, all of one width d; a list is taken too.
-        mlp_in: A, shape (m, d), m hidden units.
-        mlp_bias: b, shape (m,).
-        mlp_out: B, shape (d, m); y ← u + mlp_out relu(mlp_in u + mlp_bias).
-            The three are given together; None (default) for all three, or m = 0, is no MLP.
-
-    Raises:
-        WeightsError: an argument is not usable (all problems at once).
-    """
-
-    heads: tuple[Head, ...]
-    mlp_in: Floats = None  # type: ignore[assignment]
-    mlp_bias: Floats = None  # type: ignore[assignment]
-    mlp_out: Floats = None  # type: ignore[assignment]
-
-    def __post_init__(self) -> None:
-        """Check the heads and the three arrays of the MLP against each other."""
-        problems: list[Problem] = []
-        heads = _members(problems, "heads", self.heads, Head)
-        width = heads[0].query_key.shape[0] if heads else None
-        for number, head in enumerate(heads):
-            if head.query_key.shape[0] != width:
-                problems.append((f"heads[{number}]", head, f"width d = {width}, as in heads[0]"))
-        given = {name: getattr(self, name) for name in _MLP_SHAPES}
-        arrays = _mlp_arrays(problems, given, width)
-        _finish(self, problems, heads=heads, **arrays)
-
-    @property
-    def dimension(self) -> int:
-        """Width d of the residual stream."""
-        return int(self.heads[0].query_key.shape[0])
-
-    @property
-    def hidden(self) -> int:
-        """Number m of hidden units of the MLP; 0 without one."""
-        return int(self.mlp_bias.size)
-
-    @property
-    def locality(self) -> int:
-        """Locality τ: the greatest lag of any head's lag_bias."""
-        return max(head.lag_bias.size for head in self.heads) - 1
-
-    def __repr__(self) -> str:
-        """Return the sizes, not the weights."""
-        return f"Layer(H={len(self.heads)}, d={self.dimension}, τ={self.locality}, m={self.hidden})"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class LimitTransformer(_ByValue):
+class LimitTransformer(Weights):
     """A limit transformer; calling it gives the output at the last position.
 
     Attributes:
@@ -172,77 +43,6 @@ class LimitTransformer(_ByValue):
     Raises:
         WeightsError: an argument is not usable (all problems at once).
     """
-
-    embedding: Floats
-    positions: Floats
-    layers: tuple[Layer, ...]
-    unembedding: Floats
-    precision_bits: int | None
-
-    def __post_init__(self) -> None:
-        """Check the arguments against each other; the width d is that of the embedding."""
-        problems: list[Problem] = []
-        shapes = {"embedding": "(|Σ|, d)", "positions": "(Δ, d)", "unembedding": "(o, d)"}
-        arrays = {
-            name: as_weights(problems, name, getattr(self, name), 2, shape)
-            for name, shape in shapes.items()
-        }
-        layers = _members(problems, "layers", self.layers, Layer)
-        width = None if arrays["embedding"] is None else arrays["embedding"].shape[1]
-        for name, array in arrays.items():
-            if array is not None and width is not None and array.shape[1] != width:
-                allowed = f"shape {shapes[name]} with d = {width}, as in embedding; this one is "
-                problems.append((name, array, f"{allowed}{array.shape}"))
-        for number, layer in enumerate(layers):
-            if width is not None and layer.dimension != width:
-                problems.append((f"layers[{number}]", layer, f"d = {width}, as in embedding"))
-        bits = self.precision_bits
-        if bits is not None:
-            if isinstance(bits, bool) or not isinstance(bits, (int, np.integer)) or bits < 1:
-                problems.append(("precision_bits", bits, "an integer, at least 1, or None"))
-            else:
-                bits = int(bits)
-        _finish(self, problems, layers=layers, precision_bits=bits, **arrays)
-
-    @property
-    def vocabulary_size(self) -> int:
-        """Number |Σ| of tokens."""
-        return int(self.embedding.shape[0])
-
-    @property
-    def period(self) -> int:
-        """Period Δ of the positions."""
-        return int(self.positions.shape[0])
-
-    @cached_property
-    def locality(self) -> int:
-        """Locality τ: the greatest lag of any lag_bias, over all heads and layers."""
-        return max(layer.locality for layer in self.layers)
-
-    @property
-    def dimension(self) -> int:
-        """Width d of the residual stream."""
-        return int(self.embedding.shape[1])
-
-    @property
-    def output_dimension(self) -> int:
-        """Number o of outputs."""
-        return int(self.unembedding.shape[0])
-
-    @property
-    def heads(self) -> tuple[int, ...]:
-        """Number H of heads of each layer."""
-        return tuple(len(layer.heads) for layer in self.layers)
-
-    @property
-    def hidden(self) -> tuple[int, ...]:
-        """Number m of hidden units of each layer's MLP."""
-        return tuple(layer.hidden for layer in self.layers)
-
-    @property
-    def attention(self) -> Literal["argmax", "softmax"]:
-        """ "argmax" in finite precision, "softmax" in infinite precision."""
-        return "softmax" if self.precision_bits is None else "argmax"
 
     @property
     def method(self) -> forward.Method:
@@ -278,8 +78,6 @@ class LimitTransformer(_ByValue):
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to one safetensors file; `load` gives back exactly the same weights."""
-        from verify.model import weights_file
-
         weights_file.save(self, path)
 
     @staticmethod
@@ -290,64 +88,4 @@ class LimitTransformer(_ByValue):
             InputError: the file cannot be read, or is none that `save` wrote.
             WeightsError: the file holds weights that are not usable.
         """
-        from verify.model import weights_file
-
-        return weights_file.load(path)
-
-    def __repr__(self) -> str:
-        """Return the sizes, not the weights."""
-        layers = ", ".join(map(repr, self.layers))
-        return (
-            f"LimitTransformer(|Σ|={self.vocabulary_size}, Δ={self.period}, τ={self.locality}, "
-            f"d={self.dimension}, o={self.output_dimension}, p={self.precision_bits}, "
-            f"layers=({layers}{',' if len(self.layers) == 1 else ''}))"
-        )
-
-
-def _members(problems: list[Problem], name: str, value: Any, kind: type) -> tuple[Any, ...]:
-    """Return the members of a list or tuple of `kind`; or (), with one more entry in problems."""
-    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) == 0:
-        problems.append((name, value, f"a tuple of at least one {kind.__name__}"))
-        return ()
-    wrong = [(k, member) for k, member in enumerate(value) if not isinstance(member, kind)]
-    problems += [(f"{name}[{k}]", member, f"a {kind.__name__}") for k, member in wrong]
-    return () if wrong else tuple(value)
-
-
-def _mlp_arrays(
-    problems: list[Problem], given: dict[str, Any], width: int | None
-) -> dict[str, Floats | None]:
-    """Return the three arrays of an MLP of width d, checked against each other."""
-    missing = [name for name, value in given.items() if value is None]
-    if len(missing) == 3:
-        d = width or 0
-        given = {
-            "mlp_in": np.zeros((0, d)),
-            "mlp_bias": np.zeros(0),
-            "mlp_out": np.zeros((d, 0)),
-        }
-    elif missing:
-        problems += [(name, None, "all three of the MLP, or none of them") for name in missing]
-    arrays = {
-        name: as_weights(problems, name, value, shape.count(", ") + 1, shape, empty_allowed=True)
-        for name, value in given.items()
-        if value is not None
-        for shape in (_MLP_SHAPES[name],)
-    }
-    mlp_in = arrays.get("mlp_in")
-    if width is not None and mlp_in is not None:
-        hidden = mlp_in.shape[0]
-        expected = {"mlp_in": (hidden, width), "mlp_bias": (hidden,), "mlp_out": (width, hidden)}
-        for name, array in arrays.items():
-            if array is not None and array.shape != expected[name]:
-                allowed = f"shape {_MLP_SHAPES[name]} = {expected[name]}; this one is {array.shape}"
-                problems.append((name, array, allowed))
-    return arrays
-
-
-def _finish(instance: object, problems: list[Problem], **values: Any) -> None:
-    """Set the checked values on a frozen dataclass, or report all problems in one error."""
-    if problems:
-        raise WeightsError.of_all(problems)
-    for name, value in values.items():
-        object.__setattr__(instance, name, value)
+        return LimitTransformer(**weights_file.load(path))

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from verify.errors import InputError
-from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.model.weights import Head, Layer, Weights
 
 _FORMAT = "lgbounds limit transformer"
 _VERSION = "1"
@@ -20,7 +20,7 @@ _MLP = ("mlp_in", "mlp_bias", "mlp_out")
 _ENDS = ("embedding", "positions", "unembedding")
 
 
-def save(f: LimitTransformer, path: str | os.PathLike[str]) -> None:
+def save(f: Weights, path: str | os.PathLike[str]) -> None:
     """Write `f` to one file; an existing file of that name is replaced.
 
     Raises:
@@ -43,8 +43,12 @@ def save(f: LimitTransformer, path: str | os.PathLike[str]) -> None:
         raise InputError("path", path, f"a file that can be written; {error}") from error
 
 
-def load(path: str | os.PathLike[str]) -> LimitTransformer:
-    """Read a model that `save` wrote; raises InputError or WeightsError with the reason."""
+def load(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the arguments of LimitTransformer that `save` wrote.
+
+    Raises:
+        InputError: the file cannot be read, or is none that `save` wrote.
+    """
     try:
         with safe_open(os.fspath(path), framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -65,10 +69,10 @@ def load(path: str | os.PathLike[str]) -> LimitTransformer:
         for k, heads in enumerate(map(int, metadata["heads"].split(",")))
     )
     bits = metadata["precision_bits"]
-    embedding, positions, unembedding = (tensors[name] for name in _ENDS)
-    return LimitTransformer(
-        embedding, positions, layers, unembedding, None if bits == "none" else int(bits)
-    )
+    return {name: tensors[name] for name in _ENDS} | {
+        "layers": layers,
+        "precision_bits": None if bits == "none" else int(bits),
+    }
 
 
 def _problem(metadata: dict[str, str], tensors: dict[str, npt.NDArray[Any]]) -> str:

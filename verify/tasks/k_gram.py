@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.errors import InputError
-from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import LimitTransformer
 from verify.model.validation import as_sequence, check_tokens
+from verify.model.weights import Head, Layer
 
 Floats = npt.NDArray[np.float64]
 

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.errors import InputError
-from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 
 Floats = npt.NDArray[np.float64]
 Tokens = npt.NDArray[np.int64]

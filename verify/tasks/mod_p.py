@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from verify.errors import InputError
 from verify.model.summary import summarise
-from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from flint import arb, ctx, fmpq
 
 from verify.errors import InputError
 from verify.model.summary import summarise
-from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 
 _DEFAULT_ERROR = Fraction(1, 2**10)
 _MOST_PIECES = 2**18

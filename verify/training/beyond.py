@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from verify import LimitTransformer
 from verify.model.summary import Summary
+from verify.model.transformer import LimitTransformer
 from verify.training.constants import model_columns
 from verify.training.experiment import Experiment, Run
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 import bounds
-from verify import LimitTransformer
 from verify.errors import VerifyError
 from verify.measure import ArgmaxConstants, measure
+from verify.model.transformer import LimitTransformer
 from verify.tasks.k_gram import in_context_k_gram
 from verify.tasks.mod_p import mod_p
 from verify.tasks.simple import simple

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from verify import Head, Layer, LimitTransformer
 from verify.errors import InputError
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 from verify.training.experiment import Experiment, Run
 
 Arrays = Mapping[str, NDArray[np.float32]]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from verify import LimitTransformer
+from verify.model.transformer import LimitTransformer
 from verify.training import store
 from verify.training.beyond import beyond_rows
 from verify.training.constants import attention_rows, constant_rows, gap_rows

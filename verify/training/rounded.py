@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from verify import Head, Layer, LimitTransformer
 from verify.errors import InputError
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 
 
 def rounded_twin(f: LimitTransformer, grid: float) -> LimitTransformer:

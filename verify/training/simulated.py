@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from verify import LimitTransformer
+from verify.model.transformer import LimitTransformer
 from verify.simulation import simulator
 from verify.simulation.softmax.balanced import simulate_balanced
 from verify.training.constants import GRID, model_columns, target_transformer

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from verify.average.laws import DirichletLaw, FixedLaw
 from verify.errors import InputError
-from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 
 Floats = npt.NDArray[np.float64]
 

@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.errors import CertificateError, InputError, WeightsError
-from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 
 Rule = Literal["hardmax", "rounded"]
 Vector = Mapping[int, Fraction]

@@ -17,7 +17,8 @@ from typing import Literal
 import numpy as np
 
 from verify.errors import InputError
-from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 
 BEGIN, START, HALT, FIRST_INSTRUCTION = 0, 1, 2, 3
 

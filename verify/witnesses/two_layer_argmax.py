@@ -15,7 +15,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 from verify.witnesses.exact import Rule
 from verify.witnesses.minsky import BEGIN, doubling, machine_model
 from verify.witnesses.witness import Number, Tokens, Witness, exact, require

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from verify.errors import InputError
 from verify.model.precision import is_dropped
-from verify.model.transformer import Head, Layer, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head, Layer
 
 Tokens = npt.NDArray[np.int64]
 Number = int | float | Fraction | str

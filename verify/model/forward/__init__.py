@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,16 +12,14 @@ from verify.model.forward import one_layer, two_layer
 from verify.model.reference import reference
 from verify.model.summary import Summary, summarise
 from verify.model.validation import as_sequence
-
-if TYPE_CHECKING:
-    from verify.model.transformer import LimitTransformer
+from verify.model.weights import Weights
 
 Method = Literal["counts", "histograms", "definition"]
 
 __all__ = ["Method", "evaluate", "method", "of_summary"]
 
 
-def method(f: LimitTransformer) -> Method:
+def method(f: Weights) -> Method:
     """Return how `evaluate` computes f(x); see LimitTransformer.method."""
     if len(f.layers) == 1:
         return "counts"
@@ -30,7 +28,7 @@ def method(f: LimitTransformer) -> Method:
     return "definition"
 
 
-def evaluate(f: LimitTransformer, x: Any) -> npt.NDArray[np.float64]:
+def evaluate(f: Weights, x: Any) -> npt.NDArray[np.float64]:
     """Return f(x), shape (o,); raises InputError and WeightsError as LimitTransformer says."""
     how = method(f)
     if how == "definition":
@@ -42,7 +40,7 @@ def evaluate(f: LimitTransformer, x: Any) -> npt.NDArray[np.float64]:
     return two_layer.output(f, tokens, summary)
 
 
-def of_summary(f: LimitTransformer, summary: Summary) -> npt.NDArray[np.float64]:
+def of_summary(f: Weights, summary: Summary) -> npt.NDArray[np.float64]:
     """Return f on every input with this summary, shape (o,); see LimitTransformer.of_summary."""
     if len(f.layers) != 1:
         raise InputError("layers", len(f.layers), "one layer: of more, f is no function of counts")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
 from verify.model.validation import in_range
-
-if TYPE_CHECKING:
-    from verify.model.transformer import Head, Layer
+from verify.model.weights import Head, Layer
 
 Floats = npt.NDArray[np.float64]
 

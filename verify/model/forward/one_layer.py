@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from verify.model.forward.arithmetic import Floats, lag_bias, mlp, softmax
 from verify.model.precision import dropped
+from verify.model.summary import Summary
 from verify.model.validation import in_range
-
-if TYPE_CHECKING:
-    from verify.model.summary import Summary
-    from verify.model.transformer import Head, LimitTransformer
+from verify.model.weights import Head, Weights
 
 Indices = npt.NDArray[np.intp]
 
 
-def output(f: LimitTransformer, summary: Summary) -> Floats:
+def output(f: Weights, summary: Summary) -> Floats:
     """Return the output, shape (o,), of a one-layer model on every input with this summary."""
     with np.errstate(over="ignore", invalid="ignore"):
         result: Floats = f.unembedding @ last_residual(f, summary)
@@ -33,7 +31,7 @@ def output(f: LimitTransformer, summary: Summary) -> Floats:
     return result
 
 
-def last_residual(f: LimitTransformer, summary: Summary) -> Floats:
+def last_residual(f: Weights, summary: Summary) -> Floats:
     """Return the first layer's output at the last position, shape (d,)."""
     length, suffix = summary.length, summary.suffix
     # Keys: the types that the prefix has, once each, then the positions of the suffix.
@@ -72,7 +70,7 @@ def _logarithms(counts: npt.NDArray[Any]) -> Floats:
 
 
 def _rounded(
-    f: LimitTransformer,
+    f: Weights,
     head: Head,
     length: int,
     tokens: Indices,

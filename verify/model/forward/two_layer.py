@@ -13,18 +13,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from verify.model.forward import one_layer
 from verify.model.forward.arithmetic import Floats, lag_bias, mlp
+from verify.model.summary import Summary
 from verify.model.validation import in_range
-
-if TYPE_CHECKING:
-    from verify.model.summary import Summary
-    from verify.model.transformer import LimitTransformer
+from verify.model.weights import Weights
 
 _BLOCK_ENTRIES = 1 << 15
 """Entries of the largest array of a block: it stays in the processor's cache, and the matrix
@@ -32,7 +30,7 @@ products stay so small that the linear algebra library starts no threads for the
 busy machine would wait for each other longer than they work."""
 
 
-def output(f: LimitTransformer, tokens: npt.NDArray[Any], summary: Summary) -> Floats:
+def output(f: Weights, tokens: npt.NDArray[Any], summary: Summary) -> Floats:
     """Return f(x), shape (o,), for checked tokens and their summary."""
     last = f.layers[1]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -66,7 +64,7 @@ def output(f: LimitTransformer, tokens: npt.NDArray[Any], summary: Summary) -> F
 
 
 def first_layer(
-    f: LimitTransformer, tokens: npt.NDArray[Any], summary: Summary
+    f: Weights, tokens: npt.NDArray[Any], summary: Summary
 ) -> Iterator[tuple[int, Floats]]:
     """Yield the first layer's outputs at all positions of an infinite-precision model.
 
@@ -98,7 +96,7 @@ def first_layer(
 class _Types:
     """The types (residue, token) that an input has, numbered 0..n−1, and their keys (n, d)."""
 
-    def __init__(self, f: LimitTransformer, summary: Summary) -> None:
+    def __init__(self, f: Weights, summary: Summary) -> None:
         """Number the types of the prefix and of the suffix."""
         suffix_positions = np.arange(summary.suffix.size) + (
             summary.length - summary.suffix.size + 1

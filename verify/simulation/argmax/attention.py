@@ -14,7 +14,8 @@ import numpy as np
 
 from verify.model.precision import is_dropped
 from verify.model.summary import Summary
-from verify.model.transformer import Head, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head
 from verify.simulation.argmax.counts import ArgmaxSet
 
 

@@ -118,7 +118,7 @@ class OneLayerSimulator:
         epsilon: Any,
         control: str | None = None,
     ) -> None:
-        """Measure the pair once. `control` names a wrong map of `verify.simulation.argmax.controls`."""
+        """Measure the pair once; `control` names a wrong map of the module `controls`."""
         _check_pair(f, g)
         if control is not None and control not in CONTROLS:
             raise InputError("control", control, f"one of {', '.join(CONTROLS)}, or None")

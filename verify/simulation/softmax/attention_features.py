@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.measure.dyadic import Dyadic
-from verify.model.transformer import Head, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head
 from verify.simulation.softmax.first_layer import limit_outputs, prefix_histograms
 from verify.simulation.softmax.windows import Features, Suffixes, Tokens, suffix_types
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.model.transformer import Head, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Head
 from verify.simulation.softmax.windows import Suffixes, Tokens
 
 Floats = NDArray[np.float64]

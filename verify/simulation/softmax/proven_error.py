@@ -16,7 +16,7 @@ from flint import arb, ctx
 from verify.measure import measure
 from verify.measure.complexity import Ingredients
 from verify.measure.norms import PRECISION, float_up, interval, up
-from verify.measure.softmax import SoftmaxModel
+from verify.measure.softmax_constants import SoftmaxModel
 from verify.model.transformer import LimitTransformer
 from verify.simulation.softmax.blocks import BlockPlan
 

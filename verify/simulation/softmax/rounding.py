@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.model.transformer import Layer, LimitTransformer
+from verify.model.transformer import LimitTransformer
+from verify.model.weights import Layer
 
 Floats = NDArray[np.float64]
 

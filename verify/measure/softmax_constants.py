@@ -1,0 +1,218 @@
+"""The constants that the theorems for infinite precision read, and how they print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+from bounds.numbers import Exact, exact
+from verify.errors import InputError
+from verify.measure import complexity
+from verify.measure.norms import keyword, largest
+from verify.measure.softmax_heads import SoftmaxHead
+from verify.measure.table import Row, lines, number, pair, size_rows
+from verify.measure.two_layer import TwoLayerForm
+
+
+@dataclass(frozen=True)
+class SoftmaxModel:
+    """Constants of one model.
+
+    Attributes:
+        period, locality: the least Δ and τ that describe the weights.
+        declared_period, declared_locality: those of the arrays given.
+        heads: one SoftmaxHead per head of the first layer.
+        positional_margin: γ, the least over those heads.
+        head_lipschitz: L_h of every head of the last layer: exact for one layer; Λ₂ D₂,
+            enclosed form, for two.
+        norm, enclosed: two layers: all constants in both forms; one layer: None.
+        value_rank: two layers: Σ rank V₂ over the heads of the second layer; one layer: 0.
+        log_complexity, log_complexity_norm: natural logarithm of C(f) in enclosed and in norm
+            form, rounded up; None if C = 0, or if no theorem defines it (one layer, Δ > 1).
+        log_complexity_average: the same for the average error; None also where Δ > 1.
+    """
+
+    period: int
+    locality: int
+    declared_period: int
+    declared_locality: int
+    heads: tuple[SoftmaxHead, ...]
+    positional_margin: Fraction
+    head_lipschitz: tuple[Fraction, ...]
+    norm: TwoLayerForm | None
+    enclosed: TwoLayerForm | None
+    value_rank: int
+    log_complexity: float | None
+    log_complexity_norm: float | None
+    log_complexity_average: float | None
+
+
+@dataclass(frozen=True)
+class SoftmaxConstants:
+    """What the theorems for infinite precision need to know about f and g.
+
+    The names are the keywords of `bounds.required_length`; every number is exact or an upper
+    bound (margins: exact). Errors are the largest over the outputs; the norm forms also hold for
+    the Euclidean norm of the outputs.
+
+    Attributes:
+        attention, layers: "softmax", 1 or 2.
+        vocabulary_size: |Σ|.
+        period: Δ, least common multiple of the smallest periods of f and g.
+        locality: τ, greatest lag with a bias that is not 0.
+        heads: H, the larger number of first-layer heads.
+        positional_margin: γ, the smaller one of f and g.
+        logit_range: R = max_h R_h, the larger one of f and g; exact.
+        lipschitz: L, of the output in the total variation of the last layer's attention, summed
+            over heads, the larger one of f and g. One layer: exact. Two layers: Λ₂ Σ D₂.
+        complexity: C, the larger one, enclosed form, as a number that `bounds` reads exactly (a
+            Fraction, or exp of a rational where C is beyond 2^1024); None if no theorem defines
+            it (one layer, Δ > 1). One layer: C of Theorem B5; two layers: of B4, or E if Δ > 1.
+        complexity_norm: the same from operator norms; for comparison.
+        complexity_average: two layers, Δ = 1: C for the average error over i.i.d. tokens.
+        block: θ, length of the first block of the balanced construction that C refers to.
+        dimension: two layers: d = Δ(|Σ| − 1) + Σ rank V₂ over f and g; one layer: None.
+        models: the constants of f, and of g where one was given.
+
+    Source: [izzo2025, section 5]; C: [derived, Theorems B4, B5, C4 and E].
+    """
+
+    layers: int
+    vocabulary_size: int
+    period: int
+    locality: int
+    heads: int
+    positional_margin: Fraction
+    logit_range: Fraction
+    lipschitz: Fraction
+    complexity: Exact | None
+    complexity_norm: Exact | None
+    complexity_average: Exact | None
+    block: int
+    dimension: int | None
+    models: tuple[SoftmaxModel, ...]
+    attention: Literal["softmax"] = "softmax"
+
+    def table(self) -> str:
+        """Return the constants as a text table."""
+        return _table(self)
+
+    def parameters(self, *, average: bool = False) -> dict[str, Any]:
+        """Return the keywords for `bounds.required_length` that describe f and g.
+
+        Args:
+            average: two layers: C for the average error instead of the error at every input.
+
+        Raises:
+            InputError: the constants asked for exist for Δ = 1 only.
+        """
+        keywords: dict[str, Any] = {
+            "attention": self.attention,
+            "layers": self.layers,
+            "vocabulary_size": self.vocabulary_size,
+            "period": self.period,
+            "locality": self.locality,
+            "positional_margin": self.positional_margin,
+        }
+        if self.layers == 1:
+            return keywords | {"lipschitz": self.lipschitz, "logit_range": self.logit_range}
+        if average and self.complexity_average is None:
+            allowed = "False, or models with period 1: none is proved for the average beyond it"
+            raise InputError("average", average, allowed)
+        chosen = self.complexity_average if average else self.complexity
+        return keywords | {"complexity": chosen, "block": self.block}
+
+    def markov_complexity(self, spectral_gap: Any, stationary_min: Any) -> Exact:
+        """Return C for the average error over a stationary Markov chain of tokens.
+
+        For comparison: `bounds` reads complexity_average and multiplies it by a factor that
+        covers the chain, which is never less than this.
+
+        Args:
+            spectral_gap: 1 − λ, in (0, 1]; λ the norm of the kernel on mean-zero functions.
+            stationary_min: least stationary probability of a token, in (0, 1].
+
+        Raises:
+            InputError: not such numbers, or not two layers with Δ = 1.
+        """
+        gap = _unit_number("spectral_gap", spectral_gap)
+        least = _unit_number("stationary_min", stationary_min)
+        if self.layers != 2 or self.period != 1:
+            given = f"layers={self.layers}, period={self.period}"
+            raise InputError("f", given, "two layers with period 1")
+        forms = [model.enclosed for model in self.models if model.enclosed is not None]
+        sizes = (self.vocabulary_size, self.locality, gap, least)
+        return keyword(
+            largest([complexity.two_layer_average(form.ingredients, *sizes) for form in forms])
+        )
+
+
+def _unit_number(name: str, value: Any) -> Fraction:
+    """Return a number of (0, 1] exactly, or raise InputError."""
+    try:
+        found = exact(value)
+    except ValueError as problem:
+        raise InputError(name, value, f"a number in (0, 1]; {problem}") from None
+    if not isinstance(found, Fraction) or not 0 < found <= 1:
+        raise InputError(name, value, "a rational number in (0, 1]")
+    return found
+
+
+def _table(c: SoftmaxConstants) -> str:
+    """Return the constants as lines of text, model by model."""
+    rows = [
+        *size_rows(c.vocabulary_size, c.period, c.locality, c.heads),
+        ("γ", "positional margin", number(c.positional_margin)),
+        ("R", "largest range of a head's content logits", number(c.logit_range)),
+        ("L", "Lipschitz constant in the last attention", number(c.lipschitz)),
+    ]
+    parts = [lines(rows)]
+    for name, model in zip("fg", c.models, strict=False):
+        parts.append(lines([(f"model {name}", "", "norm form", "enclosed"), *_model_rows(model)]))
+    return "\n\n".join(parts)
+
+
+def _model_rows(model: SoftmaxModel) -> list[Row]:
+    rows: list[Row] = []
+    for index, head in enumerate(model.heads):
+        title = f"head {index}, {head.regime}: logit range"
+        rows.append((f"R_{index}", title, *pair(head.logit_range_norm, head.logit_range)))
+        diameters = pair(head.value_diameter_norm, head.value_diameter)
+        rows.append((f"D_{index}", f"head {index}: diameter of the values", *diameters))
+    if model.norm is not None and model.enclosed is not None:
+        a, b = model.norm, model.enclosed
+        rows += _form_rows(
+            (a, b),
+            {
+                ("D_Y", "diameter of the first layer's outputs"): "output_diameter",
+                ("Y_max", "largest norm of such an output"): "output_norm",
+            },
+        )
+        rows += _form_rows(
+            (a.ingredients, b.ingredients),
+            {
+                ("β", "first layer against total variation"): "beta",
+                ("β′", "  without position dominant heads"): "beta_histogram",
+                ("Λ₂", "readout"): "readout_lipschitz",
+            },
+        )
+        for heads in zip(a.ingredients.heads, b.ingredients.heads, strict=True):
+            rows += _form_rows(
+                heads,
+                {
+                    ("R₂", "second layer: logit range"): "logit_range",
+                    ("D₂", "  diameter of the values"): "value_diameter",
+                    ("ℓ₂", "  Lipschitz constant of the tilt"): "tilt_lipschitz",
+                },
+            )
+    logs = (model.log_complexity_norm, model.log_complexity)
+    rows.append(("ln C", "complexity", *("–" if log is None else f"{log:.6g}" for log in logs)))
+    return rows
+
+
+def _form_rows(forms: tuple[Any, Any], names: dict[tuple[str, str], str]) -> list[Row]:
+    """Return one row per constant: its two labels, then its value in both forms."""
+    return [
+        (*labels, *pair(*(getattr(form, name) for form in forms))) for labels, name in names.items()
+    ]
