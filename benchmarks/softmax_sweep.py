@@ -15,10 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for the tests' helpers
 
-from softmax_models import BIASES, hostile_inputs, random_model
-
+from tests.helpers.softmax_models import BIASES, hostile_inputs, random_model
 from verify.checks.inputs import tokens_of
 from verify.simulation.softmax.balanced import simulate_balanced
 from verify.simulation.softmax.one_layer import simulate_softmax_one_layer

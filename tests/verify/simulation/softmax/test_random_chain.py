@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from softmax_models import hostile_inputs, random_model
 
+from tests.helpers.softmax_models import hostile_inputs, random_model
 from verify import InputError
 from verify.simulation.softmax.keep_drop import keep, kept_runs
 from verify.simulation.softmax.random_chain import simulate_random_chain

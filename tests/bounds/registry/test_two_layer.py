@@ -14,7 +14,7 @@ import pytest
 
 import bounds
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 OURS = [
     "derived.one_layer_softmax", "derived.two_layer_softmax",
     "derived.two_layer_softmax_periodic", "derived.two_layer_argmax", "derived.simulation",

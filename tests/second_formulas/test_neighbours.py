@@ -4,10 +4,10 @@ from fractions import Fraction as F
 from itertools import product
 
 import pytest
-from second_implementation import evaluation, integers, mp, real, rounded
 
 import bounds
 from bounds.registry import neighbours
+from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded
 
 
 def test_automata():

@@ -9,10 +9,10 @@ from itertools import product
 from random import Random
 
 import pytest
-from second_implementation import evaluation, integers, mp, real, rounded, slope
 
 import bounds
 from bounds.registry.beta_roots import smaller_mass
+from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded, slope
 
 HARDMAX = "hardmax threshold"
 

@@ -9,12 +9,12 @@ from random import Random
 
 import pytest
 import sympy
-from second_implementation import evaluation, integers, mp, real, rounded
 
 import bounds
 from bounds.evaluate import certify
 from bounds.registry import necessary_linf
 from bounds.registry.sources import derived
+from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded
 
 SIMULATION, HARDMAX = "simulation", "hardmax threshold"
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from softmax_models import BIASES, hostile_inputs, random_model
 
 import verify
+from tests.helpers.softmax_models import BIASES, hostile_inputs, random_model
 from verify import Head, InputError, Layer, LimitTransformer, WeightsError
 from verify.simulation.softmax.first_layer import limit_outputs, prefix_histograms, regime
 from verify.simulation.softmax.one_layer import (

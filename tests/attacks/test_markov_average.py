@@ -16,10 +16,10 @@ import math
 
 import numpy as np
 import pytest
-from softmax_constants import constants
-from softmax_models import random_model
 
 import bounds
+from tests.helpers.softmax_constants import constants
+from tests.helpers.softmax_models import random_model
 from verify import Head, Layer, LimitTransformer
 
 REGIMES = ("token", "balanced", "position", "negative")

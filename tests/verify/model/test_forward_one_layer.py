@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_models import LARGEST_LAG_BIAS, assert_same, random_model
 
+from tests.helpers.random_models import LARGEST_LAG_BIAS, assert_same, random_model
 from verify import (
     Head,
     InputError,

@@ -7,10 +7,10 @@ from fractions import Fraction as F
 from itertools import product
 
 import pytest
-from second_implementation import evaluation, integers, mp, real, rounded, slope
 
 import bounds
 from bounds.registry.sources import izzo2025
+from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded, slope
 
 THRESHOLDS = list(product([F(1), F(3), F(8)], [F(1), F(1, 2), F(3, 4), F(5)]))
 

@@ -5,10 +5,10 @@ from itertools import product
 from random import Random
 
 import pytest
-from second_implementation import evaluation, integers, mp, real, rounded
 
 import bounds
 from bounds.registry import derived_two_layer
+from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded
 
 
 def draws(number, seed):

@@ -7,8 +7,8 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from random_models import assert_same, random_model
 
+from tests.helpers.random_models import assert_same, random_model
 from verify import Head, InputError, Layer, LimitTransformer, WeightsError, reference
 
 

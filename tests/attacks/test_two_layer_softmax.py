@@ -19,11 +19,11 @@ import math
 
 import numpy as np
 import pytest
-from softmax_constants import constants
-from softmax_models import random_model
 
 import bounds
 import verify
+from tests.helpers.softmax_constants import constants
+from tests.helpers.softmax_models import random_model
 from verify import Head, Layer, LimitTransformer
 from verify.simulation.softmax.balanced import simulate_balanced
 

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from softmax_models import random_model
 
+from tests.helpers.softmax_models import random_model
 from verify import Head, InputError, Layer, LimitTransformer, WeightsError, figures
 from verify.checks.slope_report import BALANCED, CHAIN, ROUNDING, fit_power
 from verify.checks.slopes import measure_slopes, replay_slopes, standard_families

@@ -10,9 +10,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from random_models import random_model
 from safetensors.numpy import load_file, save_file
 
+from tests.helpers.random_models import random_model
 from verify import Counterexample, Head, InputError, Layer, LimitTransformer, WeightsError
 
 D = 2

@@ -7,7 +7,7 @@ import pytest
 
 import bounds
 
-PAGE = (Path(__file__).parents[1] / "docs" / "theory.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "theory.md").read_text(encoding="utf-8")
 ANCHORS = re.findall(r'<a id="([^"]+)"></a>', PAGE)
 
 

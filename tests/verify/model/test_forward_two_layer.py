@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_models import LARGEST_LAG_BIAS, assert_same, random_model
 
+from tests.helpers.random_models import LARGEST_LAG_BIAS, assert_same, random_model
 from verify import Head, InputError, Layer, LimitTransformer, WeightsError, reference, summarise
 from verify.model.forward import two_layer
 

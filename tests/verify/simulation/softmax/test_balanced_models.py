@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from softmax_models import BIASES, hostile_inputs, random_model
 
 import verify
+from tests.helpers.softmax_models import BIASES, hostile_inputs, random_model
 from verify import Head, InputError, Layer, LimitTransformer, WeightsError
 from verify.measure import complexity
 from verify.simulation.softmax.attention_features import attention_features
