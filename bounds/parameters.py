@@ -72,22 +72,42 @@ class Parameter:
 
 
 def _real(
-    keyword: str, symbol: str, effect: int, meaning: str,
-    lower: int = 0, lower_open: bool = True, upper: int | None = None, upper_open: bool = False,
-) -> Parameter:  # fmt: skip
+    keyword: str,
+    symbol: str,
+    effect: int,
+    meaning: str,
+    lower: int = 0,
+    lower_open: bool = True,
+    upper: int | None = None,
+    upper_open: bool = False,
+) -> Parameter:
     assumptions = {"positive": True} if lower_open and lower >= 0 else {"nonnegative": True}
     return Parameter(
-        keyword, sympy.Symbol(symbol, **assumptions), "real", Fraction(lower), lower_open,
-        None if upper is None else Fraction(upper), upper_open, effect, meaning,
-    )  # fmt: skip
+        keyword,
+        sympy.Symbol(symbol, **assumptions),
+        "real",
+        Fraction(lower),
+        lower_open,
+        None if upper is None else Fraction(upper),
+        upper_open,
+        effect,
+        meaning,
+    )
 
 
 def _integer(keyword: str, symbol: str, effect: int, meaning: str, lower: int = 1) -> Parameter:
     assumptions = {"integer": True, "positive" if lower >= 1 else "nonnegative": True}
     return Parameter(
-        keyword, sympy.Symbol(symbol, **assumptions), "integer", Fraction(lower), False,
-        None, False, effect, meaning,
-    )  # fmt: skip
+        keyword,
+        sympy.Symbol(symbol, **assumptions),
+        "integer",
+        Fraction(lower),
+        False,
+        None,
+        False,
+        effect,
+        meaning,
+    )
 
 
 # fmt: off

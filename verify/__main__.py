@@ -58,9 +58,11 @@ def _parser() -> argparse.ArgumentParser:
         help="also check this text: characters as tokens, rare ones pooled",
     )
     parser.add_argument(
-        "--out", metavar="DIR", default="verify-out",
+        "--out",
+        metavar="DIR",
+        default="verify-out",
         help="folder for verify.json, verify.png and slopes.png",
-    )  # fmt: skip
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON, no tables")
     parser.add_argument(
         "--epsilon", type=_positive, metavar="E", help="ε for every pair, e.g. 1/10"
@@ -69,15 +71,19 @@ def _parser() -> argparse.ArgumentParser:
         "--length", type=_count, default=10**6, metavar="T", help="length of the long token inputs"
     )
     parser.add_argument(
-        "--pairs", nargs="+", metavar="NAME", choices=[*BUILT_IN, *SOFTMAX_BUILT_IN],
+        "--pairs",
+        nargs="+",
+        metavar="NAME",
+        choices=[*BUILT_IN, *SOFTMAX_BUILT_IN],
         help=f"which pairs f, g; finite precision: {', '.join(BUILT_IN)}; "
         f"softmax: {', '.join(SOFTMAX_BUILT_IN)}; default: all (with --control: no softmax)",
-    )  # fmt: skip
+    )
     parser.add_argument("--seed", type=_seed, default=0, help="first seed of the inputs")
     parser.add_argument(
-        "--control", choices=list(CONTROLS),
+        "--control",
+        choices=list(CONTROLS),
         help="run a known-wrong map on pairs of finite precision, to see the check fail",
-    )  # fmt: skip
+    )
     parser.add_argument("--replay", metavar="FILE", help="run saved counterexamples again")
     return parser
 

@@ -141,18 +141,29 @@ ONE_LAYER_AVERAGE = Theorem(
     ),
     conclusion=CONCLUSION,
     parameters=(
-        "epsilon", "target", "lipschitz", "period", "locality", "precision_bits", "margin",
-        "alpha_min", "alpha_total", "alpha_class",
+        "epsilon",
+        "target",
+        "lipschitz",
+        "period",
+        "locality",
+        "precision_bits",
+        "margin",
+        "alpha_min",
+        "alpha_total",
+        "alpha_class",
     ),
     defaults={"alpha_class": lambda v: v["alpha_min"]},
     hypotheses=(DIRICHLET, MASSES, ROUNDING, MODEL, LAMBDA),
     formula=_one_layer_average,
     choices=lambda v: _power_masses(v, "alpha_class", 1, 1, (Fraction(1, 2), Fraction(1))),
     exponents={
-        "epsilon": -Max(2, 1 / _CLASS), "lipschitz": Max(2, 1 / _CLASS), "period": 2, "locality": 1,
+        "epsilon": -Max(2, 1 / _CLASS),
+        "lipschitz": Max(2, 1 / _CLASS),
+        "period": 2,
+        "locality": 1,
     },
     compares_with="izzo2025.4.2",
-)  # fmt: skip
+)
 
 
 def _one_layer_average_fixed() -> Formula:
@@ -182,16 +193,26 @@ ONE_LAYER_AVERAGE_FIXED = Theorem(
     ),
     conclusion=CONCLUSION,
     parameters=(
-        "epsilon", "target", "lipschitz", "period", "locality", "precision_bits", "margin",
+        "epsilon",
+        "target",
+        "lipschitz",
+        "period",
+        "locality",
+        "precision_bits",
+        "margin",
         "class_probability",
     ),
     hypotheses=(IID, ROUNDING, MODEL, LAMBDA),
     formula=_one_layer_average_fixed,
     exponents={
-        "epsilon": -2, "lipschitz": 2, "class_probability": -1, "period": 2, "locality": 1,
+        "epsilon": -2,
+        "lipschitz": 2,
+        "class_probability": -1,
+        "period": 2,
+        "locality": 1,
     },
     compares_with="izzo2025.4.2",
-)  # fmt: skip
+)
 
 
 def _one_layer_average_nested() -> Formula:
@@ -228,8 +249,18 @@ ONE_LAYER_AVERAGE_NESTED = Theorem(
     ),
     conclusion=CONCLUSION,
     parameters=(
-        "epsilon", "target", "lipschitz", "vocabulary_size", "period", "locality",
-        "precision_bits", "margin", "alpha_min", "alpha_total", "alpha_class", "urn_constant",
+        "epsilon",
+        "target",
+        "lipschitz",
+        "vocabulary_size",
+        "period",
+        "locality",
+        "precision_bits",
+        "margin",
+        "alpha_min",
+        "alpha_total",
+        "alpha_class",
+        "urn_constant",
     ),
     defaults={
         "period": 1,
@@ -242,13 +273,17 @@ ONE_LAYER_AVERAGE_NESTED = Theorem(
             "top classes of all heads of f and g are laminar for each query token",
             name="laminar_classes",
         ),
-        DIRICHLET, MASSES, ROUNDING, MODEL, LAMBDA,
+        DIRICHLET,
+        MASSES,
+        ROUNDING,
+        MODEL,
+        LAMBDA,
     ),
     formula=_one_layer_average_nested,
     choices=lambda v: _power_masses(v, "alpha_class", 1, 1, (Fraction(1),)),
     exponents={"epsilon": -Max(1, 1 / _CLASS), "lipschitz": Max(1, 1 / _CLASS), "urn_constant": 1},
     compares_with="izzo2025.4.2",
-)  # fmt: skip
+)
 
 
 def _two_layer_length(periods: sympy.Expr) -> sympy.Expr:
@@ -295,23 +330,33 @@ AVERAGE_TWO_LAYER_ARGMAX = Theorem(
     ),
     conclusion=CONCLUSION,
     parameters=(
-        "epsilon", "target", "lipschitz", "vocabulary_size", "period", "locality",
-        "precision_bits", "margin", "alpha_min", "alpha_total",
+        "epsilon",
+        "target",
+        "lipschitz",
+        "vocabulary_size",
+        "period",
+        "locality",
+        "precision_bits",
+        "margin",
+        "alpha_min",
+        "alpha_total",
     ),
     hypotheses=(
         SUFFIX_ONLY,
-        Hypothesis(
-            "α₀ ≤ A", check=lambda v: compare(v["alpha_min"], v["alpha_total"]) <= 0
-        ),
-        DIRICHLET, ROUNDING, MODEL, LAMBDA,
+        Hypothesis("α₀ ≤ A", check=lambda v: compare(v["alpha_min"], v["alpha_total"]) <= 0),
+        DIRICHLET,
+        ROUNDING,
+        MODEL,
+        LAMBDA,
     ),
     formula=_average_two_layer_argmax,
     choices=_gram_masses,
     exponents={
         "epsilon": -Max(2, (_TAU + 1) / symbols.alpha_min),
-        "lipschitz": Max(2, (_TAU + 1) / symbols.alpha_min), "period": 2,
+        "lipschitz": Max(2, (_TAU + 1) / symbols.alpha_min),
+        "period": 2,
     },
-)  # fmt: skip
+)
 
 
 def _average_two_layer_argmax_fixed() -> Formula:
@@ -343,15 +388,25 @@ AVERAGE_TWO_LAYER_ARGMAX_FIXED = Theorem(
     ),
     conclusion=CONCLUSION,
     parameters=(
-        "epsilon", "target", "lipschitz", "period", "locality", "precision_bits", "margin",
+        "epsilon",
+        "target",
+        "lipschitz",
+        "period",
+        "locality",
+        "precision_bits",
+        "margin",
         "class_probability",
     ),
     hypotheses=(SUFFIX_ONLY, IID, ROUNDING, MODEL, LAMBDA),
     formula=_average_two_layer_argmax_fixed,
     exponents={
-        "epsilon": -2, "lipschitz": 2, "class_probability": -1, "period": 2, "locality": 2,
+        "epsilon": -2,
+        "lipschitz": 2,
+        "class_probability": -1,
+        "period": 2,
+        "locality": 2,
     },
-)  # fmt: skip
+)
 
 THEOREMS = (
     ONE_LAYER_AVERAGE,

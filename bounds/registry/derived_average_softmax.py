@@ -86,16 +86,23 @@ AVERAGE_SOFTMAX = Theorem(
     ),
     conclusion=CONCLUSION,
     parameters=(
-        "epsilon", "target", "lipschitz", "vocabulary_size", "locality", "logit_range",
+        "epsilon",
+        "target",
+        "lipschitz",
+        "vocabulary_size",
+        "locality",
+        "logit_range",
         "positional_margin",
     ),
     hypotheses=(EXCHANGEABLE, SOFTMAX, LAMBDA),
     formula=_average_softmax,
     exponents={
-        "epsilon": -Max(2, 1 / _GAMMA), "lipschitz": Max(2, 1 / _GAMMA), "vocabulary_size": 1,
+        "epsilon": -Max(2, 1 / _GAMMA),
+        "lipschitz": Max(2, 1 / _GAMMA),
+        "vocabulary_size": 1,
         "locality": Max(1, 1 / _GAMMA),
     },
-)  # fmt: skip
+)
 
 
 def _average_softmax_dirichlet() -> Formula:
@@ -108,8 +115,9 @@ def _average_softmax_dirichlet() -> Formula:
         evaluate=False,
     )
     best = Min(by_urn, by_variance, evaluate=False)
-    return Formula(terms={"simulation": Max(2 * end, best, evaluate=False)},
-                   where={_s: simulation_error()})  # fmt: skip
+    return Formula(
+        terms={"simulation": Max(2 * end, best, evaluate=False)}, where={_s: simulation_error()}
+    )
 
 
 def urn_constant_of_balanced_tree(values: Values) -> Exact:
@@ -133,17 +141,25 @@ AVERAGE_SOFTMAX_DIRICHLET = Theorem(
     ),
     conclusion=CONCLUSION,
     parameters=(
-        "epsilon", "target", "lipschitz", "vocabulary_size", "locality", "logit_range",
-        "positional_margin", "alpha_total", "urn_constant",
+        "epsilon",
+        "target",
+        "lipschitz",
+        "vocabulary_size",
+        "locality",
+        "logit_range",
+        "positional_margin",
+        "alpha_total",
+        "urn_constant",
     ),
     defaults={"urn_constant": urn_constant_of_balanced_tree},
     hypotheses=(DIRICHLET, SOFTMAX, LAMBDA),
     formula=_average_softmax_dirichlet,
     exponents={
-        "epsilon": -Max(1, 1 / _GAMMA), "lipschitz": Max(1, 1 / _GAMMA),
+        "epsilon": -Max(1, 1 / _GAMMA),
+        "lipschitz": Max(1, 1 / _GAMMA),
         "urn_constant": Max(1, 1 / _GAMMA),
     },
-)  # fmt: skip
+)
 
 
 def _two_layer(factor: sympy.Expr, where: dict[sympy.Symbol, sympy.Expr]) -> Formula:
@@ -202,20 +218,24 @@ AVERAGE_SOFTMAX_TWO_LAYER_MARKOV = Theorem(
     ),
     conclusion=CONCLUSION,
     parameters=(
-        "epsilon", "target", "complexity", "positional_margin", "spectral_gap",
+        "epsilon",
+        "target",
+        "complexity",
+        "positional_margin",
+        "spectral_gap",
         "stationary_min",
     ),
     hypotheses=(
-        Hypothesis("inputs of every length from one stationary Markov chain",
-                   name="markov_inputs"),
+        Hypothesis("inputs of every length from one stationary Markov chain", name="markov_inputs"),
         SECOND_LAYER,
     ),
     formula=_markov,
     exponents={
-        "epsilon": -Max(2, 1 / _GAMMA), "complexity": Max(2, 1 / _GAMMA),
+        "epsilon": -Max(2, 1 / _GAMMA),
+        "complexity": Max(2, 1 / _GAMMA),
         "spectral_gap": -Max(2, 1 / _GAMMA),
     },
-)  # fmt: skip
+)
 
 THEOREMS = (
     AVERAGE_SOFTMAX,

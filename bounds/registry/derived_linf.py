@@ -99,10 +99,14 @@ ONE_LAYER_LINF = Theorem(
     hypotheses=(ROUNDING, MODEL, SHARED),
     formula=_one_layer_linf,
     exponents={
-        "epsilon": -2 * _H, "lipschitz": 2 * _H, "vocabulary_size": 1, "period": 2, "locality": 1,
+        "epsilon": -2 * _H,
+        "lipschitz": 2 * _H,
+        "vocabulary_size": 1,
+        "period": 2,
+        "locality": 1,
     },
     compares_with="izzo2025.4.1",
-)  # fmt: skip
+)
 
 
 def _additive() -> Formula:
@@ -130,11 +134,14 @@ ONE_LAYER_LINF_ADDITIVE = Theorem(
     hypotheses=(ROUNDING, MODEL, SHARED),
     formula=_additive,
     exponents={
-        "epsilon": -2 * _H, "lipschitz_marginal": 2 * _H, "vocabulary_size": 1, "period": 2,
+        "epsilon": -2 * _H,
+        "lipschitz_marginal": 2 * _H,
+        "vocabulary_size": 1,
+        "period": 2,
         "locality": 1,
     },
     compares_with="izzo2025.4.1",
-)  # fmt: skip
+)
 
 
 _M = auxiliary("m", integer=True, nonnegative=True)
@@ -197,11 +204,14 @@ ONE_LAYER_LINF_CHAIN = Theorem(
     formula=_chain,
     choices=_chain_lengths,
     exponents={
-        "epsilon": -(1 + 1 / (_M + 1)), "lipschitz": 1 + 1 / (_M + 1), "vocabulary_size": 1,
-        "period": 2, "locality": 1,
+        "epsilon": -(1 + 1 / (_M + 1)),
+        "lipschitz": 1 + 1 / (_M + 1),
+        "vocabulary_size": 1,
+        "period": 2,
+        "locality": 1,
     },
     compares_with="izzo2025.4.1",
-)  # fmt: skip
+)
 
 
 def _steep() -> Formula:
@@ -225,15 +235,21 @@ ONE_LAYER_LINF_STEEP = Theorem(
     parameters=("epsilon", "target", *_MODELS, *_HARDMAX),
     defaults={"heads": 1},
     hypotheses=(
-        ROUNDING, MODEL, SHARED,
+        ROUNDING,
+        MODEL,
+        SHARED,
         Hypothesis("γ > 1", check=lambda v: compare(v["margin"], Fraction(1)) > 0),
     ),
     formula=_steep,
     exponents={
-        "epsilon": -2 * _H, "lipschitz": 2 * _H, "vocabulary_size": 1, "period": 2, "locality": 1,
+        "epsilon": -2 * _H,
+        "lipschitz": 2 * _H,
+        "vocabulary_size": 1,
+        "period": 2,
+        "locality": 1,
     },
     compares_with="izzo2025.4.1",
-)  # fmt: skip
+)
 
 
 def _shared_logits() -> Formula:

@@ -71,17 +71,25 @@ ONE_LAYER_SOFTMAX = Theorem(
     ),
     conclusion=_CONCLUSION,
     parameters=(
-        "epsilon", "target", "lipschitz", "vocabulary_size", "period", "locality",
-        "logit_range", "positional_margin",
+        "epsilon",
+        "target",
+        "lipschitz",
+        "vocabulary_size",
+        "period",
+        "locality",
+        "logit_range",
+        "positional_margin",
     ),
     defaults={"period": 1},
     hypotheses=(SOFTMAX, NO_POSITIONS),
     formula=_one_layer_softmax,
     exponents={
-        "epsilon": -Max(1 / _GAMMA, 1), "lipschitz": Max(1 / _GAMMA, 1),
-        "vocabulary_size": Max(1 / _GAMMA, 1), "locality": Max(1 / _GAMMA, 1),
+        "epsilon": -Max(1 / _GAMMA, 1),
+        "lipschitz": Max(1 / _GAMMA, 1),
+        "vocabulary_size": Max(1 / _GAMMA, 1),
+        "locality": Max(1 / _GAMMA, 1),
     },
-)  # fmt: skip
+)
 
 
 def _two_layers(end: Any, period: Any) -> Formula:
@@ -110,14 +118,20 @@ TWO_LAYER_SOFTMAX = Theorem(
     ),
     conclusion=_CONCLUSION,
     parameters=(
-        "epsilon", "target", "complexity", "positional_margin", "period", "locality", "block",
+        "epsilon",
+        "target",
+        "complexity",
+        "positional_margin",
+        "period",
+        "locality",
+        "block",
     ),
     defaults={"period": 1, "block": 1},
     hypotheses=(SOFTMAX, NO_POSITIONS, SECOND_LAYER, _complexity("derived-two_layer_softmax")),
     formula=lambda: _two_layers(_TAU + 1, 1),
     exponents={"epsilon": -Max(1 / _GAMMA, 2), "complexity": Max(1 / _GAMMA, 2)},
     compares_with="izzo2025.5.2",
-)  # fmt: skip
+)
 
 TWO_LAYER_SOFTMAX_PERIODIC = Theorem(
     key="derived.two_layer_softmax_periodic",
@@ -132,14 +146,20 @@ TWO_LAYER_SOFTMAX_PERIODIC = Theorem(
     ),
     conclusion=_CONCLUSION,
     parameters=(
-        "epsilon", "target", "complexity", "positional_margin", "period", "locality", "block",
+        "epsilon",
+        "target",
+        "complexity",
+        "positional_margin",
+        "period",
+        "locality",
+        "block",
     ),
     defaults={"block": 1},
     hypotheses=(SOFTMAX, SECOND_LAYER, _complexity("derived-two_layer_softmax_periodic")),
     formula=lambda: _two_layers(_TAU + _DELTA, _DELTA),
     exponents={"epsilon": -Max(1 / _GAMMA, 2), "complexity": Max(1 / _GAMMA, 2)},
     compares_with="izzo2025.5.2",
-)  # fmt: skip
+)
 
 
 def _simulation() -> Formula:
@@ -209,8 +229,17 @@ TWO_LAYER_ARGMAX = Theorem(
     ),
     conclusion=_CONCLUSION,
     parameters=(
-        "epsilon", "target", "lipschitz", "vocabulary_size", "period", "locality", "heads",
-        "precision_bits", "margin", "states", "path_states",
+        "epsilon",
+        "target",
+        "lipschitz",
+        "vocabulary_size",
+        "period",
+        "locality",
+        "heads",
+        "precision_bits",
+        "margin",
+        "states",
+        "path_states",
     ),
     defaults={
         "heads": 1,
@@ -232,9 +261,12 @@ TWO_LAYER_ARGMAX = Theorem(
     ),
     formula=_two_layer_argmax,
     exponents={
-        "epsilon": -2 * _H, "lipschitz": 2 * _H, "states": 2 * _H + 1, "path_states": 1,
+        "epsilon": -2 * _H,
+        "lipschitz": 2 * _H,
+        "states": 2 * _H + 1,
+        "path_states": 1,
     },
-)  # fmt: skip
+)
 
 THEOREMS = (
     ONE_LAYER_SOFTMAX,

@@ -135,13 +135,11 @@ LOWER_AVERAGE_SOFTMAX_DIRICHLET = Theorem(
     parameters=("epsilon", "target", "lipschitz", "logit_range", "alpha_min", "alpha_total"),
     hypotheses=(
         Hypothesis("two tokens with the prior Beta(α₀, A − α₀); no lag bias"),
-        Hypothesis(
-            "α₀ < A", check=lambda v: compare(v["alpha_min"], v["alpha_total"]) < 0
-        ),
+        Hypothesis("α₀ < A", check=lambda v: compare(v["alpha_min"], v["alpha_total"]) < 0),
     ),
     formula=_lower_average_softmax_dirichlet,
     exponents={"epsilon": -1 / _ALPHA, "lipschitz": 1 / _ALPHA},
-)  # fmt: skip
+)
 
 
 def _lower_average_two_layer() -> Formula:

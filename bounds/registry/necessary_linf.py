@@ -141,7 +141,13 @@ LOWER_THRESHOLD = Theorem(
     ),
     conclusion="below this length agreement does not give |f − g| ≤ {target}",
     parameters=(
-        "epsilon", "target", "lipschitz", "vocabulary_size", "period", "precision_bits", "margin",
+        "epsilon",
+        "target",
+        "lipschitz",
+        "vocabulary_size",
+        "period",
+        "precision_bits",
+        "margin",
     ),
     hypotheses=(
         Hypothesis("γ ≤ 1", check=_nonnegative(1 - _GAMMA)),
@@ -153,10 +159,14 @@ LOWER_THRESHOLD = Theorem(
     ),
     formula=lambda: Formula(terms={"hardmax threshold": ceiling(hardmax_length())}),
     exponents={
-        "epsilon": 0, "target": 0, "lipschitz": 0, "vocabulary_size": 0, "period": 0,
+        "epsilon": 0,
+        "target": 0,
+        "lipschitz": 0,
+        "vocabulary_size": 0,
+        "period": 0,
     },
     compares_with="izzo2025.4.1",
-)  # fmt: skip
+)
 
 
 def _window_target(p: sympy.Symbol) -> sympy.Expr:
@@ -233,22 +243,29 @@ LOWER_LIMIT = Theorem(
     ),
     conclusion="below this length agreement does not give |f − g| ≤ {target} at T ≥ 2^(p/γ)",
     parameters=(
-        "epsilon", "target", "lipschitz", "vocabulary_size", "period", "precision_bits", "margin",
+        "epsilon",
+        "target",
+        "lipschitz",
+        "vocabulary_size",
+        "period",
+        "precision_bits",
+        "margin",
     ),
     hypotheses=(
         _TRUE,
         Hypothesis("target < L", check=_positive(_L - _ETA)),
         Hypothesis(
             "Δ ≥ 2; or |Σ| ≥ 2 and target + ε ≤ 2L/5",
-            check=lambda v: _positive(_DELTA - 1)(v) or (
-                _positive(_SIGMA - 1)(v) and _nonnegative(2 * _L - 5 * (_ETA + _EPS))(v)
+            check=lambda v: (
+                _positive(_DELTA - 1)(v)
+                or (_positive(_SIGMA - 1)(v) and _nonnegative(2 * _L - 5 * (_ETA + _EPS))(v))
             ),
         ),
     ),
     formula=_limit,
     exponents={"epsilon": -1 / _GAMMA, "lipschitz": 1 / _GAMMA, "vocabulary_size": 0},
     compares_with="izzo2025.4.1",
-)  # fmt: skip
+)
 
 
 def _single_z() -> Formula:
@@ -282,9 +299,13 @@ LOWER_SINGLE_Z = Theorem(
     ),
     formula=_single_z,
     exponents={
-        "epsilon": -2, "lipschitz": 2, "vocabulary_size": 1, "period": 1, "locality": 1,
+        "epsilon": -2,
+        "lipschitz": 2,
+        "vocabulary_size": 1,
+        "period": 1,
+        "locality": 1,
     },
-)  # fmt: skip
+)
 
 
 def _c3() -> Formula:

@@ -38,9 +38,13 @@ def _paper(
 
 def _chen(key: str, locator: str) -> Source:
     return _paper(
-        key, "Chen, Thomas and Ma, Tengyu and Li, Zhiyuan", "Non-Asymptotic Length Generalization",
-        "2506.03085", 2025, locator,
-    )  # fmt: skip
+        key,
+        "Chen, Thomas and Ma, Tengyu and Li, Zhiyuan",
+        "Non-Asymptotic Length Generalization",
+        "2506.03085",
+        2025,
+        locator,
+    )
 
 
 def _yang(key: str, locator: str) -> Source:
@@ -48,8 +52,11 @@ def _yang(key: str, locator: str) -> Source:
         key,
         "Yang, Andy and Bergsträßer, Pascal and Zetzsche, Georg and Chiang, David and "
         "Lin, Anthony W.",
-        "Length Generalization Bounds for Transformers", "2603.02238", 2026, locator,
-    )  # fmt: skip
+        "Length Generalization Bounds for Transformers",
+        "2603.02238",
+        2026,
+        locator,
+    )
 
 
 CHEN_DFA = Theorem(
@@ -165,8 +172,12 @@ ZETZSCHE_WITNESS = Theorem(
     key="zetzsche2026.witness",
     title="Shortest accepted words of ℤ-VASS",
     source=_paper(
-        "zetzsche2026.witness", "Zetzsche, Georg and others",
-        "(title not recorded; defines positive C-RASP)", "2609.08851", 2026, "appendix",
+        "zetzsche2026.witness",
+        "Zetzsche, Georg and others",
+        "(title not recorded; defines positive C-RASP)",
+        "2609.08851",
+        2026,
+        "appendix",
     ),
     setting=None,
     direction=Direction.SUFFICIENT,
@@ -182,14 +193,18 @@ ZETZSCHE_WITNESS = Theorem(
     formula=_witness,
     exponents={"letters": 1, "update": symbols.counters},
     uncertain=("The explicit form is our reading of the appendix, not checked against a proof.",),
-)  # fmt: skip
+)
 
 BERGSTRAESSER = Theorem(
     key="bergstraesser2026",
     title="Unique hard attention counts to 2^(2^N) with weights of size poly(N)",
     source=_paper(
-        "bergstraesser2026", "Bergsträßer, Pascal and Cotterell, Ryan and Lin, Anthony W.",
-        "Transformers are Inherently Succinct", "2510.19315", 2026, "succinctness",
+        "bergstraesser2026",
+        "Bergsträßer, Pascal and Cotterell, Ryan and Lin, Anthony W.",
+        "Transformers are Inherently Succinct",
+        "2510.19315",
+        2026,
+        "succinctness",
         second_hand=False,
     ),
     setting=None,
@@ -202,15 +217,19 @@ BERGSTRAESSER = Theorem(
     ),
     conclusion="shorter lengths do not suffice",
     uncertain=("The inference from counting to training length is ours.",),
-)  # fmt: skip
+)
 
 ZSAMBOKI = Theorem(
     key="zsamboki2025",
     title="Set complement: lengths 1 and 2",
     source=_paper(
-        "zsamboki2025", "Zsámboki, Pál and Levi, Benjamin and others",
+        "zsamboki2025",
+        "Zsámboki, Pál and Levi, Benjamin and others",
         "Learning What's Missing: Attention Dispersion and EMA Stabilization in Length "
-        "Generalization", "2510.08341", 2025, "set complement task",
+        "Generalization",
+        "2510.08341",
+        2025,
+        "set complement task",
     ),
     setting=None,
     direction=Direction.SUFFICIENT,
@@ -222,15 +241,19 @@ ZSAMBOKI = Theorem(
     conclusion="the set complement is right at every length, with decaying precision",
     hypotheses=(Hypothesis("set complement task; one attention-only layer; balanced logits"),),
     formula=lambda: Formula(terms={"lengths 1 and 2": Integer(2)}),
-)  # fmt: skip
+)
 
 VELICKOVIC = Theorem(
     key="velickovic2024",
     title="Softmax disperses: no attention weight stays sharp",
     source=_paper(
-        "velickovic2024", "Veličković, Petar and Perivolaropoulos, Christos and Barbero, Federico "
-        "and Pascanu, Razvan", "softmax is not enough (for sharp out-of-distribution)",
-        "2410.01104", 2024, "dispersion",
+        "velickovic2024",
+        "Veličković, Petar and Perivolaropoulos, Christos and Barbero, Federico "
+        "and Pascanu, Razvan",
+        "softmax is not enough (for sharp out-of-distribution)",
+        "2410.01104",
+        2024,
+        "dispersion",
     ),
     setting=None,
     direction=Direction.FAILURE,
@@ -245,20 +268,22 @@ VELICKOVIC = Theorem(
     hypotheses=(Hypothesis("logits are not scaled with the length"),),
     formula=lambda: Formula(
         terms={
-            "dispersion": exp(symbols.logit_spread / symbols.temperature)
-            / symbols.attention_weight
+            "dispersion": exp(symbols.logit_spread / symbols.temperature) / symbols.attention_weight
         }
     ),
     exponents={"attention_weight": -1},
-)  # fmt: skip
+)
 
 CHEN_LOGSCALE = Theorem(
     key="chen2025.logscale",
     title="Logits scaled by γ log n: transition at γ = 1/(1 − ρ)",
     source=_paper(
-        "chen2025.logscale", "Chen, Shi and Lin, Zhengjiang and Polyanskiy, Yury and "
-        "Rigollet, Philippe", "Critical attention scaling in long-context transformers",
-        "2510.05554", 2025, "phase transition",
+        "chen2025.logscale",
+        "Chen, Shi and Lin, Zhengjiang and Polyanskiy, Yury and Rigollet, Philippe",
+        "Critical attention scaling in long-context transformers",
+        "2510.05554",
+        2025,
+        "phase transition",
     ),
     setting=None,
     direction=Direction.FAILURE,
@@ -268,7 +293,7 @@ CHEN_LOGSCALE = Theorem(
         "γ < 1/(1 − ρ) and concentrates above: a threshold in the scale, not a length."
     ),
     conclusion="below the threshold attention averages over all tokens",
-)  # fmt: skip
+)
 
 
 def _alibi() -> Formula:
@@ -281,8 +306,13 @@ ALIBI = Theorem(
     key="alibi.locality",
     title="Effective locality of ALiBi in fixed point",
     source=_paper(
-        "alibi.locality", "(authors not recorded)", "(title not recorded)", "2506.16055", 2025,
-        "Appendix E", second_hand=False,
+        "alibi.locality",
+        "(authors not recorded)",
+        "(title not recorded)",
+        "2506.16055",
+        2025,
+        "Appendix E",
+        second_hand=False,
     ),
     setting=None,
     direction=Direction.SUFFICIENT,
@@ -301,15 +331,20 @@ ALIBI = Theorem(
     formula=_alibi,
     exponents={"slope": -1},
     quantity="locality",
-)  # fmt: skip
+)
 
 MEN_ROPE = Theorem(
     key="men2024.rope",
     title="RoPE: the base bounds the length of retrieval",
     source=_paper(
-        "men2024.rope", "Men, Xin and Xu, Mingyu and Wang, Bingning and Zhang, Qingyu and "
-        "Lin, Hongyu and Han, Xianpei and Chen, Weipeng", "Base of RoPE Bounds Context Length",
-        "2405.14591", 2024, "table of bases", second_hand=False,
+        "men2024.rope",
+        "Men, Xin and Xu, Mingyu and Wang, Bingning and Zhang, Qingyu and "
+        "Lin, Hongyu and Han, Xianpei and Chen, Weipeng",
+        "Base of RoPE Bounds Context Length",
+        "2405.14591",
+        2024,
+        "table of bases",
+        second_hand=False,
     ),
     setting=None,
     direction=Direction.FAILURE,
@@ -319,9 +354,20 @@ MEN_ROPE = Theorem(
         "docs/theory.md has the table of bases."
     ),
     conclusion="similar tokens get no more attention than random ones beyond this distance",
-)  # fmt: skip
+)
 
 THEOREMS = (
-    CHEN_DFA, CHEN_CFG, CHEN_ONE_LAYER, CHEN_TWO_LAYERS, YANG_NONE, YANG_POSITIVE,
-    ZETZSCHE_WITNESS, BERGSTRAESSER, ZSAMBOKI, VELICKOVIC, CHEN_LOGSCALE, ALIBI, MEN_ROPE,
-)  # fmt: skip
+    CHEN_DFA,
+    CHEN_CFG,
+    CHEN_ONE_LAYER,
+    CHEN_TWO_LAYERS,
+    YANG_NONE,
+    YANG_POSITIVE,
+    ZETZSCHE_WITNESS,
+    BERGSTRAESSER,
+    ZSAMBOKI,
+    VELICKOVIC,
+    CHEN_LOGSCALE,
+    ALIBI,
+    MEN_ROPE,
+)

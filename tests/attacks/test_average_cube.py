@@ -82,9 +82,12 @@ def one_layer(rng, letters, locality, regime):
     table = logits[:letters, :letters]
     ranges = (table.max(axis=0) - table.min(axis=0)).max()
     model = LimitTransformer(
-        embedding, np.zeros((1, width)), (Layer(heads=(Head(logits, value, bias),)),),
-        np.eye(width)[[-1]], None,
-    )  # fmt: skip
+        embedding,
+        np.zeros((1, width)),
+        (Layer(heads=(Head(logits, value, bias),)),),
+        np.eye(width)[[-1]],
+        None,
+    )
     return model, 1.0, np.ptp(value[-1, :letters]), ranges, margin, bias.max() > 1
 
 

@@ -26,8 +26,9 @@ def positions(prefix, period):
 
 def theorem_length(tokens, period, locality, delta, sets, threshold):
     e = F(period * (tokens + 1), 4) + locality + 1
-    n = max(math.ceil(e * ((1 + 1 / delta) ** sets - 1)),
-            -((locality + 1 - threshold) // period), 1)  # fmt: skip
+    n = max(
+        math.ceil(e * ((1 + 1 / delta) ** sets - 1)), -((locality + 1 - threshold) // period), 1
+    )
     return e, n, period * (n + 1) + locality
 
 
@@ -66,19 +67,26 @@ def case(seed):
     elif family in ("ties", "edge"):
         weights = [[1.0] * tokens for _ in range(period)]
     elif family == "singletons":
-        weights = [[1.0 if s == rng.randrange(tokens) else 0.0 for s in range(tokens)]
-                   for _ in range(period)]  # fmt: skip
+        weights = [
+            [1.0 if s == rng.randrange(tokens) else 0.0 for s in range(tokens)]
+            for _ in range(period)
+        ]
         weights = [row if any(row) else [1.0, *row[1:]] for row in weights]
     elif family == "one light":
-        weights = [[1.0 if s else float(e) * rng.uniform(0.2, 5) / max(columns)
-                    for s in range(tokens)] for _ in range(period)]  # fmt: skip
+        weights = [
+            [1.0 if s else float(e) * rng.uniform(0.2, 5) / max(columns) for s in range(tokens)]
+            for _ in range(period)
+        ]
         weights = [row if any(row) else [1.0] * tokens for row in weights]
     else:
-        weights = [[rng.choice([1.0, 1e-3, 1e-6, 0.0]) for _ in range(tokens)]
-                   for _ in range(period)]  # fmt: skip
+        weights = [
+            [rng.choice([1.0, 1e-3, 1e-6, 0.0]) for _ in range(tokens)] for _ in range(period)
+        ]
         weights = [row if any(row) else [1.0] * tokens for row in weights]
-    counts = [fill(rng, m, tokens, w) if m else [0] * tokens
-              for m, w in zip(columns, weights, strict=True)]  # fmt: skip
+    counts = [
+        fill(rng, m, tokens, w) if m else [0] * tokens
+        for m, w in zip(columns, weights, strict=True)
+    ]
     sets = []
     for i in range(h):
         if family == "ladder":  # nested, from the rarest tokens up
@@ -120,8 +128,11 @@ def test_theorem_1_clause_by_clause(batch):
         assert short <= min(limit, length), seed
         assert (length - short) % len(x) == 0, seed
         assert [sum(column) for column in z] == positions(short - tau - 1, len(x)), seed
-        assert all(d >= 0 and (c > 0 or d == 0) for a, b in zip(x, z, strict=True)
-                   for c, d in zip(a, b, strict=True)), seed  # fmt: skip
+        assert all(
+            d >= 0 and (c > 0 or d == 0)
+            for a, b in zip(x, z, strict=True)
+            for c, d in zip(a, b, strict=True)
+        ), seed
         assert length < threshold or short >= threshold, seed
         for chosen in sets:
             assert weight(z, chosen) >= 1, seed
@@ -262,8 +273,10 @@ def stretched(x, sets, delta, n, ratio):
         assert sum(wanted) <= goal
         if rest:
             share = F(goal - sum(wanted)) / rest
-            wanted = [w if (r, s) in scales else c * share
-                      for s, (w, c) in enumerate(zip(wanted, column, strict=True))]  # fmt: skip
+            wanted = [
+                w if (r, s) in scales else c * share
+                for s, (w, c) in enumerate(zip(wanted, column, strict=True))
+            ]
         assert sum(wanted) == goal
         z.append([int(w) for w in wanted])
         order = sorted(range(len(column)), key=lambda s, w=wanted: int(w[s]) - w[s])
@@ -284,13 +297,17 @@ def test_theorem_e_the_limit_regime():
         least = float(2 * period * ratio / (1 - delta)) ** (1 / margin)
         n = max(math.ceil(e * ratio), math.ceil(least / period))
         length = int(period * (n + 1) * 10 ** rng.uniform(0.1, 7)) + period
-        x = [fill(rng, m, tokens, [10 ** -rng.uniform(0, 6) for _ in range(tokens)])
-             for m in positions(length, period)]  # fmt: skip
+        x = [
+            fill(rng, m, tokens, [10 ** -rng.uniform(0, 6) for _ in range(tokens)])
+            for m in positions(length, period)
+        ]
         types = [(r, s) for r in range(period) for s in range(tokens)]
         present = [t for t in types if x[t[0]][t[1]]]
         rare = sorted(present, key=lambda t, x=x: x[t[0]][t[1]])
-        sets = [ArgmaxSet(frozenset(rng.sample(present, rng.randint(1, len(present)))), 0)
-                for _ in range(h - 1)] + [ArgmaxSet(frozenset(rare[:1]), 0)]  # fmt: skip
+        sets = [
+            ArgmaxSet(frozenset(rng.sample(present, rng.randint(1, len(present)))), 0)
+            for _ in range(h - 1)
+        ] + [ArgmaxSet(frozenset(rare[:1]), 0)]
         z = stretched(x, sets, delta, n, ratio)
         # The query stays: its type occurs in z, at the cost of one position of its column.
         row = z[length % period]

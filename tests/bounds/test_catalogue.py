@@ -29,9 +29,14 @@ def test_the_cube_shows_well():
 
 def test_two_argmax_layers_have_no_bound_unless_the_first_is_finite_state():
     given = {
-        "epsilon": "1/10", "lipschitz": 1, "vocabulary_size": 2, "period": 1, "locality": 1,
-        "precision_bits": 4, "margin": 1,
-    }  # fmt: skip
+        "epsilon": "1/10",
+        "lipschitz": 1,
+        "vocabulary_size": 2,
+        "period": 1,
+        "locality": 1,
+        "precision_bits": 4,
+        "margin": 1,
+    }
     setting = {"error": "linf", "attention": "argmax", "layers": 2}
     nothing = bounds.required_length(**setting, **given)
     assert nothing.status is bounds.Status.NOT_COMPUTABLE
@@ -47,9 +52,16 @@ def test_two_argmax_layers_have_no_bound_unless_the_first_is_finite_state():
 
 def test_a_fixed_law_and_a_prior_exclude_each_other():
     given = {
-        "epsilon": "1/10", "lipschitz": 1, "vocabulary_size": 2, "period": 1, "locality": 1,
-        "precision_bits": 4, "margin": 1, "alpha_min": 1, "alpha_total": 2,
-    }  # fmt: skip
+        "epsilon": "1/10",
+        "lipschitz": 1,
+        "vocabulary_size": 2,
+        "period": 1,
+        "locality": 1,
+        "precision_bits": 4,
+        "margin": 1,
+        "alpha_min": 1,
+        "alpha_total": 2,
+    }
     setting = {"error": "average", "attention": "argmax", "layers": 1}
     with pytest.raises(bounds.ParameterError, match="a fixed law or a Dirichlet prior"):
         bounds.required_length(**setting, class_probability="1/4", **given)

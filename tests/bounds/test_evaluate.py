@@ -57,8 +57,12 @@ def test_integers_in_disguise_are_recognised(n, degree):
 
 def test_a_hair_above_an_integer_is_rounded_up():
     hair = Fraction(1, 10**60)
-    assert certify(sqrt(x) * sqrt(y) + sympy.Rational(1, 10**60), {x: Fraction(2), y: Fraction(8)})\
-        .integer == 5  # fmt: skip
+    assert (
+        certify(
+            sqrt(x) * sqrt(y) + sympy.Rational(1, 10**60), {x: Fraction(2), y: Fraction(8)}
+        ).integer
+        == 5
+    )
     assert certify(2**x, {x: 4 + hair}).integer == 17
     assert certify(2**x, {x: 4 - hair}).integer == 16
     assert certify(2**x, {x: 4 - hair}, "down").integer == 15

@@ -30,15 +30,27 @@ TINY = {x: F(10**6), y: ONE}  # exp(−x) is below every precision
 @pytest.mark.parametrize(
     ("base", "exponent", "expected"),
     [
-        (F(1), F(7, 3), F(1)), (F(0), F(2), F(0)), (F(0), F(1, 2), F(0)), (F(0), F(0), F(0)),
-        (F(8, 27), F(2, 3), F(4, 9)), (F(8, 27), F(-2, 3), F(9, 4)), (F(1, 2), F(3), F(1, 8)),
-        (F(2), F(1, 2), None), (F(4, 3), F(1, 2), None), (F(3, 4), F(1, 2), None),
-        (F(-1), F(3), F(-1)), (F(-1), F(2), F(1)), (F(-1), F(1, 3), None), (F(-8), F(1, 3), None),
-        (F(3) ** 64, F(1, 64), F(3)), (F(3) ** 65, F(1, 65), None),
-        (F(2), F(MAX_BITS, 2), F(2) ** (MAX_BITS // 2)), (F(2), F(MAX_BITS // 2 + 1), None),
+        (F(1), F(7, 3), F(1)),
+        (F(0), F(2), F(0)),
+        (F(0), F(1, 2), F(0)),
+        (F(0), F(0), F(0)),
+        (F(8, 27), F(2, 3), F(4, 9)),
+        (F(8, 27), F(-2, 3), F(9, 4)),
+        (F(1, 2), F(3), F(1, 8)),
+        (F(2), F(1, 2), None),
+        (F(4, 3), F(1, 2), None),
+        (F(3, 4), F(1, 2), None),
+        (F(-1), F(3), F(-1)),
+        (F(-1), F(2), F(1)),
+        (F(-1), F(1, 3), None),
+        (F(-8), F(1, 3), None),
+        (F(3) ** 64, F(1, 64), F(3)),
+        (F(3) ** 65, F(1, 65), None),
+        (F(2), F(MAX_BITS, 2), F(2) ** (MAX_BITS // 2)),
+        (F(2), F(MAX_BITS // 2 + 1), None),
         (F(4), F(60_001, 2), F(2) ** 60_001),
     ],
-)  # fmt: skip
+)
 def test_exact_powers(base, exponent, expected):
     assert exact_power(base, exponent) == expected
 
@@ -71,8 +83,15 @@ def test_powers_too_long_are_left_out_of_the_algebra():
 
 
 def test_logarithms_of_powers_are_seen():
-    for a, b, ratio in [(8, 2, 3), (100, 10, 2), (F(9, 4), F(3, 2), 2), (F(1, 8), 2, -3),
-                        (F(1, 49), F(1, 7), 2), (1, 2, 0), (3**20, 3, 20)]:  # fmt: skip
+    for a, b, ratio in [
+        (8, 2, 3),
+        (100, 10, 2),
+        (F(9, 4), F(3, 2), 2),
+        (F(1, 8), 2, -3),
+        (F(1, 49), F(1, 7), 2),
+        (1, 2, 0),
+        (3**20, 3, 20),
+    ]:
         assert rational_in_disguise(log(x) / log(y), {x: F(a), y: F(b)}) == ratio
     for a, b in [(12, 2), (6, 3), (F(9, 2), 3)]:
         assert rational_in_disguise(log(x) / log(y), {x: F(a), y: F(b)}) is None
@@ -100,15 +119,24 @@ def test_putting_in_leaves_extremes_as_they_are_written():
 @pytest.mark.parametrize(
     ("relation", "below", "equal", "above"),
     [
-        (Lt, 1, 0, 0), (Le, 1, 1, 0), (Gt, 0, 0, 1), (Ge, 0, 1, 1), (Eq, 0, 1, 0), (Ne, 1, 0, 1),
+        (Lt, 1, 0, 0),
+        (Le, 1, 1, 0),
+        (Gt, 0, 0, 1),
+        (Ge, 0, 1, 1),
+        (Eq, 0, 1, 0),
+        (Ne, 1, 0, 1),
     ],
-)  # fmt: skip
+)
 def test_each_relation(relation, below, equal, above):
     chosen = Piecewise((1, relation(x, y)), (0, True))
     for left, right, expected in [
-        (F(1, 3), F(2, 3), below), (F(1, 3), F(1, 3), equal), (F(2, 3), F(1, 3), above),
-        (sqrt(2), F(3, 2), below), (sqrt(3), F(3, 2), above), (sqrt(2), sqrt(2), equal),
-    ]:  # fmt: skip
+        (F(1, 3), F(2, 3), below),
+        (F(1, 3), F(1, 3), equal),
+        (F(2, 3), F(1, 3), above),
+        (sqrt(2), F(3, 2), below),
+        (sqrt(3), F(3, 2), above),
+        (sqrt(2), sqrt(2), equal),
+    ]:
         assert certify(chosen, {x: left, y: right}).integer == expected
 
 
@@ -136,8 +164,15 @@ def test_comparison_decides_both_ways():
 # Extremes
 
 
-@pytest.mark.parametrize("given", [{x: sqrt(2), y: sqrt(3)}, {x: sqrt(3), y: sqrt(2)},
-                                   {x: sqrt(2), y: F(2)}, {x: F(2), y: sqrt(2)}])  # fmt: skip
+@pytest.mark.parametrize(
+    "given",
+    [
+        {x: sqrt(2), y: sqrt(3)},
+        {x: sqrt(3), y: sqrt(2)},
+        {x: sqrt(2), y: F(2)},
+        {x: F(2), y: sqrt(2)},
+    ],
+)
 def test_extremes_of_intervals(given):
     small, large = sorted(given.values(), key=float)
     for extreme, value in [(Min, small), (Max, large)]:

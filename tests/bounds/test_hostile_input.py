@@ -157,9 +157,16 @@ def test_reasons_read_as_sentences():
 
 @pytest.mark.parametrize(
     ("given_name", "meant"),
-    [("tau", "locality"), ("L", "lipschitz"), ("gamma", "margin"), ("p", "precision_bits"),
-     ("Delta", "period"), ("eps", "epsilon"), ("varepsilon", "epsilon")],
-)  # fmt: skip
+    [
+        ("tau", "locality"),
+        ("L", "lipschitz"),
+        ("gamma", "margin"),
+        ("p", "precision_bits"),
+        ("Delta", "period"),
+        ("eps", "epsilon"),
+        ("varepsilon", "epsilon"),
+    ],
+)
 def test_the_papers_symbols_are_recognised(given_name, meant):
     with pytest.raises(bounds.ParameterError, match=f"did you mean '{meant}'"):
         bounds.required_length(theorem=THEOREM_1, **{given_name: 1})
@@ -191,9 +198,17 @@ def test_a_covered_setting_says_what_its_theorems_need():
 
 
 def test_a_theorem_for_other_inputs_than_asserted_is_not_used():
-    given = {"epsilon": "1/10", "complexity": 3, "positional_margin": "1/2", "period": 1,
-             "lipschitz": 1, "vocabulary_size": 3, "locality": 1, "spectral_gap": "1/2",
-             "stationary_min": "1/4"}  # fmt: skip
+    given = {
+        "epsilon": "1/10",
+        "complexity": 3,
+        "positional_margin": "1/2",
+        "period": 1,
+        "lipschitz": 1,
+        "vocabulary_size": 3,
+        "locality": 1,
+        "spectral_gap": "1/2",
+        "stationary_min": "1/4",
+    }
     cell = {"error": "average", "attention": "softmax", "layers": 2}
     bound = bounds.required_length(**cell, **given, assume={"markov_inputs"})
     assert bound.theorem.key == "derived.average_softmax_two_layer_markov"

@@ -202,9 +202,11 @@ def test_what_is_missing_or_without_influence_is_named():
         bounds.solve_for("complexity", length=10, **setting, **GIVEN)
     with pytest.raises(bounds.ParameterError, match="γ > 1"):
         bounds.solve_for(
-            "lipschitz", length=10, theorem="derived.one_layer_linf_steep",
+            "lipschitz",
+            length=10,
+            theorem="derived.one_layer_linf_steep",
             **{k: v for k, v in GIVEN.items() if k != "lipschitz"},
-        )  # fmt: skip
+        )
 
 
 def test_lengths_beyond_all_digits_may_be_given():

@@ -75,9 +75,13 @@ def test_figures_take_and_return_axes():
 
     given = {"lipschitz": 1, "vocabulary_size": 3, "locality": 1, "margin": 1, "precision_bits": 8}
     table = bounds.sweep(
-        error="linf", attention="argmax", layers=1, epsilon=[1, "1/10", "1/100"], period=[1, 2],
+        error="linf",
+        attention="argmax",
+        layers=1,
+        epsilon=[1, "1/10", "1/100"],
+        period=[1, 2],
         **given,
-    )  # fmt: skip
+    )
     _, ax = plt.subplots()
     assert figures.length_curve(table, "epsilon", series="period", ax=ax) is ax
     assert ax.get_legend().get_title().get_text() == "period Δ"

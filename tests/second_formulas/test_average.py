@@ -26,13 +26,18 @@ def draws(number, seed):
         alpha = rng.choice([F(1, 3), F(1, 2), F(51, 100), F(3, 4), F(1), F(3, 2), F(2), F(5, 2)])
         mass = alpha + rng.choice([F(0), F(1, 2), F(1)])
         yield {
-            "epsilon": eps, "target": eps + 2 * s, "s": s,
-            "lipschitz": s * rng.choice(
-                [F(1, 2), 1, F(1009, 997), F(2003, 997), F(7919, 997), F(30011, 997)]
-            ),
-            "vocabulary_size": rng.randint(1, 5), "period": rng.randint(1, 4),
-            "locality": rng.randint(0, 3), "precision_bits": rng.randint(1, 16),
-            "margin": F(rng.randint(2, 9), 4), "alpha_min": alpha, "alpha_class": mass,
+            "epsilon": eps,
+            "target": eps + 2 * s,
+            "s": s,
+            "lipschitz": s
+            * rng.choice([F(1, 2), 1, F(1009, 997), F(2003, 997), F(7919, 997), F(30011, 997)]),
+            "vocabulary_size": rng.randint(1, 5),
+            "period": rng.randint(1, 4),
+            "locality": rng.randint(0, 3),
+            "precision_bits": rng.randint(1, 16),
+            "margin": F(rng.randint(2, 9), 4),
+            "alpha_min": alpha,
+            "alpha_class": mass,
             "alpha_total": mass + rng.choice([F(0), F(1, 2), F(3)]),
             "class_probability": rng.choice([F(1), F(1, 3), F(1, 50)]),
             "gamma": rng.choice([F(1, 3), F(2, 5), F(1, 2), F(3, 5), F(1), F(2)]),
@@ -41,7 +46,7 @@ def draws(number, seed):
             "complexity": s * rng.choice([F(1, 9), F(1), F(9, 2), F(40)]),
             "spectral_gap": rng.choice([F(1), F(1, 2), F(9, 10), F(1, 7)]),
             "stationary_min": rng.choice([F(1, 2), F(1, 4), F(1, 100)]),
-        }  # fmt: skip
+        }
 
 
 def pick(v, *names):
@@ -89,8 +94,17 @@ def chosen(found):
 
 @pytest.mark.parametrize("v", [*draws(40, 1)])
 def test_one_layer(v):
-    given = pick(v, "lipschitz", "period", "locality", "precision_bits", "margin", "alpha_min",
-                 "alpha_class", "alpha_total")  # fmt: skip
+    given = pick(
+        v,
+        "lipschitz",
+        "period",
+        "locality",
+        "precision_bits",
+        "margin",
+        "alpha_min",
+        "alpha_class",
+        "alpha_total",
+    )
     d, tau, s, lip = v["period"], v["locality"], v["s"], v["lipschitz"]
     masses = chosen(evaluation("derived.one_layer_average", **given))
     if s >= lip:
@@ -102,8 +116,10 @@ def test_one_layer(v):
             assert masses[name] == smaller_mass(a, total, 1, theta, u)
         half = reciprocal_root(F(1, 2), a, total, 1, u, masses["a_1"])
         one = reciprocal_root(F(1), a, total, 1, u, masses["a_2"])
-        periods = {"fluctuation": (2 + mp.sqrt(2)) ** 2 * max(half, mp.mpf(1)),
-                   "suffix": (tau + d) * max(one, mp.mpf(1))}  # fmt: skip
+        periods = {
+            "fluctuation": (2 + mp.sqrt(2)) ** 2 * max(half, mp.mpf(1)),
+            "suffix": (tau + d) * max(one, mp.mpf(1)),
+        }
         expected = {name: d * rounded(k) + tau + d for name, k in periods.items()}
         expected[HARDMAX] = threshold(v) + d - 1
     found = integers("derived.one_layer_average", **given)
@@ -112,8 +128,18 @@ def test_one_layer(v):
 
 @pytest.mark.parametrize("v", [*draws(30, 2)])
 def test_one_layer_nested(v):
-    given = pick(v, "lipschitz", "vocabulary_size", "locality", "precision_bits", "margin",
-                 "alpha_min", "alpha_class", "alpha_total", "urn_constant")  # fmt: skip
+    given = pick(
+        v,
+        "lipschitz",
+        "vocabulary_size",
+        "locality",
+        "precision_bits",
+        "margin",
+        "alpha_min",
+        "alpha_class",
+        "alpha_total",
+        "urn_constant",
+    )
     tau, s, lip = v["locality"], v["s"], v["lipschitz"]
     key = "derived.one_layer_average_nested"
     masses = chosen(evaluation(key, **given, period=1))
@@ -131,9 +157,19 @@ def test_one_layer_nested(v):
 
 def test_a_moment_that_is_rational_is_exact():
     """a* = 7/2, A = 5, u = 1/100: K_1 = 5/(5/2·u) = 200, and C = 1 + τ + 1."""
-    given = {"epsilon": F(0), "target": F(2), "lipschitz": 50, "vocabulary_size": 2,
-             "precision_bits": 1, "margin": 1, "alpha_min": 1, "alpha_class": F(7, 2),
-             "alpha_total": F(5), "urn_constant": F(0), "period": 1}  # fmt: skip
+    given = {
+        "epsilon": F(0),
+        "target": F(2),
+        "lipschitz": 50,
+        "vocabulary_size": 2,
+        "precision_bits": 1,
+        "margin": 1,
+        "alpha_min": 1,
+        "alpha_class": F(7, 2),
+        "alpha_total": F(5),
+        "urn_constant": F(0),
+        "period": 1,
+    }
     for tau in (0, 3):
         found = integers("derived.one_layer_average_nested", **given, locality=tau)[0]
         assert found == tau + 1 + 200 * (tau + 2)
@@ -142,11 +178,13 @@ def test_a_moment_that_is_rational_is_exact():
 @pytest.mark.parametrize(
     ("least", "mass", "total", "u"),
     [
-        ("W", F(1001, 1000), F(10), F(1, 1000)), ("S", F(1001, 1000), F(1000), F(49, 100)),
-        ("M", F(2), F(3), F(1, 10)), ("S", F(1, 4), F(2), F(1, 1000)),
+        ("W", F(1001, 1000), F(10), F(1, 1000)),
+        ("S", F(1001, 1000), F(1000), F(49, 100)),
+        ("M", F(2), F(3), F(1, 10)),
+        ("S", F(1, 4), F(2), F(1, 1000)),
         ("W", F(1), F(2), F(1, 1000)),
     ],
-)  # fmt: skip
+)
 def test_each_closed_form_is_the_least_somewhere(least, mass, total, u):
     forms = {"W": by_lambert(min(real(mass), mp.mpf(1)), real(total), 1, real(u))}
     smaller = real(smaller_mass(mass, total, 1, F(1), u))
@@ -155,32 +193,45 @@ def test_each_closed_form_is_the_least_somewhere(least, mass, total, u):
         forms["M"] = by_moment(mp.mpf(1), real(mass), real(total), 1, real(u))
     assert min(forms, key=forms.get) == least
     found = integers(
-        "derived.one_layer_average_nested", epsilon=F(0), target=F(2), lipschitz=1 / (2 * u),
-        vocabulary_size=2, period=1, locality=1, precision_bits=1, margin=1, alpha_min=mass,
-        alpha_class=mass, alpha_total=total, urn_constant=F(10),
-    )  # fmt: skip
+        "derived.one_layer_average_nested",
+        epsilon=F(0),
+        target=F(2),
+        lipschitz=1 / (2 * u),
+        vocabulary_size=2,
+        period=1,
+        locality=1,
+        precision_bits=1,
+        margin=1,
+        alpha_min=mass,
+        alpha_class=mass,
+        alpha_total=total,
+        urn_constant=F(10),
+    )
     assert found[0] == 2 + rounded(22 * forms[least])
 
 
 @pytest.mark.parametrize("v", [*draws(40, 3)])
 def test_fixed_laws(v):
-    given = pick(v, "lipschitz", "period", "locality", "precision_bits", "margin",
-                 "class_probability")  # fmt: skip
-    d, tau, s, lip, q = (
-        v["period"], v["locality"], v["s"], v["lipschitz"], v["class_probability"]
-    )  # fmt: skip
+    given = pick(
+        v, "lipschitz", "period", "locality", "precision_bits", "margin", "class_probability"
+    )
+    d, tau, s, lip, q = (v["period"], v["locality"], v["s"], v["lipschitz"], v["class_probability"])
     if s >= lip:
         one = {HARDMAX: d, "fluctuation": d, "suffix": d}
         two = {HARDMAX: d + tau, "fluctuation": d + tau, "suffix": d + tau}
     else:
         ratio = lip / s
-        periods = {"fluctuation": (2 * (2 + mp.sqrt(2)) * real(ratio)) ** 2 / real(q),
-                   "suffix": real(2 * (tau + d) * ratio / q)}  # fmt: skip
+        periods = {
+            "fluctuation": (2 * (2 + mp.sqrt(2)) * real(ratio)) ** 2 / real(q),
+            "suffix": real(2 * (tau + d) * ratio / q),
+        }
         one = {name: d * max(rounded(k), 1) + tau + d for name, k in periods.items()}
         one[HARDMAX] = threshold(v) + d - 1
         c0 = 1 + 1 / mp.sqrt(2)
-        periods = {"fluctuation": (4 * c0 * real(ratio)) ** 2 * (2 * tau + 1) / real(q),
-                   "suffix": real(4 * (4 * tau + d) * ratio / q)}  # fmt: skip
+        periods = {
+            "fluctuation": (4 * c0 * real(ratio)) ** 2 * (2 * tau + 1) / real(q),
+            "suffix": real(4 * (4 * tau + d) * ratio / q),
+        }
         two = {name: d * (max(rounded(k), 1) + 1) + 4 * tau + 1 for name, k in periods.items()}
         two[HARDMAX] = threshold(v) + d - 1
     assert integers("derived.one_layer_average_fixed", **given) == (max(one.values()), one)
@@ -189,8 +240,17 @@ def test_fixed_laws(v):
 
 @pytest.mark.parametrize("v", [*draws(40, 4)])
 def test_two_layers_argmax(v):
-    given = pick(v, "lipschitz", "vocabulary_size", "period", "locality", "precision_bits",
-                 "margin", "alpha_min", "alpha_total")  # fmt: skip
+    given = pick(
+        v,
+        "lipschitz",
+        "vocabulary_size",
+        "period",
+        "locality",
+        "precision_bits",
+        "margin",
+        "alpha_min",
+        "alpha_total",
+    )
     d, tau, s, lip = v["period"], v["locality"], v["s"], v["lipschitz"]
     key, m = "derived.average_two_layer_argmax", tau + 1
     masses = chosen(evaluation(key, **given))
@@ -204,15 +264,19 @@ def test_two_layers_argmax(v):
         half = reciprocal_root(F(m, 2), a, total, m, u, masses["a_1"]) ** m
         one = reciprocal_root(F(m), a, total, m, u, masses["a_2"]) ** m
         c0 = 1 + 1 / mp.sqrt(2)
-        periods = {"fluctuation": c0**2 * (2 * tau + 1) * max(half, mp.mpf(1)),
-                   "suffix": (4 * tau + d) * max(one, mp.mpf(1))}  # fmt: skip
+        periods = {
+            "fluctuation": c0**2 * (2 * tau + 1) * max(half, mp.mpf(1)),
+            "suffix": (4 * tau + d) * max(one, mp.mpf(1)),
+        }
         expected = {name: d * (rounded(k) + 1) + 4 * tau + 1 for name, k in periods.items()}
         expected[HARDMAX] = threshold(v) + d - 1
     assert integers(key, **given) == (max(expected.values()), expected)
 
 
-@pytest.mark.parametrize(("mass", "theta"), [*product([F(1, 5), F(1, 2), F(9, 10), F(3)],
-                                                     [F(1, 2), F(1), F(3, 2), F(3)])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mass", "theta"),
+    [*product([F(1, 5), F(1, 2), F(9, 10), F(3)], [F(1, 2), F(1), F(3, 2), F(3)])],
+)
 @pytest.mark.parametrize(("total", "observed"), [(F(3), 1), (F(40), 3), (F(10**7), 1)])
 def test_the_smaller_mass_is_the_best_for_the_power_form(mass, theta, total, observed):
     for u in (F(1, 3), F(1, 100), F(1, 10**9)):
@@ -252,8 +316,11 @@ def test_softmax_one_layer(v):
 
     c0 = 1 + 1 / mp.sqrt(2)
     urn = rounded((ratio * rise * real(4 * v["urn_constant"] + 3 * end)) ** max(mp.mpf(1), power))
-    tilted = [end + rounded((4 * c0 * ratio) ** 2 * rise), rounded(4 * end * ratio),
-              rounded((8 * end * rise * ratio) ** power)]  # fmt: skip
+    tilted = [
+        end + rounded((4 * c0 * ratio) ** 2 * rise),
+        rounded(4 * end * ratio),
+        rounded((8 * end * rise * ratio) ** power),
+    ]
     value = min(max(2 * end, urn), max(2 * end, *tilted))
     given |= {"alpha_total": v["alpha_total"], "urn_constant": v["urn_constant"]}
     found = integers("derived.average_softmax_dirichlet", **given)
@@ -263,8 +330,15 @@ def test_softmax_one_layer(v):
 @pytest.mark.parametrize("s", [F(1), F(3), F(2, 7)])
 def test_each_part_of_the_dirichlet_length_counts_somewhere(s):
     """Twice the end, the urn, and the three parts of C2, each where nothing else decides."""
-    base = {"epsilon": F(0), "target": 2 * s, "vocabulary_size": 2, "alpha_total": 2,
-            "urn_constant": F(10**9), "logit_range": F(0), "positional_margin": F(1)}  # fmt: skip
+    base = {
+        "epsilon": F(0),
+        "target": 2 * s,
+        "vocabulary_size": 2,
+        "alpha_total": 2,
+        "urn_constant": F(10**9),
+        "logit_range": F(0),
+        "positional_margin": F(1),
+    }
 
     def length(ratio, tau, **changes):
         given = base | {"lipschitz": ratio * s, "locality": tau} | changes
@@ -279,8 +353,15 @@ def test_each_part_of_the_dirichlet_length_counts_somewhere(s):
 
 def test_nothing_attended_nothing_lost():
     """L = 0: one token is enough."""
-    given = {"epsilon": F(0), "target": F(1), "lipschitz": 0, "vocabulary_size": 3, "locality": 1,
-             "logit_range": F(1), "positional_margin": F(1, 2)}  # fmt: skip
+    given = {
+        "epsilon": F(0),
+        "target": F(1),
+        "lipschitz": 0,
+        "vocabulary_size": 3,
+        "locality": 1,
+        "logit_range": F(1),
+        "positional_margin": F(1, 2),
+    }
     assert integers("derived.average_softmax", **given) == (1, {"histogram": 1, "suffix": 1})
 
 
@@ -310,16 +391,25 @@ def test_softmax_two_layers(v):
     root = mp.sqrt(real(theta))
     factor = max(root, (root + 1 + m) / (1 + 1 / mp.sqrt(2)))
     value = max(1, rounded((factor * ratio) ** power))
-    found = integers("derived.average_softmax_two_layer_markov", **given,
-                     spectral_gap=v["spectral_gap"], stationary_min=v["stationary_min"])  # fmt: skip
+    found = integers(
+        "derived.average_softmax_two_layer_markov",
+        **given,
+        spectral_gap=v["spectral_gap"],
+        stationary_min=v["stationary_min"],
+    )
     assert found == (value, {"simulation": value})
 
 
 def test_the_root_of_the_correlations_decides_where_mixing_costs_nothing():
     """π_min = 1, one token: m = 1, and √Θ exceeds (√Θ + 2)/(1 + 1/√2)."""
     key = "derived.average_softmax_two_layer_markov"
-    given = {"epsilon": F(0), "target": F(2), "complexity": 1, "positional_margin": F(1),
-             "stationary_min": F(1)}  # fmt: skip
+    given = {
+        "epsilon": F(0),
+        "target": F(2),
+        "complexity": 1,
+        "positional_margin": F(1),
+        "stationary_min": F(1),
+    }
     found = integers(key, **given, spectral_gap=F(3, 10**6))[0]
     assert found == rounded((2 - F(3, 10**6)) / F(3, 10**6))
     found = integers(key, **given | {"complexity": 100}, spectral_gap=F(1, 2))[0]
@@ -333,8 +423,12 @@ def test_a_mixing_time_that_is_an_integer_is_not_rounded_up():
         theta = mp.sqrt(real((1 + rest) / (1 - rest)))
         for pi_min, m in [(rest**power, power), (rest**power * F(999, 1000), power + 1)]:
             value = rounded(((theta + 1 + m) / (1 + 1 / mp.sqrt(2))) ** 2)
-            found = integers("derived.average_softmax_two_layer_markov", **given,
-                             spectral_gap=1 - rest, stationary_min=pi_min)  # fmt: skip
+            found = integers(
+                "derived.average_softmax_two_layer_markov",
+                **given,
+                spectral_gap=1 - rest,
+                stationary_min=pi_min,
+            )
             assert found[0] == value
 
 
@@ -378,15 +472,21 @@ def test_the_fair_coin_and_the_window():
         if gamma < F(1, 2) and eta <= F(7, 2) * eps and 64 * eta <= lip:
             terms["window"] = rounded(real(lip / (64 * eta)) ** (1 / real(gamma)), up=False)
             windows += terms["window"] > 0
-        found = integers("derived.lower_average_softmax", epsilon=eps, target=eta, lipschitz=lip,
-                         positional_margin=gamma)  # fmt: skip
+        found = integers(
+            "derived.lower_average_softmax",
+            epsilon=eps,
+            target=eta,
+            lipschitz=lip,
+            positional_margin=gamma,
+        )
         assert found == (max(terms.values()), terms)
     assert coins > 50
     assert windows > 10
 
 
-@pytest.mark.parametrize(("alpha", "rest"), [*product([F(1, 2), F(1), F(5, 2)],
-                                                     [F(1, 3), F(1), F(3)])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("alpha", "rest"), [*product([F(1, 2), F(1), F(5, 2)], [F(1, 3), F(1), F(3)])]
+)
 def test_the_rare_token(alpha, rest):
     a, b = real(alpha), real(rest)
     c = (mp.mpf("0.6") ** a - (mp.mpf(5) / 32) ** a) / (8 * a * mp.beta(a, b))
@@ -397,10 +497,14 @@ def test_the_rare_token(alpha, rest):
         steps = min(mp.exp(real(spread)) + 1, (c * real(ratio)) ** (1 / a))
         value = rounded(steps, up=False) if steps >= 10 else 0
         found = integers(
-            "derived.lower_average_softmax_dirichlet", epsilon=F(0), target=target,
-            lipschitz=ratio * target, logit_range=spread, alpha_min=alpha,
+            "derived.lower_average_softmax_dirichlet",
+            epsilon=F(0),
+            target=target,
+            lipschitz=ratio * target,
+            logit_range=spread,
+            alpha_min=alpha,
             alpha_total=alpha + rest,
-        )  # fmt: skip
+        )
         assert found == (value, {"rare token": value})
     checks = bounds.theorem("derived.lower_average_softmax_dirichlet").hypotheses
     check = next(h.check for h in checks if h.check)
@@ -410,8 +514,13 @@ def test_the_rare_token(alpha, rest):
 
 def test_the_rare_token_just_above_ten():
     """α = α′ = 1: c = 0.44375/8, and the value is c·L/η."""
-    given = {"epsilon": F(0), "target": F(1), "logit_range": F(9), "alpha_min": F(1),
-             "alpha_total": F(2)}  # fmt: skip
+    given = {
+        "epsilon": F(0),
+        "target": F(1),
+        "logit_range": F(9),
+        "alpha_min": F(1),
+        "alpha_total": F(2),
+    }
     ten = 10 * 8 / F("0.44375")
     for lip, value in [(ten * F(1001, 1000), 10), (ten * F(999, 1000), 0), (ten * F(11, 10), 11)]:
         lip += F(1, 10**6)
@@ -422,24 +531,39 @@ def test_the_rare_token_just_above_ten():
 def test_the_circulation():
     for eps, eta, lip in product([F(0), F(1, 1000), F(1)], [F(1, 100), F(3)], [F(1), F(10**4)]):
         # λ = L/2: c₃⁴ λ² ε² / (18.8² η⁴)
-        value = rounded(F("0.2105") ** 4 * (lip / 2) ** 2 * eps**2 / F("18.8") ** 2 / eta**4,
-                        up=False)  # fmt: skip
+        value = rounded(
+            F("0.2105") ** 4 * (lip / 2) ** 2 * eps**2 / F("18.8") ** 2 / eta**4, up=False
+        )
         found = integers("derived.lower_average_two_layer", epsilon=eps, target=eta, lipschitz=lip)
         assert found == (value, {"circulation": value})
 
 
-FAR = {"lipschitz": F(10**6), "vocabulary_size": 10**3, "locality": 10**3, "logit_range": F(1),
-       "complexity": F(10**9), "alpha_total": F(3), "urn_constant": F(10**6),
-       "spectral_gap": F(1, 10**9), "stationary_min": F(1, 2)}  # fmt: skip
+FAR = {
+    "lipschitz": F(10**6),
+    "vocabulary_size": 10**3,
+    "locality": 10**3,
+    "logit_range": F(1),
+    "complexity": F(10**9),
+    "alpha_total": F(3),
+    "urn_constant": F(10**6),
+    "spectral_gap": F(1, 10**9),
+    "stationary_min": F(1, 2),
+}
 
 
 @pytest.mark.parametrize("gamma", [F(1, 4), F(1, 2), F(1)])
 @pytest.mark.parametrize(
     ("key", "keyword"),
-    [(f"derived.{key}", keyword) for key in (
-        "average_softmax_two_layer", "average_softmax_two_layer_markov", "lower_average_softmax",
-    ) for keyword in bounds.theorem(f"derived.{key}").exponents],
-)  # fmt: skip
+    [
+        (f"derived.{key}", keyword)
+        for key in (
+            "average_softmax_two_layer",
+            "average_softmax_two_layer_markov",
+            "lower_average_softmax",
+        )
+        for keyword in bounds.theorem(f"derived.{key}").exponents
+    ],
+)
 def test_stated_powers_are_the_slopes(key, keyword, gamma):
     theorem = bounds.theorem(key)
     stated = float(theorem.exponent(keyword).subs(bounds.symbols.positional_margin, gamma))

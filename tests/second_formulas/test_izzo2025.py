@@ -23,22 +23,39 @@ def threshold(p, gamma):
 @pytest.mark.parametrize(("p", "gamma"), THRESHOLDS)
 def test_theorem_4_1(p, gamma, constant):
     for eps, lip, size, delta, tau in [
-        (F(1, 10), F(3, 2), 2, 1, 0), (F(1, 10), F(3, 2), 2, 1, 1), (F(2), F(1, 9), 3, 2, 3),
-        (F(7), F(1, 5), 1, 1, 2), (F(100), F(1), 2, 3, 0),
-    ]:  # fmt: skip
+        (F(1, 10), F(3, 2), 2, 1, 0),
+        (F(1, 10), F(3, 2), 2, 1, 1),
+        (F(2), F(1, 9), 3, 2, 3),
+        (F(7), F(1, 5), 1, 1, 2),
+        (F(100), F(1), 2, 3, 0),
+    ]:
         first = real(constant) * threshold(p, gamma)
         second = constant * (lip * max(tau, 1) / eps) ** 2 * F(delta) ** 7 * F(size) ** 6
         length, terms = integers(
-            "izzo2025.4.1", epsilon=eps, lipschitz=lip, vocabulary_size=size, period=delta,
-            locality=tau, precision_bits=p, margin=gamma, constant=constant,
-        )  # fmt: skip
+            "izzo2025.4.1",
+            epsilon=eps,
+            lipschitz=lip,
+            vocabulary_size=size,
+            period=delta,
+            locality=tau,
+            precision_bits=p,
+            margin=gamma,
+            constant=constant,
+        )
         assert terms == {"hardmax threshold": rounded(first), "simulation": rounded(second)}
         assert length == max(terms.values())
 
 
 def test_each_term_of_theorem_4_1_dominates_somewhere():
-    given = {"epsilon": F(1), "lipschitz": 1, "vocabulary_size": 1, "period": 1, "locality": 1,
-             "constant": 1, "margin": 1}  # fmt: skip
+    given = {
+        "epsilon": F(1),
+        "lipschitz": 1,
+        "vocabulary_size": 1,
+        "period": 1,
+        "locality": 1,
+        "constant": 1,
+        "margin": 1,
+    }
     assert integers("izzo2025.4.1", **given, precision_bits=5)[0] == 32
     assert integers("izzo2025.4.1", **given | {"epsilon": F(1, 10)}, precision_bits=5)[0] == 100
 
@@ -49,9 +66,13 @@ def test_theorem_4_2(p, gamma, constant):
     for eps, alpha in [(F(1, 10), F(1)), (F(1, 3), F(1, 2)), (F(1, 2), F(7, 2)), (F(2), F(1, 3))]:
         average = real(constant) * real(eps) ** -(2 + 2 / real(alpha))
         length, terms = integers(
-            "izzo2025.4.2", epsilon=eps, alpha_min=alpha, precision_bits=p, margin=gamma,
+            "izzo2025.4.2",
+            epsilon=eps,
+            alpha_min=alpha,
+            precision_bits=p,
+            margin=gamma,
             constant=constant,
-        )  # fmt: skip
+        )
         expected = {
             "hardmax threshold": rounded(threshold(p, gamma)),
             "simulation": rounded(average),
@@ -65,8 +86,13 @@ def test_theorem_4_2(p, gamma, constant):
 def test_theorem_5_2(gamma, constant):
     for eps, complexity in [(F(1, 10), F(2)), (F(3), F(1)), (F(1, 7), F(5, 3))]:
         value = real(constant) * real(complexity / eps) ** max(1 / real(gamma), mp.mpf(3))
-        found = integers("izzo2025.5.2", epsilon=eps, complexity=complexity,
-                         positional_margin=gamma, constant=constant)  # fmt: skip
+        found = integers(
+            "izzo2025.5.2",
+            epsilon=eps,
+            complexity=complexity,
+            positional_margin=gamma,
+            constant=constant,
+        )
         assert found == (rounded(value), {"simulation": rounded(value)})
 
 
@@ -74,8 +100,14 @@ def test_lemma_5_3():
     for eps, size, lip, tau, constant in product(
         [F(1, 10), F(4)], [F(0), F(3, 2)], [F(1, 3), F(2)], [0, 1, 4], [1, F(7, 3)]
     ):
-        n = integers("izzo2025.lemma5.3", epsilon=eps, amplitude=size, lipschitz=lip,
-                     locality=tau, constant=constant)  # fmt: skip
+        n = integers(
+            "izzo2025.lemma5.3",
+            epsilon=eps,
+            amplitude=size,
+            lipschitz=lip,
+            locality=tau,
+            constant=constant,
+        )
         # ε ≥ C^(1/3)·(G + L)(τ + 1)/n^(1/3) from this n on, and not before
         cube = constant * ((size + lip) * (tau + 1)) ** 3
         assert n == (n[0], {"simulation": n[0]})
@@ -91,17 +123,38 @@ def test_k_gram():
 
 
 SMALL = {
-    "izzo2025.4.1": {"epsilon": F(1, 10**6), "lipschitz": 10**6, "vocabulary_size": 10,
-                     "period": 10, "locality": 10, "precision_bits": 1, "margin": 1,
-                     "constant": 1},
-    "izzo2025.4.2": {"epsilon": F(1, 10**9), "alpha_min": F(3, 2), "precision_bits": 1,
-                     "margin": 1, "constant": 1},
-    "izzo2025.5.2": {"epsilon": F(1, 10**9), "complexity": 1, "positional_margin": F(1, 5),
-                     "constant": 1},
-    "izzo2025.lemma5.3": {"epsilon": F(1, 10**9), "amplitude": F(10**9), "lipschitz": F(10**9),
-                          "locality": 10**6, "constant": 1},
+    "izzo2025.4.1": {
+        "epsilon": F(1, 10**6),
+        "lipschitz": 10**6,
+        "vocabulary_size": 10,
+        "period": 10,
+        "locality": 10,
+        "precision_bits": 1,
+        "margin": 1,
+        "constant": 1,
+    },
+    "izzo2025.4.2": {
+        "epsilon": F(1, 10**9),
+        "alpha_min": F(3, 2),
+        "precision_bits": 1,
+        "margin": 1,
+        "constant": 1,
+    },
+    "izzo2025.5.2": {
+        "epsilon": F(1, 10**9),
+        "complexity": 1,
+        "positional_margin": F(1, 5),
+        "constant": 1,
+    },
+    "izzo2025.lemma5.3": {
+        "epsilon": F(1, 10**9),
+        "amplitude": F(10**9),
+        "lipschitz": F(10**9),
+        "locality": 10**6,
+        "constant": 1,
+    },
     "izzo2025.kgram": {"epsilon": F(1, 10**3), "context": 2, "constant": F(3)},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(

@@ -26,12 +26,16 @@ def draws(number, seed):
         s = F(rng.randint(1, 30), rng.choice([10, 64]))
         eps = F(rng.randint(0, 20), 16)
         yield {
-            "epsilon": eps, "target": eps + 2 * s,
+            "epsilon": eps,
+            "target": eps + 2 * s,
             "lipschitz": s * rng.choice([F(1, 2), 1, F(9, 8), 2, 4, F(13, 2), 30]),
-            "vocabulary_size": rng.randint(1, 9), "period": rng.randint(1, 6),
-            "locality": rng.randint(0, 5), "heads": rng.choice([1, 1, 2, 3]),
-            "precision_bits": rng.randint(1, 14), "margin": F(rng.randint(1, 9), 4),
-        }  # fmt: skip
+            "vocabulary_size": rng.randint(1, 9),
+            "period": rng.randint(1, 6),
+            "locality": rng.randint(0, 5),
+            "heads": rng.choice([1, 1, 2, 3]),
+            "precision_bits": rng.randint(1, 14),
+            "margin": F(rng.randint(1, 9), 4),
+        }
 
 
 def threshold(v):
@@ -93,8 +97,10 @@ def test_every_link_of_the_chain(v):
         delta = min(F(1, 2), budget / ((2 * m + 3) * lip))
         k = max(mp.mpf(2), real(delta) ** (mp.mpf(-1) / (m + 1)))
         e = d * (F(v["vocabulary_size"], 4) + 2) + tau + 1
-        steps = {SIMULATION: rounded((k + 3) * real(e / delta)), HARDMAX: rounded(
-            k * threshold(v) / d)}  # fmt: skip
+        steps = {
+            SIMULATION: rounded((k + 3) * real(e / delta)),
+            HARDMAX: rounded(k * threshold(v) / d),
+        }
         terms = {name: d if s >= lip else d * (n + 1) + tau for name, n in steps.items()}
         lengths[m] = max(terms.values())
         if m in tried:
@@ -155,8 +161,9 @@ def test_shared_logits(gap):
         s = short_error(v)
         base = (F(v["vocabulary_size"], 4) + 1) * v["lipschitz"] / s
         value = 1 if s >= v["lipschitz"] else rounded(real(base) ** (1 / (1 - real(gap))))
-        found = integers("derived.one_layer_linf_shared_logits", **given, period=1, heads=1,
-                         largest_gap=gap)  # fmt: skip
+        found = integers(
+            "derived.one_layer_linf_shared_logits", **given, period=1, heads=1, largest_gap=gap
+        )
         assert found == (value, {SIMULATION: value})
 
 
@@ -195,22 +202,32 @@ def test_necessary_terms():
         more_models = {**models, "vocabulary_size": size, "period": d}
         value = rounded(lip / more)
         assert integers("derived.lower_presence", **models, vocabulary_size=size) == (
-            value, {SIMULATION: value})  # fmt: skip
+            value,
+            {SIMULATION: value},
+        )
         value = max(1, d * ((size - 1) * lip // (4 * eta) - 1))
         assert integers("derived.lower_tent", **more_models) == (value, {SIMULATION: value})
         value = rounded(d * (max(F(1), F(size - 2, 2)) * (lip / more) ** 2 - 1), up=True)
         assert integers("derived.lower_linf_c3", **more_models) == (value, {SIMULATION: value})
         delta = more / 2 / lip
-        terms = {"frequencies": rounded(d * (F(size - 2, 4) / delta**2 - 1)),
-                 "suffix": rounded((tau + 1) / delta**2)}  # fmt: skip
+        terms = {
+            "frequencies": rounded(d * (F(size - 2, 4) / delta**2 - 1)),
+            "suffix": rounded((tau + 1) / delta**2),
+        }
         found = integers("derived.lower_single_z", **more_models, locality=tau)
         assert found == (max(terms.values()), terms)
 
 
 @pytest.mark.parametrize(("p", "gamma"), [*product([1, 3, 6], [F(1), F(1, 2), F(3, 4), F(2)])])
 def test_necessary_thresholds(p, gamma):
-    given = {"epsilon": F(1, 9), "target": F(1, 3), "lipschitz": F(5), "vocabulary_size": 2,
-             "precision_bits": p, "margin": gamma}  # fmt: skip
+    given = {
+        "epsilon": F(1, 9),
+        "target": F(1, 3),
+        "lipschitz": F(5),
+        "vocabulary_size": 2,
+        "precision_bits": p,
+        "margin": gamma,
+    }
     first = rounded(mp.mpf(2) ** (p / real(gamma)))
     found = integers("derived.lower_threshold", **given, period=2)
     assert found == (first, {HARDMAX: first})
@@ -232,15 +249,30 @@ def test_the_staircase_and_the_residues():
                 terms["staircase"] = rounded(real(2 * lip / (eta + eps)) ** power)
             terms = {name: min(first, value) for name, value in terms.items()}
             found = integers(
-                "derived.lower_limit", epsilon=eps, target=eta, lipschitz=lip,
-                vocabulary_size=size, period=d, precision_bits=p, margin=gamma,
-            )  # fmt: skip
+                "derived.lower_limit",
+                epsilon=eps,
+                target=eta,
+                lipschitz=lip,
+                vocabulary_size=size,
+                period=d,
+                precision_bits=p,
+                margin=gamma,
+            )
             assert found == (max(terms.values()), terms)
 
 
-BASE = {"epsilon": F(1, 10), "target": F(3, 10), "lipschitz": F(2), "vocabulary_size": F(3),
-        "period": F(2), "locality": F(1), "precision_bits": F(4), "margin": F(1, 2),
-        "heads": F(1), "largest_gap": F(1, 2)}  # fmt: skip
+BASE = {
+    "epsilon": F(1, 10),
+    "target": F(3, 10),
+    "lipschitz": F(2),
+    "vocabulary_size": F(3),
+    "period": F(2),
+    "locality": F(1),
+    "precision_bits": F(4),
+    "margin": F(1, 2),
+    "heads": F(1),
+    "largest_gap": F(1, 2),
+}
 HAIR = F(1, 10**12)
 
 
@@ -273,38 +305,67 @@ def admitted(key, **changes):
         ("lower_limit", {"period": 1, "vocabulary_size": 2}, {"period": 1, "vocabulary_size": 1}),
         ("lower_threshold", {"margin": 1}, {"margin": 1 + HAIR}),
         # Δ ≥ 2 alone: (Δ − 1)L > 2Δ·target
-        ("lower_threshold", {"vocabulary_size": 1, "lipschitz": F(12, 10) + HAIR},
-         {"vocabulary_size": 1, "lipschitz": F(12, 10)}),
-        ("lower_threshold", {"vocabulary_size": 1, "period": 3, "lipschitz": F(9, 10) + HAIR},
-         {"vocabulary_size": 1, "period": 3, "lipschitz": F(9, 10)}),
+        (
+            "lower_threshold",
+            {"vocabulary_size": 1, "lipschitz": F(12, 10) + HAIR},
+            {"vocabulary_size": 1, "lipschitz": F(12, 10)},
+        ),
+        (
+            "lower_threshold",
+            {"vocabulary_size": 1, "period": 3, "lipschitz": F(9, 10) + HAIR},
+            {"vocabulary_size": 1, "period": 3, "lipschitz": F(9, 10)},
+        ),
         # two tokens: target ≤ 3ε and target + ε < L
-        ("lower_threshold", {"period": 1, "lipschitz": F(4, 10) + HAIR},
-         {"period": 1, "lipschitz": F(4, 10)}),
-        ("lower_threshold", {"period": 1, "margin": 1},
-         {"period": 1, "margin": 1, "target": F(3, 10) + HAIR}),
-        ("lower_threshold", {"period": 1, "vocabulary_size": 2},
-         {"period": 1, "vocabulary_size": 1}),
+        (
+            "lower_threshold",
+            {"period": 1, "lipschitz": F(4, 10) + HAIR},
+            {"period": 1, "lipschitz": F(4, 10)},
+        ),
+        (
+            "lower_threshold",
+            {"period": 1, "margin": 1},
+            {"period": 1, "margin": 1, "target": F(3, 10) + HAIR},
+        ),
+        (
+            "lower_threshold",
+            {"period": 1, "vocabulary_size": 2},
+            {"period": 1, "vocabulary_size": 1},
+        ),
         ("lower_threshold", {"period": 1}, {"period": 1, "epsilon": 0}),
         # C = 5, γ = 1/2: L/ε ≥ 12·3² = 108
-        ("lower_threshold", {"period": 1, "target": F(1, 2), "lipschitz": F(108, 10)},
-         {"period": 1, "target": F(1, 2), "lipschitz": F(108, 10) - HAIR}),
+        (
+            "lower_threshold",
+            {"period": 1, "target": F(1, 2), "lipschitz": F(108, 10)},
+            {"period": 1, "target": F(1, 2), "lipschitz": F(108, 10) - HAIR},
+        ),
         # C = 7, γ = 2/3: L/ε ≥ 16·4³ = 1024
-        ("lower_threshold",
-         {"period": 1, "target": F(7, 10), "margin": F(2, 3), "lipschitz": F(1024, 10)},
-         {"period": 1, "target": F(7, 10), "margin": F(2, 3), "lipschitz": F(1024, 10) - HAIR}),
-        ("lower_threshold", {"period": 1, "target": F(7, 10), "lipschitz": 10**6},
-         {"period": 1, "target": F(7, 10), "lipschitz": 10**6, "margin": 1}),
+        (
+            "lower_threshold",
+            {"period": 1, "target": F(7, 10), "margin": F(2, 3), "lipschitz": F(1024, 10)},
+            {"period": 1, "target": F(7, 10), "margin": F(2, 3), "lipschitz": F(1024, 10) - HAIR},
+        ),
+        (
+            "lower_threshold",
+            {"period": 1, "target": F(7, 10), "lipschitz": 10**6},
+            {"period": 1, "target": F(7, 10), "lipschitz": 10**6, "margin": 1},
+        ),
         ("lower_threshold_window", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
         ("lower_threshold_window", {}, {"margin": 1}),
         # ⌈2^(p/γ)⌉ − 1 > 2^p: p = 1, γ = 1 − a little has ⌈2^(p/γ)⌉ = 3
-        ("lower_threshold_window", {"precision_bits": 1},
-         {"precision_bits": 1, "margin": 1 - HAIR}),
+        (
+            "lower_threshold_window",
+            {"precision_bits": 1},
+            {"precision_bits": 1, "margin": 1 - HAIR},
+        ),
         # ⌈2^(4/γ)⌉ = 256: ε ≥ L/(8·255), and target(1 + 254/16) < L·254/16
         ("lower_threshold_window", {"lipschitz": 204}, {"lipschitz": 204 + HAIR}),
-        ("lower_threshold_window", {"lipschitz": F(3, 10) * F(270, 254) + HAIR},
-         {"lipschitz": F(3, 10) * F(270, 254)}),
+        (
+            "lower_threshold_window",
+            {"lipschitz": F(3, 10) * F(270, 254) + HAIR},
+            {"lipschitz": F(3, 10) * F(270, 254)},
+        ),
     ],
-)  # fmt: skip
+)
 def test_hypotheses_at_their_boundaries(key, inside, outside):
     assert admitted(key, **inside)
     assert not admitted(key, **outside)

@@ -30,8 +30,9 @@ def test_witnesses():
         ell = 2 * d * mp.log(4 * d * n * update, 2)
         y = (d + 1) * mp.mpf(d) ** (mp.mpf(d) / 2) * (n * (n + 1) * update) ** d
         value = rounded(letters * (n * (n + 1) + n * ell * y))
-        found = integers("zetzsche2026.witness", automaton_states=n, counters=d, update=update,
-                         letters=letters)  # fmt: skip
+        found = integers(
+            "zetzsche2026.witness", automaton_states=n, counters=d, update=update, letters=letters
+        )
         assert found == (value, {"witness": value})
 
 
@@ -42,8 +43,9 @@ def test_set_complement():
 def test_dispersion_is_rounded_down():
     for spread, heat, weight in product([F(0), F(1, 2), F(3)], [F(1), F(1, 4)], [F(1), F(2, 7)]):
         value = rounded(mp.exp(real(spread / heat)) / real(weight), up=False)
-        found = integers("velickovic2024", logit_spread=spread, temperature=heat,
-                         attention_weight=weight)  # fmt: skip
+        found = integers(
+            "velickovic2024", logit_spread=spread, temperature=heat, attention_weight=weight
+        )
         assert found == (value, {"dispersion": value})
 
 
@@ -51,8 +53,9 @@ def test_alibi():
     for bits, fraction, slope in product([2, 8, 16], [0, 1, 5], [F(1), F(1, 3), F(7)]):
         if fraction < bits:
             value = rounded((2 ** (bits - 1 - fraction) + fraction * mp.log(2)) / real(slope)) + 1
-            found = integers("alibi.locality", precision_bits=bits, fraction_bits=fraction,
-                             slope=slope)  # fmt: skip
+            found = integers(
+                "alibi.locality", precision_bits=bits, fraction_bits=fraction, slope=slope
+            )
             assert found == (value, {"locality": value})
 
 
@@ -68,14 +71,26 @@ def test_all_bits_fractional_is_refused():
     [
         ("chen2025.crasp1", "coefficient", {"coefficient": 7, "constant": 3}, 2),
         ("chen2025.crasp2", "coefficient", {"coefficient": 7, "heads": 3, "constant": 2}, 6),
-        ("zetzsche2026.witness", "letters",
-         {"automaton_states": 2, "counters": 2, "update": 2, "letters": 10**6}, 1),
-        ("velickovic2024", "attention_weight",
-         {"logit_spread": 1, "temperature": 1, "attention_weight": F(1, 10**9)}, -1),
-        ("alibi.locality", "slope",
-         {"precision_bits": 40, "fraction_bits": 3, "slope": F(1, 10**9)}, -1),
+        (
+            "zetzsche2026.witness",
+            "letters",
+            {"automaton_states": 2, "counters": 2, "update": 2, "letters": 10**6},
+            1,
+        ),
+        (
+            "velickovic2024",
+            "attention_weight",
+            {"logit_spread": 1, "temperature": 1, "attention_weight": F(1, 10**9)},
+            -1,
+        ),
+        (
+            "alibi.locality",
+            "slope",
+            {"precision_bits": 40, "fraction_bits": 3, "slope": F(1, 10**9)},
+            -1,
+        ),
     ],
-)  # fmt: skip
+)
 def test_stated_powers_are_the_slopes(key, keyword, values, expected):
     at = {bounds.symbols[k]: v for k, v in values.items()}
     assert bounds.theorem(key).exponent(keyword).subs(at) == expected
@@ -84,8 +99,9 @@ def test_stated_powers_are_the_slopes(key, keyword, values, expected):
 
 
 def test_a_paper_is_cited_in_a_line_and_in_full():
-    source = neighbours._paper("roe2024.lemma.two", "Roe, Jane and Doe, John", "On Lengths",
-                               "2401.00001", 2024, "Lemma 2")  # fmt: skip
+    source = neighbours._paper(
+        "roe2024.lemma.two", "Roe, Jane and Doe, John", "On Lengths", "2401.00001", 2024, "Lemma 2"
+    )
     assert str(source) == "[roe2024, Lemma 2], from secondary sources"
     assert source.bibkey == "roe2024"
     assert source.label == "Roe et al. 2024, arXiv 2401.00001"
@@ -94,8 +110,9 @@ def test_a_paper_is_cited_in_a_line_and_in_full():
         "@misc{roe2024,\n  author = {Roe, Jane and Doe, John},\n  title  = {On Lengths},\n"
         "  year   = {2024},\n  note   = {arXiv:2401.00001; Lemma 2}\n}"
     )
-    alone = neighbours._paper("roe2024", "Roe, Jane", "On Lengths", "2401.00001", 2024, "Lemma 2",
-                              second_hand=False)  # fmt: skip
+    alone = neighbours._paper(
+        "roe2024", "Roe, Jane", "On Lengths", "2401.00001", 2024, "Lemma 2", second_hand=False
+    )
     assert (alone.label, alone.second_hand) == ("Roe 2024, arXiv 2401.00001", False)
 
 

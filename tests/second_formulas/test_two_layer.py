@@ -17,17 +17,23 @@ def draws(number, seed):
         s = F(rng.randint(1, 30), rng.choice([10, 64]))
         eps = F(rng.randint(0, 20), 16)
         yield {
-            "epsilon": eps, "target": eps + 2 * s, "s": s,
+            "epsilon": eps,
+            "target": eps + 2 * s,
+            "s": s,
             "lipschitz": s * rng.choice([0, F(1, 100), F(1, 2), 1, 4, F(13, 2), 30]),
-            "vocabulary_size": rng.randint(1, 5), "period": rng.randint(1, 4),
-            "locality": rng.randint(0, 3), "heads": rng.choice([1, 1, 2]),
-            "precision_bits": rng.randint(1, 14), "margin": F(rng.randint(1, 9), 4),
+            "vocabulary_size": rng.randint(1, 5),
+            "period": rng.randint(1, 4),
+            "locality": rng.randint(0, 3),
+            "heads": rng.choice([1, 1, 2]),
+            "precision_bits": rng.randint(1, 14),
+            "margin": F(rng.randint(1, 9), 4),
             "gamma": rng.choice([F(1, 3), F(1, 2), F(3, 5), F(1), F(2)]),
             "logit_range": rng.choice([F(0), F(1, 2), F(2)]),
             "complexity": s * rng.choice([F(1, 9), F(1), F(9, 2), F(40)]),
-            "block": rng.randint(1, 4), "states": rng.randint(1, 9),
+            "block": rng.randint(1, 4),
+            "states": rng.randint(1, 9),
             "path_states": rng.randint(1, 30),
-        }  # fmt: skip
+        }
 
 
 def pick(v, *names):
@@ -52,9 +58,10 @@ def test_two_layer_softmax(v):
     for key, period in [("two_layer_softmax", 1), ("two_layer_softmax_periodic", v["period"])]:
         end = v["locality"] + period
         terms = {
-            "simulation": rounded(main), "suffix": 3 * end,
+            "simulation": rounded(main),
+            "suffix": 3 * end,
             "four blocks": rounded(F(3, 2) * (10 * v["block"] * period + end)),
-        }  # fmt: skip
+        }
         found = integers(f"derived.{key}", **given, positional_margin=v["gamma"])
         assert found == (max(terms.values()), terms)
 
@@ -62,10 +69,13 @@ def test_two_layer_softmax(v):
 def test_each_term_of_two_layer_softmax_dominates_somewhere():
     given = {"epsilon": F(0), "target": F(2), "positional_margin": F(1), "period": 1}
     for complexity, tau, block, dominant in [
-        (9, 0, 1, "simulation"), (1, 30, 1, "suffix"), (1, 0, 1, "four blocks")
-    ]:  # fmt: skip
-        length, terms = integers("derived.two_layer_softmax", **given, complexity=complexity,
-                                 locality=tau, block=block)  # fmt: skip
+        (9, 0, 1, "simulation"),
+        (1, 30, 1, "suffix"),
+        (1, 0, 1, "four blocks"),
+    ]:
+        length, terms = integers(
+            "derived.two_layer_softmax", **given, complexity=complexity, locality=tau, block=block
+        )
         assert length == terms[dominant]
         assert sum(value == length for value in terms.values()) == 1
 
@@ -76,8 +86,18 @@ def test_two_layer_argmax(v):
     e = F(path * (nu + 3), 2) + v["locality"] + 1
     steps = rounded(e * (1 + nu * v["lipschitz"] / v["s"]) ** (2 * v["heads"]))
     first = rounded(mp.mpf(2) ** (real(v["precision_bits"]) / real(v["margin"])))
-    given = pick(v, "lipschitz", "vocabulary_size", "period", "locality", "heads",
-                 "precision_bits", "margin", "states", "path_states")  # fmt: skip
+    given = pick(
+        v,
+        "lipschitz",
+        "vocabulary_size",
+        "period",
+        "locality",
+        "heads",
+        "precision_bits",
+        "margin",
+        "states",
+        "path_states",
+    )
     terms = {"simulation": steps + path, "hardmax threshold": first + path}
     assert integers("derived.two_layer_argmax", **given) == (steps + first + path, terms)
 
@@ -85,22 +105,40 @@ def test_two_layer_argmax(v):
 def test_defaults_of_the_automaton():
     for size, period, tau in product([1, 2, 3], [1, 2], [0, 1, 3]):
         found = bounds.required_length(
-            theorem="derived.two_layer_argmax", epsilon=1, lipschitz=1, vocabulary_size=size,
-            period=period, locality=tau, precision_bits=1, margin=1,
-        ).parameters  # fmt: skip
+            theorem="derived.two_layer_argmax",
+            epsilon=1,
+            lipschitz=1,
+            vocabulary_size=size,
+            period=period,
+            locality=tau,
+            precision_bits=1,
+            margin=1,
+        ).parameters
         assert found["states"] == period * size ** (tau + 1)
         assert found["path_states"] == period * size * found["states"] + tau + 1
 
 
 def test_simulation_of_averages():
     for eps, size, lip, tau, d, theta in product(
-        [F(1, 10), F(9, 7), F(10**4)], [F(0), F(1, 2), F(3)], [F(0), F(5, 3)], [0, 2], [1, 4], [1, 3]
-    ):  # fmt: skip
+        [F(1, 10), F(9, 7), F(10**4)],
+        [F(0), F(1, 2), F(3)],
+        [F(0), F(5, 3)],
+        [0, 2],
+        [1, 4],
+        [1, 3],
+    ):
         error = (4 * d + 6) * lip + (F(4 * tau, theta) + 2 * d + 2 * tau + 2) * 2 * size
         blocks = max(1, rounded(error / eps) - 1)
         value = rounded(F(theta * blocks * (blocks + 1), 2)) + tau + 1
-        found = integers("derived.simulation", epsilon=eps, amplitude=size, lipschitz=lip,
-                         locality=tau, dimension=d, block=theta)  # fmt: skip
+        found = integers(
+            "derived.simulation",
+            epsilon=eps,
+            amplitude=size,
+            lipschitz=lip,
+            locality=tau,
+            dimension=d,
+            block=theta,
+        )
         assert found == (value, {"simulation": value})
 
 
@@ -127,8 +165,14 @@ def test_gram_tents():
             if eta <= 0:
                 continue
             value = max(1, (grams - 1) * lip // (4 * eta) - 1) if eta < bound else 1
-            found = integers("derived.lower_two_layer_argmax", epsilon=F(0), target=eta,
-                             lipschitz=lip, vocabulary_size=size, locality=tau)  # fmt: skip
+            found = integers(
+                "derived.lower_two_layer_argmax",
+                epsilon=F(0),
+                target=eta,
+                lipschitz=lip,
+                vocabulary_size=size,
+                locality=tau,
+            )
             assert found == (value, {"grams": value})
 
 
@@ -148,8 +192,14 @@ def test_the_complexity_is_said_to_be_ours():
 
 
 def test_stated_powers_are_the_slopes_where_two_layers_meet():
-    given = {"epsilon": F(0), "target": F(1), "complexity": F(10**6), "locality": 1, "block": 1,
-             "period": 1}  # fmt: skip
+    given = {
+        "epsilon": F(0),
+        "target": F(1),
+        "complexity": F(10**6),
+        "locality": 1,
+        "block": 1,
+        "period": 1,
+    }
     for gamma in (F(1, 3), F(1, 2), F(4)):
         values = given | {"positional_margin": gamma}
         double = evaluation("derived.two_layer_softmax", **values | {"complexity": F(2 * 10**6)})

@@ -92,9 +92,12 @@ def test_interrupt_saves_what_was_done(tmp_path):
     )
     command = [sys.executable, "-c", code, "--out", str(tmp_path), "--length", "3000000"]
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    ) as process:  # fmt: skip
+    ) as process:
         first = process.stderr.readline()  # progress after the first pair
         assert "simple-1" in first
         time.sleep(0.1)

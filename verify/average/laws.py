@@ -178,8 +178,10 @@ class MarkovLaw:
         law = _distribution("stationary", stationary)
         if any(len(row) != len(rows) for row in rows) or len(law) != len(rows):
             raise InputError("kernel", kernel, "a square table, as wide as the stationary law")
-        after = [sum((p * row[t] for p, row in zip(law, rows, strict=True)), Fraction(0))
-                 for t in range(len(law))]  # fmt: skip
+        after = [
+            sum((p * row[t] for p, row in zip(law, rows, strict=True)), Fraction(0))
+            for t in range(len(law))
+        ]
         if after != list(law):
             raise InputError("stationary", stationary, "π with π·kernel = π, exactly")
         object.__setattr__(self, "kernel", rows)
@@ -257,8 +259,10 @@ class SwitchedLaw:
 
 def positions_by_residue(prefix: int, period: int) -> npt.NDArray[np.int64]:
     """How many of the positions 1..prefix are ≡ r (mod period), for r = 0..period−1."""
-    return np.array([prefix // period if r == 0 else (prefix + period - r) // period
-                     for r in range(period)], dtype=np.int64)  # fmt: skip
+    return np.array(
+        [prefix // period if r == 0 else (prefix + period - r) // period for r in range(period)],
+        dtype=np.int64,
+    )
 
 
 def check_lengths(lengths: Sequence[int], period: int) -> None:

@@ -120,15 +120,17 @@ class Report:
         for label, rows in groups.items():
             worst = max(row.error for row in rows)
             failed = sum(not row.holds for row in rows)
-            cells.append([
-                label,
-                str(len(rows)),
-                show_integer(max(row.length for row in rows)),
-                show_integer(max((r.short_length for r in rows), default=0)),
-                f"{worst:.3g}",
-                f"{worst / float(self.epsilon):.1%}",
-                "holds" if not failed else f"FAILS on {failed}",
-            ])  # fmt: skip
+            cells.append(
+                [
+                    label,
+                    str(len(rows)),
+                    show_integer(max(row.length for row in rows)),
+                    show_integer(max((r.short_length for r in rows), default=0)),
+                    f"{worst:.3g}",
+                    f"{worst / float(self.epsilon):.1%}",
+                    "holds" if not failed else f"FAILS on {failed}",
+                ]
+            )
         return "\n".join([self.headline(), *aligned(cells)])
 
     def headline(self) -> str:
@@ -172,16 +174,18 @@ def summary_table(reports: Sequence[Report]) -> str:
         worst = max((row.error for row in report.rows), default=0.0)
         failed = len(report.counterexamples)
         verdict = f"holds on {len(report.rows)}" if not failed else f"FAILS on {failed}"
-        cells.append([
-            report.name,
-            show_fraction(report.epsilon),
-            report.limit_text,
-            show_integer(max((row.short_length for row in shortened), default=0)),
-            show_integer(max((row.length for row in report.rows), default=0)),
-            f"{worst:.3g}",
-            f"{worst / float(report.epsilon):.1%}",
-            verdict + ("" if report.finished else " (interrupted)"),
-        ])  # fmt: skip
+        cells.append(
+            [
+                report.name,
+                show_fraction(report.epsilon),
+                report.limit_text,
+                show_integer(max((row.short_length for row in shortened), default=0)),
+                show_integer(max((row.length for row in report.rows), default=0)),
+                f"{worst:.3g}",
+                f"{worst / float(report.epsilon):.1%}",
+                verdict + ("" if report.finished else " (interrupted)"),
+            ]
+        )
     return "\n".join(aligned(cells))
 
 

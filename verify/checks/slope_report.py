@@ -146,16 +146,18 @@ class SlopeReport:
             tested = [row for row in rows if row.proven_error is not None]
             failed = sum(not row.holds for row in rows)
             verdict = "–" if not tested else f"FAILS on {failed}" if failed else "holds"
-            cells.append([
-                family,
-                show_integer(max(row.input_length for row in rows)),
-                name,
-                f"{first.length:,}…{last.length:,}",
-                f"{first.error:.2g} → {last.error:.2g}",
-                str(fit) if fit else "–",
-                rate.replace("-", "−"),
-                verdict,
-            ])  # fmt: skip
+            cells.append(
+                [
+                    family,
+                    show_integer(max(row.input_length for row in rows)),
+                    name,
+                    f"{first.length:,}…{last.length:,}",
+                    f"{first.error:.2g} → {last.error:.2g}",
+                    str(fit) if fit else "–",
+                    rate.replace("-", "−"),
+                    verdict,
+                ]
+            )
         return "\n".join([self.headline(), *aligned(cells)])
 
     def headline(self) -> str:

@@ -30,9 +30,13 @@ def errors(reports: Sequence[Report], ax: Axes | None = None) -> Axes:
         for holds, marker in ((True, "|"), (False, "x")):
             ratios = [r.error / float(report.epsilon) for r in rows if r.holds is holds]
             ax.plot(
-                [max(ratio, _FLOOR) for ratio in ratios], [height] * len(ratios),
-                marker, color="black", markersize=6, markeredgewidth=0.8,
-            )  # fmt: skip
+                [max(ratio, _FLOOR) for ratio in ratios],
+                [height] * len(ratios),
+                marker,
+                color="black",
+                markersize=6,
+                markeredgewidth=0.8,
+            )
     ax.axvline(1, color="0.4", linewidth=1.2, linestyle="--")
     ax.annotate("proven: ε", (1, 1), xycoords=ax.get_xaxis_transform(), ha="right", va="bottom")
     ax.set(xscale="log", xlabel="measured error / ε (10⁻⁶: or less)")
@@ -52,18 +56,32 @@ def lengths(reports: Sequence[Report], ax: Axes | None = None) -> Axes:
         rows = [row for row in report.rows if row.short_length < row.length]
         first = height == 0
         ax.plot(
-            [row.length for row in rows], [height] * len(rows), "o", color="0.65",
-            markersize=3.5, label="input x" if first else None,
-        )  # fmt: skip
+            [row.length for row in rows],
+            [height] * len(rows),
+            "o",
+            color="0.65",
+            markersize=3.5,
+            label="input x" if first else None,
+        )
         if report.limit is not None:
             ax.plot(
-                [report.limit], [height], "|", color="black", markersize=13, markeredgewidth=1.4,
+                [report.limit],
+                [height],
+                "|",
+                color="black",
+                markersize=13,
+                markeredgewidth=1.4,
                 label="proven N" if first else None,
-            )  # fmt: skip
+            )
         ax.plot(
-            [row.short_length for row in rows], [height] * len(rows), "o", color="black",
-            markerfacecolor="white", markersize=4, label="short input z" if first else None,
-        )  # fmt: skip
+            [row.short_length for row in rows],
+            [height] * len(rows),
+            "o",
+            color="black",
+            markerfacecolor="white",
+            markersize=4,
+            label="short input z" if first else None,
+        )
     ax.set(xscale="log", xlabel="length (tokens)")
     _name_lines(ax, reports)
     return ax
@@ -83,9 +101,14 @@ def figure(reports: Sequence[Report]) -> Figure:
         for text in ax.texts:
             text.set_size(7)
     result.legend(
-        *lower.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7,
-        frameon=False, handletextpad=0.2, columnspacing=1.2,
-    )  # fmt: skip
+        *lower.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=3,
+        fontsize=7,
+        frameon=False,
+        handletextpad=0.2,
+        columnspacing=1.2,
+    )
     return result
 
 

@@ -82,10 +82,13 @@ def ring(long_length: int) -> AverageWitness:
     f = LimitTransformer(embedding, positions, (layer,), _row(6, 5), _BITS)
     loss = width * (1 + math.pi / 2 + math.log(1 / (2 * width)))
     return AverageWitness(
-        f, DirichletLaw([1, 1]), 2 + width,
+        f,
+        DirichletLaw([1, 1]),
+        2 + width,
         lambda n: math.pi * math.sqrt(math.pi / 8) * width**2 * math.sqrt(n),
-        long_length, max(width * (0.1562 - loss), 0.0),
-    )  # fmt: skip
+        long_length,
+        max(width * (0.1562 - loss), 0.0),
+    )
 
 
 def fair_coin(long_length: int) -> AverageWitness:
@@ -101,10 +104,13 @@ def fair_coin(long_length: int) -> AverageWitness:
     width = long_length**-0.5
     f = _share_model(_zeros(4, 4), [0.0], _bump(4, 2, 3, (0.0, width), 0.5, both=True))
     return AverageWitness(
-        f, FixedLaw(["1/2", "1/2"]), 1.0,
+        f,
+        FixedLaw(["1/2", "1/2"]),
+        1.0,
         lambda n: math.sqrt(2 / math.pi) * width**2 * math.sqrt(n),
-        long_length, width * (0.2408 - width / 2),
-    )  # fmt: skip
+        long_length,
+        width * (0.2408 - width / 2),
+    )
 
 
 def window(agreement_length: int, margin: float) -> AverageWitness:
@@ -124,10 +130,13 @@ def window(agreement_length: int, margin: float) -> AverageWitness:
     bump = _bump(4, 2, 3, (-half, half), 0.5, both=False)
     f = _share_model(_zeros(4, 4), [0.0, 1 - margin], bump)
     return AverageWitness(
-        f, FixedLaw(["1/2", "1/2"]), 1.0,
+        f,
+        FixedLaw(["1/2", "1/2"]),
+        1.0,
         lambda n: 0.28 * half if n <= agreement_length else half,
-        None, half,
-    )  # fmt: skip
+        None,
+        half,
+    )
 
 
 def rare_token(agreement_length: int, alpha: Any, alpha_rest: Any) -> AverageWitness:
@@ -152,9 +161,13 @@ def rare_token(agreement_length: int, alpha: Any, alpha_rest: Any) -> AverageWit
     beta = math.exp(math.lgamma(a) + math.lgamma(rest) - math.lgamma(a + rest))
     factor = (0.6**a - (5 / 32) ** a) / (8 * a * beta) * (15 / 16) ** max(rest - 1, 0.0)
     return AverageWitness(
-        f, law, 1.0, lambda n: 0.0 if n <= agreement_length else math.inf,
-        None, factor * agreement_length**-a,
-    )  # fmt: skip
+        f,
+        law,
+        1.0,
+        lambda n: 0.0 if n <= agreement_length else math.inf,
+        None,
+        factor * agreement_length**-a,
+    )
 
 
 def circulation(long_length: int) -> AverageWitness:
@@ -183,14 +196,19 @@ def circulation(long_length: int) -> AverageWitness:
     first = Layer((previous,), units, np.full(6, -1.0), into_chi)
     mean = _zeros(9, 9)
     mean[7, 6] = 1.0
-    second = Layer((Head(_zeros(9, 9), mean, np.zeros(1)),),
-                   *_bump(9, 7, 8, (0.0, width), 0.0, both=True))  # fmt: skip
+    second = Layer(
+        (Head(_zeros(9, 9), mean, np.zeros(1)),), *_bump(9, 7, 8, (0.0, width), 0.0, both=True)
+    )
     f = LimitTransformer(embedding, _zeros(1, 9), (first, second), _row(9, 8), _BITS)
     factor = 18.8 / math.sqrt(1 - 4 * width)
     return AverageWitness(
-        f, DirichletLaw([1, 1, 1]), 1.0,
-        lambda n: factor * width**2 * math.sqrt(n), long_length, 0.2105 * width,
-    )  # fmt: skip
+        f,
+        DirichletLaw([1, 1, 1]),
+        1.0,
+        lambda n: factor * width**2 * math.sqrt(n),
+        long_length,
+        0.2105 * width,
+    )
 
 
 def _share_model(
@@ -215,8 +233,11 @@ def _bump(
     """
     low, high = ends
     signs = (1.0, -1.0) if both else (1.0,)
-    rows = [(s, edge, w) for s in signs
-            for edge, w in ((low, 1.0), ((low + high) / 2, -2.0), (high, 1.0))]  # fmt: skip
+    rows = [
+        (s, edge, w)
+        for s in signs
+        for edge, w in ((low, 1.0), ((low + high) / 2, -2.0), (high, 1.0))
+    ]
     mlp_in, mlp_out = _zeros(len(rows), dimension), _zeros(dimension, len(rows))
     for unit, (sign, _, weight) in enumerate(rows):
         mlp_in[unit, read] = sign

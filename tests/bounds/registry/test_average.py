@@ -13,30 +13,54 @@ from bounds.errors import ParameterError
 from bounds.registry import derived_average, derived_average_softmax, necessary_average
 
 ASSUME = {"laminar_classes", "suffix_only_first_layer", "markov_inputs"}
-ARGMAX = {"epsilon": F(1, 10), "lipschitz": 1, "period": 1, "locality": 2,
-          "precision_bits": 4, "margin": 1}  # fmt: skip
-SOFTMAX = {"epsilon": F(1, 10), "lipschitz": 2, "vocabulary_size": 3, "locality": 1,
-           "logit_range": F(1, 2), "positional_margin": 1}  # fmt: skip
+ARGMAX = {
+    "epsilon": F(1, 10),
+    "lipschitz": 1,
+    "period": 1,
+    "locality": 2,
+    "precision_bits": 4,
+    "margin": 1,
+}
+SOFTMAX = {
+    "epsilon": F(1, 10),
+    "lipschitz": 2,
+    "vocabulary_size": 3,
+    "locality": 1,
+    "logit_range": F(1, 2),
+    "positional_margin": 1,
+}
 BASE = {
     "derived.one_layer_average": {**ARGMAX, "alpha_min": F(1, 2), "alpha_total": 2},
     "derived.one_layer_average_fixed": {**ARGMAX, "class_probability": F(1, 5)},
     "derived.one_layer_average_nested": {
-        **ARGMAX, "vocabulary_size": 3, "alpha_min": F(1, 2), "alpha_total": 2,
+        **ARGMAX,
+        "vocabulary_size": 3,
+        "alpha_min": F(1, 2),
+        "alpha_total": 2,
     },
     "derived.average_softmax": SOFTMAX,
     "derived.average_softmax_dirichlet": {**SOFTMAX, "alpha_total": 2},
     "derived.average_softmax_two_layer": {
-        "epsilon": F(1, 10), "complexity": 50, "positional_margin": F(2, 5),
+        "epsilon": F(1, 10),
+        "complexity": 50,
+        "positional_margin": F(2, 5),
     },
     "derived.average_softmax_two_layer_markov": {
-        "epsilon": F(1, 10), "complexity": 50, "positional_margin": F(2, 5),
-        "spectral_gap": F(1, 3), "stationary_min": F(1, 10),
+        "epsilon": F(1, 10),
+        "complexity": 50,
+        "positional_margin": F(2, 5),
+        "spectral_gap": F(1, 3),
+        "stationary_min": F(1, 10),
     },
     "derived.average_two_layer_argmax": {
-        **ARGMAX, "locality": 1, "vocabulary_size": 3, "alpha_min": F(1, 2), "alpha_total": 2,
+        **ARGMAX,
+        "locality": 1,
+        "vocabulary_size": 3,
+        "alpha_min": F(1, 2),
+        "alpha_total": 2,
     },
     "derived.average_two_layer_argmax_fixed": {**ARGMAX, "class_probability": F(1, 8)},
-}  # fmt: skip
+}
 
 
 def length(key, **changes):
@@ -80,8 +104,15 @@ def root(a, total, m, theta, u):
     b = total + m - a
 
     def solve(bound):
-        return mp.exp(mp.findroot(lambda r: mp.log(bound(mp.exp(-r)) / u), [1, 200],
-                                  solver="anderson", tol=1e-30, maxsteps=400))  # fmt: skip
+        return mp.exp(
+            mp.findroot(
+                lambda r: mp.log(bound(mp.exp(-r)) / u),
+                [1, 200],
+                solver="anderson",
+                tol=1e-30,
+                maxsteps=400,
+            )
+        )
 
     found = []
     if a > theta:
@@ -93,8 +124,15 @@ def root(a, total, m, theta, u):
     return min(found)
 
 
-CASES = [(F(1, 5), 1, F(1, 10)), (F(1, 2), 1, F(1, 10)), (F(1, 2), 7, F(1, 3)),
-         (F(3, 5), 2, F(1, 50)), (1, 2, F(1, 10)), (1, 9, F(1, 100)), (F(5, 2), 5, F(1, 10))]  # fmt: skip
+CASES = [
+    (F(1, 5), 1, F(1, 10)),
+    (F(1, 2), 1, F(1, 10)),
+    (F(1, 2), 7, F(1, 3)),
+    (F(3, 5), 2, F(1, 50)),
+    (1, 2, F(1, 10)),
+    (1, 9, F(1, 100)),
+    (F(5, 2), 5, F(1, 10)),
+]
 
 
 @pytest.mark.parametrize(("alpha", "total", "epsilon"), CASES)
@@ -105,13 +143,19 @@ def test_one_layer_average_by_a_second_implementation(alpha, total, epsilon, per
         u = u / epsilon.denominator / 2
         c2 = (2 + mp.sqrt(2)) ** 2
         end = 2 + period
-        k = max(c2 * root(a, total, 1, mp.mpf(1) / 2, u), end * root(a, total, 1, mp.mpf(1), u),
-                c2, end)  # fmt: skip
+        k = max(
+            c2 * root(a, total, 1, mp.mpf(1) / 2, u), end * root(a, total, 1, mp.mpf(1), u), c2, end
+        )
         expected = period * int(mp.ceil(k)) + end
         b = total + 1 - a
         cost = expectation(c2 / k, a, b, mp.mpf(1) / 2) + expectation(end / k, a, b, mp.mpf(1))
-    found = length("derived.one_layer_average", alpha_min=alpha, alpha_total=total,
-                   epsilon=epsilon, period=period).length  # fmt: skip
+    found = length(
+        "derived.one_layer_average",
+        alpha_min=alpha,
+        alpha_total=total,
+        epsilon=epsilon,
+        period=period,
+    ).length
     assert found <= expected  # the registry may use (S) at a smaller mass
     assert found >= 0.999 * expected
     # The statement itself: at k periods both expectations together cost at most s = ε.
@@ -160,8 +204,9 @@ def test_nested_by_a_second_implementation(alpha, total):
     found = length("derived.one_layer_average_nested", alpha_min=alpha, alpha_total=total).length
     assert 0.999 * (steps + 3) <= found <= steps + 4
     assert cost <= 0.1
-    given = length("derived.one_layer_average_nested", alpha_min=alpha, alpha_total=total,
-                   urn_constant=F(5, 2)).length  # fmt: skip
+    given = length(
+        "derived.one_layer_average_nested", alpha_min=alpha, alpha_total=total, urn_constant=F(5, 2)
+    ).length
     assert given < found
 
 
@@ -172,8 +217,10 @@ def test_two_layer_argmax_by_a_second_implementation(alpha, tau):
         a = mp.mpf(F(alpha).numerator) / F(alpha).denominator
         u = mp.mpf(1) / 10 / (4 * min(size, m))
         c0 = 1 + 1 / mp.sqrt(2)
-        k = max(c0**2 * (2 * tau + 1) * root(a, total, m, mp.mpf(m) / 2, u) ** m,
-                (4 * tau + 1) * root(a, total, m, mp.mpf(m), u) ** m)  # fmt: skip
+        k = max(
+            c0**2 * (2 * tau + 1) * root(a, total, m, mp.mpf(m) / 2, u) ** m,
+            (4 * tau + 1) * root(a, total, m, mp.mpf(m), u) ** m,
+        )
         expected = int(mp.ceil(k)) + 1 + 4 * tau + 1
         b = total + m - a
         cost = (
@@ -184,8 +231,9 @@ def test_two_layer_argmax_by_a_second_implementation(alpha, tau):
                 + expectation(((4 * tau + 1) / k) ** (mp.mpf(1) / m), a, b, mp.mpf(m))
             )
         )
-    found = length("derived.average_two_layer_argmax", alpha_min=alpha, alpha_total=total,
-                   locality=tau).length  # fmt: skip
+    found = length(
+        "derived.average_two_layer_argmax", alpha_min=alpha, alpha_total=total, locality=tau
+    ).length
     assert 0.999 * expected <= found <= expected + 1  # + 1: an exact integer seen as an interval
     assert cost <= 0.1
 
@@ -210,8 +258,11 @@ def test_softmax_lengths_meet_their_theorems():
         coupled = size * (
             rise * 2 * urn / k + end / n + max(leak, end * rise * n ** -float(margin))
         )
-        tilted = size * ((2 + math.sqrt(2)) * math.exp(spread / 2) / math.sqrt(k) + end / n
-                         + max(leak, end * rise * n**-float(margin)))  # fmt: skip
+        tilted = size * (
+            (2 + math.sqrt(2)) * math.exp(spread / 2) / math.sqrt(k)
+            + end / n
+            + max(leak, end * rise * n ** -float(margin))
+        )
         assert min(coupled, tilted) <= s
 
 
@@ -224,8 +275,11 @@ def test_two_layer_softmax_lengths():
     found = length("derived.average_softmax_two_layer_markov").length
     assert found == math.ceil((ratio * 500) ** 2.5)
     # The factor covers what C5 needs at every τ.
-    assert all((math.sqrt(2 * tau + theta) + 2 * tau + 1 + m) / (math.sqrt(tau + 0.5) + 2 * tau + 1)
-               <= ratio for tau in range(200))  # fmt: skip
+    assert all(
+        (math.sqrt(2 * tau + theta) + 2 * tau + 1 + m) / (math.sqrt(tau + 0.5) + 2 * tau + 1)
+        <= ratio
+        for tau in range(200)
+    )
     # No correlation at all: only the m = 1 step of mixing is left.
     free = length("derived.average_softmax_two_layer_markov", spectral_gap=1).length
     assert free == math.ceil((3 / (1 + math.sqrt(0.5)) * 500) ** 2.5)
@@ -233,21 +287,46 @@ def test_two_layer_softmax_lengths():
 
 # --- monotone in every parameter, across the branches ------------------------------------------
 
-DIRECTION = {"epsilon": -1, "lipschitz": 1, "period": 1, "locality": 1, "precision_bits": 1,
-             "margin": -1, "alpha_min": -1, "alpha_total": 1, "alpha_class": -1,
-             "class_probability": -1, "vocabulary_size": 1, "logit_range": 1,
-             "positional_margin": -1, "complexity": 1, "spectral_gap": -1, "stationary_min": -1,
-             "urn_constant": 1, "target": -1}  # fmt: skip
+DIRECTION = {
+    "epsilon": -1,
+    "lipschitz": 1,
+    "period": 1,
+    "locality": 1,
+    "precision_bits": 1,
+    "margin": -1,
+    "alpha_min": -1,
+    "alpha_total": 1,
+    "alpha_class": -1,
+    "class_probability": -1,
+    "vocabulary_size": 1,
+    "logit_range": 1,
+    "positional_margin": -1,
+    "complexity": 1,
+    "spectral_gap": -1,
+    "stationary_min": -1,
+    "urn_constant": 1,
+    "target": -1,
+}
 RANGE = {
-    "epsilon": (F(1, 1000), F(2)), "lipschitz": (F(1, 10), F(20)), "period": (1, 12),
-    "locality": (0, 9), "precision_bits": (1, 60), "margin": (F(1, 8), F(4)),
-    "alpha_min": (F(1, 20), F(2)), "alpha_total": (F(2), F(60)), "alpha_class": (F(1, 2), F(2)),
-    "class_probability": (F(1, 1000), F(1)), "vocabulary_size": (2, 40),
-    "logit_range": (F(0), F(6)), "positional_margin": (F(1, 10), F(3)),
-    "complexity": (F(1, 10), F(500)), "spectral_gap": (F(1, 50), F(1)),
-    "stationary_min": (F(1, 1000), F(1)), "urn_constant": (F(0), F(50)),
+    "epsilon": (F(1, 1000), F(2)),
+    "lipschitz": (F(1, 10), F(20)),
+    "period": (1, 12),
+    "locality": (0, 9),
+    "precision_bits": (1, 60),
+    "margin": (F(1, 8), F(4)),
+    "alpha_min": (F(1, 20), F(2)),
+    "alpha_total": (F(2), F(60)),
+    "alpha_class": (F(1, 2), F(2)),
+    "class_probability": (F(1, 1000), F(1)),
+    "vocabulary_size": (2, 40),
+    "logit_range": (F(0), F(6)),
+    "positional_margin": (F(1, 10), F(3)),
+    "complexity": (F(1, 10), F(500)),
+    "spectral_gap": (F(1, 50), F(1)),
+    "stationary_min": (F(1, 1000), F(1)),
+    "urn_constant": (F(0), F(50)),
     "target": (F(11, 100), F(2)),
-}  # fmt: skip
+}
 
 
 def samples(keyword, rng, count=7):
@@ -267,8 +346,11 @@ def test_monotone_in_every_parameter(key):
     theorem = bounds.theorem(key)
     for keyword in theorem.parameters:
         for _ in range(2):
-            changes = {other: rng.choice(samples(other, rng, 3)) for other in BASE[key]
-                       if other not in ("alpha_min", "alpha_total")}  # fmt: skip
+            changes = {
+                other: rng.choice(samples(other, rng, 3))
+                for other in BASE[key]
+                if other not in ("alpha_min", "alpha_total")
+            }
             if keyword == "target":
                 changes["epsilon"] = F(1, 10)
             if key == "derived.one_layer_average_nested":
@@ -287,14 +369,22 @@ def test_monotone_in_every_parameter(key):
 def test_monotone_at_the_branches_in_exact_integers():
     for total in (2, 5, 40):
         for epsilon in (F(1, 3), F(1, 10), F(1, 1000)):
-            grid = sorted({F(k, 40) for k in range(4, 80)} | {F(1, 2) + F(d, 10**6) for d in
-                          (-1, 1)} | {F(1) + F(d, 10**6) for d in (-1, 1)})  # fmt: skip
+            grid = sorted(
+                {F(k, 40) for k in range(4, 80)}
+                | {F(1, 2) + F(d, 10**6) for d in (-1, 1)}
+                | {F(1) + F(d, 10**6) for d in (-1, 1)}
+            )
             grid = [a for a in grid if a <= total]
             found = [
-                length("derived.one_layer_average", alpha_min=F(1, 10), alpha_class=a,
-                       alpha_total=total, epsilon=epsilon).length
+                length(
+                    "derived.one_layer_average",
+                    alpha_min=F(1, 10),
+                    alpha_class=a,
+                    alpha_total=total,
+                    epsilon=epsilon,
+                ).length
                 for a in grid
-            ]  # fmt: skip
+            ]
             assert found == sorted(found, reverse=True)
 
 
@@ -362,28 +452,41 @@ def test_inversion_of_every_parameter(key):
 
 def test_lower_values():
     tiny = F(1, 10**8)
-    found = bounds.required_length(theorem="derived.lower_average_softmax", epsilon=tiny,
-                                   lipschitz=1, positional_margin=1).length  # fmt: skip
+    found = bounds.required_length(
+        theorem="derived.lower_average_softmax", epsilon=tiny, lipschitz=1, positional_margin=1
+    ).length
     assert found * float(tiny) ** 2 == pytest.approx(6.5e-5, rel=0.01)
-    window = bounds.required_length(theorem="derived.lower_average_softmax", epsilon=F(1, 1000),
-                                    lipschitz=1, positional_margin=F(1, 4)).length  # fmt: skip
+    window = bounds.required_length(
+        theorem="derived.lower_average_softmax",
+        epsilon=F(1, 1000),
+        lipschitz=1,
+        positional_margin=F(1, 4),
+    ).length
     assert window == math.floor((1000 / 192) ** 4)
     ring = bounds.required_length(theorem="derived.lower_average", epsilon=tiny, lipschitz=1).length
     assert ring * float(tiny) ** 2 == pytest.approx(4.18e-7, rel=0.01)
-    two = bounds.required_length(theorem="derived.lower_average_two_layer", epsilon=tiny,
-                                 lipschitz=2).length  # fmt: skip
+    two = bounds.required_length(
+        theorem="derived.lower_average_two_layer", epsilon=tiny, lipschitz=2
+    ).length
     assert two * float(tiny) ** 2 == pytest.approx(6.8e-8, rel=0.02)
 
 
 def test_lower_values_are_zero_or_refused_outside_their_range():
-    found = bounds.required_length(theorem="derived.lower_average_softmax", epsilon=F(1, 10),
-                                   lipschitz=1, positional_margin=2)  # fmt: skip
+    found = bounds.required_length(
+        theorem="derived.lower_average_softmax", epsilon=F(1, 10), lipschitz=1, positional_margin=2
+    )
     assert found.length == 0
     with pytest.raises(ParameterError, match="27000"):
         bounds.required_length(theorem="derived.lower_average", epsilon=F(1, 10), lipschitz=1)
     with pytest.raises(ParameterError, match="α₀ < A"):
-        bounds.required_length(theorem="derived.lower_average_softmax_dirichlet", epsilon=F(1, 10),
-                               lipschitz=1, logit_range=1, alpha_min=1, alpha_total=1)  # fmt: skip
+        bounds.required_length(
+            theorem="derived.lower_average_softmax_dirichlet",
+            epsilon=F(1, 10),
+            lipschitz=1,
+            logit_range=1,
+            alpha_min=1,
+            alpha_total=1,
+        )
 
 
 def test_rare_token_by_its_limit():
@@ -394,9 +497,13 @@ def test_rare_token_by_its_limit():
         (1, 4, F(1, 500)),
     ]:
         value = bounds.required_length(
-            theorem="derived.lower_average_softmax_dirichlet", epsilon=target / 3, lipschitz=1,
-            logit_range=60, alpha_min=alpha, alpha_total=total,
-        ).length  # fmt: skip
+            theorem="derived.lower_average_softmax_dirichlet",
+            epsilon=target / 3,
+            lipschitz=1,
+            logit_range=60,
+            alpha_min=alpha,
+            alpha_total=total,
+        ).length
         assert value >= 10
         a, b, n = float(alpha), float(total - alpha), value
 
@@ -410,22 +517,42 @@ def test_rare_token_by_its_limit():
         )
         assert limit > float(target)
         by_range = bounds.required_length(
-            theorem="derived.lower_average_softmax_dirichlet", epsilon=F(1, 10**12), lipschitz=1,
-            logit_range=3, alpha_min=alpha, alpha_total=total,
-        ).length  # fmt: skip
+            theorem="derived.lower_average_softmax_dirichlet",
+            epsilon=F(1, 10**12),
+            lipschitz=1,
+            logit_range=3,
+            alpha_min=alpha,
+            alpha_total=total,
+        ).length
         assert by_range == math.floor(math.exp(3) + 1)
 
 
 def test_necessary_is_below_sufficient():
     for epsilon in (F(1, 10**5), F(1, 10**6)):
         need = bounds.required_length(theorem="derived.lower_average", epsilon=epsilon, lipschitz=1)
-        enough = length("derived.one_layer_average", epsilon=epsilon, period=2, locality=0,
-                        alpha_min=1, alpha_total=2)  # fmt: skip
+        enough = length(
+            "derived.one_layer_average",
+            epsilon=epsilon,
+            period=2,
+            locality=0,
+            alpha_min=1,
+            alpha_total=2,
+        )
         assert need.length < enough.length
-        coin = bounds.required_length(theorem="derived.lower_average_softmax", epsilon=epsilon,
-                                      lipschitz=1, positional_margin=F(1, 4))  # fmt: skip
-        fair = length("derived.average_softmax", epsilon=epsilon, lipschitz=1, vocabulary_size=2,
-                      logit_range=0, positional_margin=F(1, 4))  # fmt: skip
+        coin = bounds.required_length(
+            theorem="derived.lower_average_softmax",
+            epsilon=epsilon,
+            lipschitz=1,
+            positional_margin=F(1, 4),
+        )
+        fair = length(
+            "derived.average_softmax",
+            epsilon=epsilon,
+            lipschitz=1,
+            vocabulary_size=2,
+            logit_range=0,
+            positional_margin=F(1, 4),
+        )
         assert coin.length < fair.length
 
 
@@ -436,6 +563,8 @@ def test_counterparts_and_exponents():
     assert theorem.exponent("epsilon").subs(a, F(1, 4)) == -4
     assert theorem.exponent("epsilon").subs(a, 3) == -2
     assert {t.key for t in necessary_average.THEOREMS} == {
-        "derived.lower_average", "derived.lower_average_softmax",
-        "derived.lower_average_softmax_dirichlet", "derived.lower_average_two_layer",
-    }  # fmt: skip
+        "derived.lower_average",
+        "derived.lower_average_softmax",
+        "derived.lower_average_softmax_dirichlet",
+        "derived.lower_average_two_layer",
+    }

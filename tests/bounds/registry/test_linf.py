@@ -189,13 +189,22 @@ class Second:
 
 
 SUFFICIENT = [
-    "one_layer_linf", "one_layer_linf_additive", "one_layer_linf_chain", "one_layer_linf_steep",
-    "one_layer_linf_shared_logits", "one_layer_linf_limit",
-]  # fmt: skip
+    "one_layer_linf",
+    "one_layer_linf_additive",
+    "one_layer_linf_chain",
+    "one_layer_linf_steep",
+    "one_layer_linf_shared_logits",
+    "one_layer_linf_limit",
+]
 NECESSARY = [
-    "lower_presence", "lower_tent", "lower_threshold", "lower_threshold_window", "lower_limit",
-    "lower_single_z", "lower_linf_c3",
-]  # fmt: skip
+    "lower_presence",
+    "lower_tent",
+    "lower_threshold",
+    "lower_threshold_window",
+    "lower_limit",
+    "lower_single_z",
+    "lower_linf_c3",
+]
 
 
 def random_values(random, key):
@@ -251,9 +260,14 @@ def test_second_implementation(key):
 
 
 KNOWN = {
-    "epsilon": "1/10", "lipschitz": 1, "vocabulary_size": 3, "period": 2, "locality": 1,
-    "precision_bits": 8, "margin": 2,
-}  # fmt: skip
+    "epsilon": "1/10",
+    "lipschitz": 1,
+    "vocabulary_size": 3,
+    "period": 2,
+    "locality": 1,
+    "precision_bits": 8,
+    "margin": 2,
+}
 
 
 class TestKnownValues:
@@ -368,8 +382,11 @@ def test_monotone_in_every_parameter(key, keyword):
             continue
         compared += 1
         assert sign * (after - value) >= 0, (values, moved[keyword])
-    fixed = {("one_layer_linf_chain", "heads"), ("one_layer_linf_shared_logits", "heads"),
-             ("one_layer_linf_shared_logits", "period")}  # fmt: skip
+    fixed = {
+        ("one_layer_linf_chain", "heads"),
+        ("one_layer_linf_shared_logits", "heads"),
+        ("one_layer_linf_shared_logits", "period"),
+    }
     assert compared >= (0 if (key, keyword) in fixed else 5)
 
 
@@ -415,9 +432,12 @@ def test_branches_of_the_chain_meet():
     previous, chosen = math.inf, set()
     for step in range(31, 300):
         found = bounds.required_length(
-            theorem="derived.one_layer_linf_chain", epsilon=1, lipschitz=10**4,
-            target=Fraction(step, 10), **base,
-        )  # fmt: skip
+            theorem="derived.one_layer_linf_chain",
+            epsilon=1,
+            lipschitz=10**4,
+            target=Fraction(step, 10),
+            **base,
+        )
         assert found.length <= previous
         previous = found.length
         chosen.update(int(m) for m in found.choice.values())
@@ -427,9 +447,14 @@ def test_branches_of_the_chain_meet():
 def test_chain_beats_one_string_above_three_epsilon():
     base = {"vocabulary_size": 3, "period": 2, "locality": 1, "precision_bits": 3, "margin": 1}
     best = bounds.required_length(
-        error="linf", attention="argmax", layers=1,
-        epsilon="1/1000", target="9/1000", lipschitz=1, **base,
-    )  # fmt: skip
+        error="linf",
+        attention="argmax",
+        layers=1,
+        epsilon="1/1000",
+        target="9/1000",
+        lipschitz=1,
+        **base,
+    )
     assert best.theorem.key == "derived.one_layer_linf_chain"
     assert "derived.one_layer_linf" in [a.theorem.key for a in best.alternatives]
     assert all(a.length >= best.length for a in best.alternatives)
@@ -462,9 +487,15 @@ def test_steep_exponent_is_met_from_below():
     """γ > 1: 2^(p/γ) is not necessary, so the entry does not claim it."""
     with pytest.raises(ParameterError, match="γ ≤ 1"):
         length(
-            "lower_threshold", epsilon=0, target="1/100", lipschitz=1, vocabulary_size=2,
-            period=2, precision_bits=8, margin="3/2",
-        )  # fmt: skip
+            "lower_threshold",
+            epsilon=0,
+            target="1/100",
+            lipschitz=1,
+            vocabulary_size=2,
+            period=2,
+            precision_bits=8,
+            margin="3/2",
+        )
 
 
 @pytest.mark.parametrize(
@@ -505,18 +536,29 @@ def test_the_staircase_approaches_the_entry():
         witnesses.limit_one_residue(20, 1, 3, 16, "1/2", ratio=r).agree_up_to for r in (1, 3, 9, 99)
     ]
     value = length(
-        "lower_limit", epsilon=1, lipschitz=20, vocabulary_size=2, period=1, precision_bits=16,
+        "lower_limit",
+        epsilon=1,
+        lipschitz=20,
+        vocabulary_size=2,
+        period=1,
+        precision_bits=16,
         margin="1/2",
-    )  # fmt: skip
+    )
     assert lengths == sorted(lengths)
     assert value == 100
     assert 90 <= lengths[-1] < value
 
 
 ALL_HOLD = {
-    "epsilon": 1, "lipschitz": 30, "vocabulary_size": 3, "period": 1, "locality": 1,
-    "precision_bits": 4, "margin": "1/2", "largest_gap": "1/2",
-}  # fmt: skip
+    "epsilon": 1,
+    "lipschitz": 30,
+    "vocabulary_size": 3,
+    "period": 1,
+    "locality": 1,
+    "precision_bits": 4,
+    "margin": "1/2",
+    "largest_gap": "1/2",
+}
 
 
 class TestHypotheses:
@@ -584,8 +626,9 @@ def _exact(values):
 
 
 class TestExponents:
-    @pytest.mark.parametrize("key", [*SUFFICIENT, "lower_presence", "lower_tent", "lower_single_z",
-                                     "lower_linf_c3"])  # fmt: skip
+    @pytest.mark.parametrize(
+        "key", [*SUFFICIENT, "lower_presence", "lower_tent", "lower_single_z", "lower_linf_c3"]
+    )
     @pytest.mark.parametrize("keyword", ["epsilon", "lipschitz", "vocabulary_size"])
     def test_slopes_are_the_stated_powers(self, key, keyword):
         """log N against log parameter, far out, at target 3ε."""
@@ -594,10 +637,17 @@ class TestExponents:
             (key, keyword), keyword
         )
         values = {
-            "epsilon": Fraction(1, 10**12), "lipschitz": Fraction(1), "period": 1, "locality": 0,
-            "lipschitz_marginal": Fraction(1), "vocabulary_size": 10**4, "precision_bits": 1,
-            "margin": Fraction(2), "largest_gap": Fraction(1, 2), "heads": 1,
-        }  # fmt: skip
+            "epsilon": Fraction(1, 10**12),
+            "lipschitz": Fraction(1),
+            "period": 1,
+            "locality": 0,
+            "lipschitz_marginal": Fraction(1),
+            "vocabulary_size": 10**4,
+            "precision_bits": 1,
+            "margin": Fraction(2),
+            "largest_gap": Fraction(1, 2),
+            "heads": 1,
+        }
         factor = Fraction(1, 2**30) if keyword == "epsilon" else 2**30
         moved = {**values, keyword: values[keyword] * factor}
         logs = [
@@ -615,10 +665,16 @@ class TestExponents:
             logs = []
             for power in (200, 400):
                 found = bounds.required_length(
-                    theorem="derived.one_layer_linf_chain", epsilon=Fraction(1, 2**power),
-                    target=Fraction(2 * m + 2, 2**power), lipschitz=1, vocabulary_size=2,
-                    period=1, locality=0, precision_bits=1, margin=2,
-                )  # fmt: skip
+                    theorem="derived.one_layer_linf_chain",
+                    epsilon=Fraction(1, 2**power),
+                    target=Fraction(2 * m + 2, 2**power),
+                    lipschitz=1,
+                    vocabulary_size=2,
+                    period=1,
+                    locality=0,
+                    precision_bits=1,
+                    margin=2,
+                )
                 assert [int(k) for k in found.choice.values()] == [m]
                 logs.append(found.log2_length)
             assert (logs[1] - logs[0]) / 200 == pytest.approx(1 + 1 / (m + 1), abs=0.01)
@@ -641,9 +697,14 @@ def test_every_entry_names_its_own_section():
 
 def test_enormous_thresholds_have_a_logarithm():
     values = {
-        "epsilon": "1/10", "lipschitz": 1, "vocabulary_size": 3, "period": 2, "locality": 1,
-        "precision_bits": 16, "margin": Fraction(1, 10**6),
-    }  # fmt: skip
+        "epsilon": "1/10",
+        "lipschitz": 1,
+        "vocabulary_size": 3,
+        "period": 2,
+        "locality": 1,
+        "precision_bits": 16,
+        "margin": Fraction(1, 10**6),
+    }
     for key in (
         "one_layer_linf",
         "one_layer_linf_chain",

@@ -16,16 +16,32 @@ import bounds
 
 DOCS = Path(__file__).parents[3] / "docs"
 OURS = [
-    "derived.one_layer_softmax", "derived.two_layer_softmax",
-    "derived.two_layer_softmax_periodic", "derived.two_layer_argmax", "derived.simulation",
-    "derived.lower_two_layer", "derived.lower_margin", "derived.lower_logit_range",
-    "derived.lower_two_layer_argmax", "derived.no_bound_two_layer_argmax",
-]  # fmt: skip
+    "derived.one_layer_softmax",
+    "derived.two_layer_softmax",
+    "derived.two_layer_softmax_periodic",
+    "derived.two_layer_argmax",
+    "derived.simulation",
+    "derived.lower_two_layer",
+    "derived.lower_margin",
+    "derived.lower_logit_range",
+    "derived.lower_two_layer_argmax",
+    "derived.no_bound_two_layer_argmax",
+]
 NEIGHBOURS = [
-    "chen2025.dfa", "chen2025.cfg", "chen2025.crasp1", "chen2025.crasp2", "yang2026.none",
-    "yang2026.positive", "zetzsche2026.witness", "bergstraesser2026", "zsamboki2025",
-    "velickovic2024", "chen2025.logscale", "alibi.locality", "men2024.rope",
-]  # fmt: skip
+    "chen2025.dfa",
+    "chen2025.cfg",
+    "chen2025.crasp1",
+    "chen2025.crasp2",
+    "yang2026.none",
+    "yang2026.positive",
+    "zetzsche2026.witness",
+    "bergstraesser2026",
+    "zsamboki2025",
+    "velickovic2024",
+    "chen2025.logscale",
+    "alibi.locality",
+    "men2024.rope",
+]
 
 
 def length(key, **parameters):
@@ -68,9 +84,14 @@ def test_two_layer_softmax_known_values():
 def test_two_layer_argmax_known_values():
     # L/s = 10, |Σ| = 3, τ = 1, Δ = 1: e = 62 and 176, N − h₀ − Q* = e·91²
     given = {
-        "epsilon": "1/10", "lipschitz": 1, "vocabulary_size": 3, "period": 1, "locality": 1,
-        "precision_bits": 4, "margin": 1,
-    }  # fmt: skip
+        "epsilon": "1/10",
+        "lipschitz": 1,
+        "vocabulary_size": 3,
+        "period": 1,
+        "locality": 1,
+        "precision_bits": 4,
+        "margin": 1,
+    }
     assert length("derived.two_layer_argmax", **given, path_states=10) == 513_422 + 16 + 10
     assert length("derived.two_layer_argmax", **given) == 1_457_456 + 16 + 29
     answer = bounds.required_length(theorem="derived.two_layer_argmax", **given)
@@ -127,9 +148,14 @@ def test_neighbours_known_values():
 
 def test_no_bound_is_said_and_the_way_out_is_named():
     given = {
-        "epsilon": "1/10", "lipschitz": 1, "vocabulary_size": 2, "period": 1, "locality": 1,
-        "precision_bits": 4, "margin": 1,
-    }  # fmt: skip
+        "epsilon": "1/10",
+        "lipschitz": 1,
+        "vocabulary_size": 2,
+        "period": 1,
+        "locality": 1,
+        "precision_bits": 4,
+        "margin": 1,
+    }
     cell = {"error": "linf", "attention": "argmax", "layers": 2}
     answer = bounds.required_length(**cell, **given)
     assert answer.status is bounds.Status.NOT_COMPUTABLE
@@ -145,9 +171,15 @@ def test_no_bound_is_said_and_the_way_out_is_named():
 
 def test_positions_are_refused_where_they_are_not_covered():
     given = {
-        "epsilon": "1/10", "lipschitz": 1, "vocabulary_size": 2, "locality": 0,
-        "logit_range": 0, "positional_margin": 1, "complexity": 2, "period": 2,
-    }  # fmt: skip
+        "epsilon": "1/10",
+        "lipschitz": 1,
+        "vocabulary_size": 2,
+        "locality": 0,
+        "logit_range": 0,
+        "positional_margin": 1,
+        "complexity": 2,
+        "period": 2,
+    }
     for key in ("derived.one_layer_softmax", "derived.two_layer_softmax"):
         with pytest.raises(bounds.ParameterError, match="Δ = 1"):
             bounds.required_length(theorem=key, **given)
@@ -183,9 +215,14 @@ def test_one_layer_softmax_length_gives_the_error():
         s, lam, spread = draw(rng), draw(rng, -2, 1), Fraction(rng.randint(0, 30), 10)
         margin, size, tau = draw(rng, -0.7, 0.5), rng.randint(1, 20), rng.randint(0, 5)
         n = length(
-            "derived.one_layer_softmax", epsilon=s, lipschitz=lam, vocabulary_size=size,
-            locality=tau, logit_range=spread, positional_margin=margin,
-        )  # fmt: skip
+            "derived.one_layer_softmax",
+            epsilon=s,
+            lipschitz=lam,
+            vocabulary_size=size,
+            locality=tau,
+            logit_range=spread,
+            positional_margin=margin,
+        )
         if n <= tau:
             short += 1
             assert lam <= s  # one token is enough: no attention changes the output by more
@@ -248,9 +285,14 @@ def test_two_layer_softmax_length_leaves_room_for_a_good_window(periodic):
         s = cf * 10 ** rng.uniform(-3, 1)
         key = "derived.two_layer_softmax" + ("_periodic" if periodic else "")
         n_max = length(
-            key, epsilon=s, complexity=cf, positional_margin=margin, locality=tau, block=theta,
+            key,
+            epsilon=s,
+            complexity=cf,
+            positional_margin=margin,
+            locality=tau,
+            block=theta,
             period=period,
-        )  # fmt: skip
+        )
         for end in range(tau + 1, last + 1):
             blocks = 0
             while period * theta * (blocks + 1) * (blocks + 2) // 2 + end <= n_max:
@@ -273,9 +315,14 @@ def test_simulation_length_gives_the_error():
         eps, size, lip = draw(rng, -2, 1), draw(rng, -1, 1), draw(rng, -1, 1)
         tau, d, theta = rng.randint(0, 6), rng.randint(1, 9), rng.randint(1, 6)
         n = length(
-            "derived.simulation", epsilon=eps, amplitude=size, lipschitz=lip, locality=tau,
-            dimension=d, block=theta,
-        )  # fmt: skip
+            "derived.simulation",
+            epsilon=eps,
+            amplitude=size,
+            lipschitz=lip,
+            locality=tau,
+            dimension=d,
+            block=theta,
+        )
         blocks = (math.isqrt(8 * ((n - tau - 1) // theta) + 1) - 1) // 2
         assert theta * blocks * (blocks + 1) // 2 + tau + 1 == n
         error = ((4 * d + 6) * lip + (Fraction(4 * tau, theta) + 2 * d) * 2 * size) / (blocks + 1)
@@ -299,9 +346,17 @@ def test_two_layer_argmax_against_rationals():
         expected = math.ceil(e * (1 + nu * lip / s) ** (2 * heads))
         expected += 2 ** (bits / margin) + path
         assert expected == length(
-            "derived.two_layer_argmax", epsilon=s, lipschitz=lip, vocabulary_size=size,
-            period=period, locality=tau, precision_bits=bits, margin=margin, heads=heads, **more,
-        )  # fmt: skip
+            "derived.two_layer_argmax",
+            epsilon=s,
+            lipschitz=lip,
+            vocabulary_size=size,
+            period=period,
+            locality=tau,
+            precision_bits=bits,
+            margin=margin,
+            heads=heads,
+            **more,
+        )
 
 
 def test_necessary_lengths_against_high_precision():
@@ -310,8 +365,10 @@ def test_necessary_lengths_against_high_precision():
         for _ in range(200):
             goal, lip = draw(rng, -4, -0.7), draw(rng, 0, 1)
             gamma, spread = draw(rng, -0.7, 0.6), draw(rng, -2, 1)
-            exact = {k: mpmath.mpf(v.numerator) / v.denominator for k, v in
-                     {"g": goal, "l": lip, "m": gamma, "r": spread}.items()}  # fmt: skip
+            exact = {
+                k: mpmath.mpf(v.numerator) / v.denominator
+                for k, v in {"g": goal, "l": lip, "m": gamma, "r": spread}.items()
+            }
             given = {"epsilon": 0, "target": goal}
             ratio = exact["l"] / (2 * exact["g"])
             assert length("derived.lower_two_layer", **given) == math.ceil(
@@ -337,9 +394,12 @@ def test_sufficient_lengths_exceed_necessary_ones():
                 assert length("derived.lower_logit_range", **low, logit_range=spread) < upper
     for locality in range(4):
         given = {
-            "epsilon": 0, "target": "1/50", "lipschitz": 1, "vocabulary_size": 2,
+            "epsilon": 0,
+            "target": "1/50",
+            "lipschitz": 1,
+            "vocabulary_size": 2,
             "locality": locality,
-        }  # fmt: skip
+        }
         upper = length("derived.two_layer_argmax", **given, period=1, precision_bits=1, margin=1)
         assert length("derived.lower_two_layer_argmax", **given) < upper
 
@@ -348,47 +408,74 @@ def test_sufficient_lengths_exceed_necessary_ones():
 
 GRIDS = {
     "derived.one_layer_softmax": {
-        "epsilon": ["1/100", "1/10", 1, 50], "lipschitz": [0, "1/10", 1, 7],
-        "vocabulary_size": [1, 2, 9], "locality": [0, 1, 6], "logit_range": [0, "1/2", 4],
+        "epsilon": ["1/100", "1/10", 1, 50],
+        "lipschitz": [0, "1/10", 1, 7],
+        "vocabulary_size": [1, 2, 9],
+        "locality": [0, 1, 6],
+        "logit_range": [0, "1/2", 4],
         "positional_margin": ["1/5", "1/2", "999/1000", 1, "1001/1000", 3],
     },
     "derived.two_layer_softmax": {
-        "epsilon": ["1/100", 1, 50], "complexity": ["1/10", 1, 2, 300],
-        "locality": [0, 3, 40], "positional_margin": ["1/5", "499/1000", "1/2", "501/1000", 1, 3],
+        "epsilon": ["1/100", 1, 50],
+        "complexity": ["1/10", 1, 2, 300],
+        "locality": [0, 3, 40],
+        "positional_margin": ["1/5", "499/1000", "1/2", "501/1000", 1, 3],
     },
     "derived.two_layer_softmax_periodic": {
-        "epsilon": ["1/100", 1, 50], "complexity": ["1/10", 1, 300], "period": [1, 2, 7],
-        "locality": [0, 3, 40], "positional_margin": ["1/5", "499/1000", "1/2", "501/1000", 3],
+        "epsilon": ["1/100", 1, 50],
+        "complexity": ["1/10", 1, 300],
+        "period": [1, 2, 7],
+        "locality": [0, 3, 40],
+        "positional_margin": ["1/5", "499/1000", "1/2", "501/1000", 3],
     },
     "derived.two_layer_argmax": {
-        "epsilon": ["1/100", 1, 50], "lipschitz": [0, 1, 30], "vocabulary_size": [1, 2, 4],
-        "period": [1, 3], "locality": [0, 1, 3], "heads": [1, 2], "precision_bits": [1, 9],
-        "margin": ["1/4", 1, 2], "states": [None, 1, 5], "path_states": [None, 1, 40],
+        "epsilon": ["1/100", 1, 50],
+        "lipschitz": [0, 1, 30],
+        "vocabulary_size": [1, 2, 4],
+        "period": [1, 3],
+        "locality": [0, 1, 3],
+        "heads": [1, 2],
+        "precision_bits": [1, 9],
+        "margin": ["1/4", 1, 2],
+        "states": [None, 1, 5],
+        "path_states": [None, 1, 40],
     },
     "derived.simulation": {
-        "epsilon": ["1/100", 1, 500], "amplitude": [0, 1, 4], "lipschitz": [0, 1, 4],
-        "locality": [0, 1, 9], "dimension": [1, 2, 30],
+        "epsilon": ["1/100", 1, 500],
+        "amplitude": [0, 1, 4],
+        "lipschitz": [0, 1, 4],
+        "locality": [0, 1, 9],
+        "dimension": [1, 2, 30],
     },
     "derived.lower_two_layer": {"target": ["1/1000", "1/10", 3]},
     "derived.lower_margin": {
-        "target": ["1/1000", "1/10", "49/100"], "lipschitz": [1, 2],
+        "target": ["1/1000", "1/10", "49/100"],
+        "lipschitz": [1, 2],
         "positional_margin": ["1/5", "1/2", 1, 3],
     },
     "derived.lower_logit_range": {
-        "target": ["1/1000", "1/10", "49/100", 3], "lipschitz": [0, 1, 2], "logit_range": [0, 1, 9],
+        "target": ["1/1000", "1/10", "49/100", 3],
+        "lipschitz": [0, 1, 2],
+        "logit_range": [0, 1, 9],
     },
     "derived.lower_two_layer_argmax": {
-        "target": ["1/1000", "1/10", "1/5", 2], "lipschitz": [0, 1, 2],
+        "target": ["1/1000", "1/10", "1/5", 2],
+        "lipschitz": [0, 1, 2],
         "vocabulary_size": [1, 2, 3, 5],
         "locality": [0, 1, 4],
     },
     "zetzsche2026.witness": {
-        "automaton_states": [1, 2, 5], "counters": [1, 2, 3], "update": [1, 9], "letters": [1, 4],
+        "automaton_states": [1, 2, 5],
+        "counters": [1, 2, 3],
+        "update": [1, 9],
+        "letters": [1, 4],
     },
     "velickovic2024": {
-        "logit_spread": [0, 1, 9], "temperature": ["1/2", 1, 3], "attention_weight": ["1/9", 1],
+        "logit_spread": [0, 1, 9],
+        "temperature": ["1/2", 1, 3],
+        "attention_weight": ["1/9", 1],
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("key", GRIDS)
@@ -461,10 +548,22 @@ def test_solving_for_a_parameter_gives_back_the_length(key):
 def test_stated_powers_are_the_slopes(key, keyword, start):
     theorem = bounds.theorem(key)
     ordinary = {
-        "epsilon": "1/10", "lipschitz": 1, "vocabulary_size": 2, "period": 1, "locality": 1,
-        "logit_range": 1, "positional_margin": 2, "complexity": 3, "precision_bits": 1,
-        "margin": 1, "heads": 1, "states": 4, "path_states": 6, "amplitude": 1, "dimension": 2,
-    }  # fmt: skip
+        "epsilon": "1/10",
+        "lipschitz": 1,
+        "vocabulary_size": 2,
+        "period": 1,
+        "locality": 1,
+        "logit_range": 1,
+        "positional_margin": 2,
+        "complexity": 3,
+        "precision_bits": 1,
+        "margin": 1,
+        "heads": 1,
+        "states": 4,
+        "path_states": 6,
+        "amplitude": 1,
+        "dimension": 2,
+    }
     given = {k: v for k, v in (ordinary | start).items() if k in theorem.parameters}
     if keyword == "target":
         given["epsilon"] = 0
@@ -474,8 +573,10 @@ def test_stated_powers_are_the_slopes(key, keyword, start):
         bounds.required_length(theorem=key, **given | {keyword: step}).log2_length for step in steps
     ]
     slope = (logs[1] - logs[0]) / math.log2(steps[1] / steps[0])
-    known = {bounds.symbols[k]: bounds.numbers.to_sympy(bounds.numbers.exact(v))
-             for k, v in (ordinary | start).items()}  # fmt: skip
+    known = {
+        bounds.symbols[k]: bounds.numbers.to_sympy(bounds.numbers.exact(v))
+        for k, v in (ordinary | start).items()
+    }
     name = "epsilon" if small else keyword
     assert slope == pytest.approx(float(theorem.exponent(name).subs(known)), abs=1e-6)
 
@@ -495,10 +596,17 @@ def test_every_entry_has_its_section_and_prints(key):
 def test_what_is_second_hand_says_so():
     second = {key for key in NEIGHBOURS if bounds.theorem(key).source.second_hand}
     assert second == {
-        "chen2025.dfa", "chen2025.cfg", "chen2025.crasp1", "chen2025.crasp2", "yang2026.none",
-        "yang2026.positive", "zetzsche2026.witness", "zsamboki2025", "velickovic2024",
+        "chen2025.dfa",
+        "chen2025.cfg",
+        "chen2025.crasp1",
+        "chen2025.crasp2",
+        "yang2026.none",
+        "yang2026.positive",
+        "zetzsche2026.witness",
+        "zsamboki2025",
+        "velickovic2024",
         "chen2025.logscale",
-    }  # fmt: skip
+    }
     assert bounds.required_length(theorem="zsamboki2025").status is bounds.Status.SECOND_HAND
     answer = bounds.required_length(theorem="chen2025.crasp1", coefficient=3)
     assert answer.status is bounds.Status.ORDER_OF_GROWTH

@@ -29,8 +29,9 @@ from verify.model.summary import summarise
 from verify.model.transformer import LimitTransformer
 from verify.model.weights import Head, Layer
 
-CHAIN = MarkovLaw([["1/2", "1/4", "1/4"], ["1/3", "1/3", "1/3"], [0, "1/2", "1/2"]],
-                  ["1/4", "3/8", "3/8"])  # fmt: skip
+CHAIN = MarkovLaw(
+    [["1/2", "1/4", "1/4"], ["1/3", "1/3", "1/3"], [0, "1/2", "1/2"]], ["1/4", "3/8", "3/8"]
+)
 
 
 def random_argmax(rng, *, tokens, period, locality, heads=1, gap=4):
@@ -92,8 +93,14 @@ def test_the_end_of_a_chain_is_a_chain():
     assert all(found[z] == CHAIN.probability(z) for z in itertools.product(range(3), repeat=3))
 
 
-@pytest.mark.parametrize("law", [DirichletLaw([1, "1/2"]), FixedLaw(["3/4", "1/4"]),
-                                 MarkovLaw([["3/4", "1/4"], ["1/2", "1/2"]], ["2/3", "1/3"])])  # fmt: skip
+@pytest.mark.parametrize(
+    "law",
+    [
+        DirichletLaw([1, "1/2"]),
+        FixedLaw(["3/4", "1/4"]),
+        MarkovLaw([["3/4", "1/4"], ["1/2", "1/2"]], ["2/3", "1/3"]),
+    ],
+)
 @pytest.mark.parametrize(("period", "locality"), [(1, 0), (2, 1), (3, 2)])
 def test_nested_summaries_have_the_exact_joint_law(law, period, locality):
     long, short = 7, 7 - period
@@ -131,8 +138,9 @@ def test_theorem_a1_exhaustively_on_small_cases(seed):
     assert errors[0] <= errors[1] + sum(costs) + 1e-12
 
 
-@pytest.mark.parametrize("law", [DirichletLaw([1, 2]), DirichletLaw(["1/2", "1/2"]),
-                                 FixedLaw(["1/5", "4/5"])])  # fmt: skip
+@pytest.mark.parametrize(
+    "law", [DirichletLaw([1, 2]), DirichletLaw(["1/2", "1/2"]), FixedLaw(["1/5", "4/5"])]
+)
 def test_theorem_a1_where_its_bound_is_small(law):
     """Token 1 is the best class, if it occurs; its positions carry ±1 by residue."""
     query = np.zeros((3, 3))
@@ -141,10 +149,12 @@ def test_theorem_a1_where_its_bound_is_small(law):
     value[2, 2] = 1.0
     head = Head(query, value, np.zeros(2))
     f = LimitTransformer(
-        [[0.0, 1.0, 0.0], [1.0, 1.0, 0.0]], [[0.0, 0, 1.0], [0, 0, -1.0]],
+        [[0.0, 1.0, 0.0], [1.0, 1.0, 0.0]],
+        [[0.0, 0, 1.0], [0, 0, -1.0]],
         (Layer((head,), [[0.0, 0, 1.0], [0, 0, -1.0]], [0.0, 0.0], [[0, 0], [0, 0], [1.0, 1.0]]),),
-        [[0.0, 0.0, 1.0]], 4,
-    )  # fmt: skip
+        [[0.0, 0.0, 1.0]],
+        4,
+    )
     assert [h.class_mass for h in average_heads(f, law)] == [
         law.alpha[1] if isinstance(law, DirichletLaw) else law.probabilities[1]
     ]
@@ -237,8 +247,9 @@ def test_theorem_c8_exhaustively_with_start_up_states_and_ties(seed):
     states = [(a, b) for a in range(2) for b in range(2)]
     diameter = max(
         abs(value[7, s[0]] + value[7, 2 + s[1]] - value[7, t[0]] - value[7, 2 + t[1]])
-        for s in states for t in states
-    )  # fmt: skip
+        for s in states
+        for t in states
+    )
     cost = exact_simulation_error(f, length, short, law=law, keep_first=tau)
     assert cost.mean <= 2 * diameter + 1e-12
     # The exact law of z gives the triangle inequality, hence the theorem, at every length.
@@ -307,8 +318,9 @@ def test_without_regularity_no_bound_exists():
     assert exact_average_error(f, g, 6, law=law).mean == 0.0
     assert exact_average_error(f, g, 7, law=law).mean == pytest.approx(1.0)
     # The property that every theorem uses is the one that fails: the end of a long input.
-    ends = {simulate_last(x, 6)[0] for x in itertools.product(range(2), repeat=7)
-            if law.probability(x)}  # fmt: skip
+    ends = {
+        simulate_last(x, 6)[0] for x in itertools.product(range(2), repeat=7) if law.probability(x)
+    }
     assert ends == {1}
     assert law.probability((1,) * 6) == 0
     # With one law for all lengths the same pair is fine: they differ at short lengths already.
@@ -340,13 +352,32 @@ def test_the_bound_knows_where_it_does_not_apply():
         (lambda: FixedLaw(["-1/2", "3/2"]), "probabilities"),
         (lambda: MarkovLaw([[1, 0], [0, 1]], [1, 0, 0]), "kernel"),
         (lambda: MarkovLaw([["1/2", "1/2"], [1, 0]], ["1/2", "1/2"]), "stationary"),
-        (lambda: average_error(share_of_ones(), share_of_ones(), 3, law=DirichletLaw([1] * 3)), "f"),
-        (lambda: average_error(share_of_ones(), share_of_ones(), 0, law=DirichletLaw([1, 1])), "len"),
-        (lambda: average_simulation_error(share_of_ones(), 3, 4, law=DirichletLaw([1, 1])), "short"),
-        (lambda: exact_average_error(share_of_ones(), share_of_ones(), 30, law=DirichletLaw([1, 1])), "length"),
-        (lambda: average_error(share_of_ones(), share_of_ones(), 3, law=DirichletLaw([1, 1]), samples=1), "samples"),
+        (
+            lambda: average_error(share_of_ones(), share_of_ones(), 3, law=DirichletLaw([1] * 3)),
+            "f",
+        ),
+        (
+            lambda: average_error(share_of_ones(), share_of_ones(), 0, law=DirichletLaw([1, 1])),
+            "len",
+        ),
+        (
+            lambda: average_simulation_error(share_of_ones(), 3, 4, law=DirichletLaw([1, 1])),
+            "short",
+        ),
+        (
+            lambda: exact_average_error(
+                share_of_ones(), share_of_ones(), 30, law=DirichletLaw([1, 1])
+            ),
+            "length",
+        ),
+        (
+            lambda: average_error(
+                share_of_ones(), share_of_ones(), 3, law=DirichletLaw([1, 1]), samples=1
+            ),
+            "samples",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_named(build, name):
     with pytest.raises(InputError, match=name):
         build()

@@ -91,9 +91,13 @@ def test_unusable_text(tmp_path, content):
 def test_check_of_a_pair():
     seen = []
     report = verify.check(
-        PAIR.f, PAIR.g, epsilon=PAIR.epsilon, length=20_000, name="nested",
+        PAIR.f,
+        PAIR.g,
+        epsilon=PAIR.epsilon,
+        length=20_000,
+        name="nested",
         progress=lambda report, row, total: seen.append((row, total)),
-    )  # fmt: skip
+    )
     assert report.holds
     assert report.finished
     assert [row for row, _ in seen] == report.rows

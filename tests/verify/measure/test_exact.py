@@ -51,8 +51,11 @@ def test_roots_are_rounded_up_by_little(value):
 
 def test_rational_roots_are_exact():
     assert Dyadic.of([0, 0.25, 9, 2**40 + 2**21 + 1]).root_up().fractions() == [
-        0, Fraction(1, 2), 3, 2**20 + 1,
-    ]  # fmt: skip
+        0,
+        Fraction(1, 2),
+        3,
+        2**20 + 1,
+    ]
 
 
 def test_rank_is_exact():

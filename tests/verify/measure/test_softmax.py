@@ -363,8 +363,11 @@ def test_first_layer_heads_by_hand():
     c = measure(f)
     heads = c.models[0].heads
     assert [h.regime for h in heads] == [
-        "token dominant", "balanced", "position dominant", "token dominant",
-    ]  # fmt: skip
+        "token dominant",
+        "balanced",
+        "position dominant",
+        "token dominant",
+    ]
     # τ = 2, so the shorter heads have φ = 0 at their last lags.
     margins = [Fraction(1, 4), 1, Fraction(3, 2), 1]
     assert [h.positional_margin for h in heads] == margins
@@ -477,9 +480,13 @@ def test_lag_bias_in_the_second_layer_is_refused():
 
 @pytest.mark.parametrize(
     ("keywords", "name"),
-    [({"tie_tolerance": 0}, "tie_tolerance"), ({"block": 0}, "block"), ({"block": True}, "block"),
-     ({"block": 1.5}, "block")],
-)  # fmt: skip
+    [
+        ({"tie_tolerance": 0}, "tie_tolerance"),
+        ({"block": 0}, "block"),
+        ({"block": True}, "block"),
+        ({"block": 1.5}, "block"),
+    ],
+)
 def test_bad_keywords(keywords, name):
     with pytest.raises(InputError) as caught:
         measure(two_layer_model(np.random.default_rng(0)), **keywords)

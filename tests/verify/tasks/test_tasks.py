@@ -133,7 +133,7 @@ def test_mod_p_counts():
         (lambda: mod_p(2, 1).target_of_counts([[0, 0], [0, 0]]), "counts"),
         (lambda: mod_p(2, 1).target_of_counts([[0, 0], [0, -1]]), "counts"),
     ],
-)  # fmt: skip
+)
 def test_bad_arguments(make, name):
     with pytest.raises(InputError) as caught:
         make()

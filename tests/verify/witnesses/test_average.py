@@ -176,10 +176,18 @@ def test_circulation():
 
 @pytest.mark.parametrize(
     "build",
-    [lambda: ring(5), lambda: ring(2), lambda: fair_coin(1), lambda: window(0, 0.2),
-     lambda: window(5, 0.5), lambda: rare_token(9, 1, 1), lambda: rare_token(20, 0, 1),
-     lambda: circulation(16), lambda: fair_coin(True)],
-)  # fmt: skip
+    [
+        lambda: ring(5),
+        lambda: ring(2),
+        lambda: fair_coin(1),
+        lambda: window(0, 0.2),
+        lambda: window(5, 0.5),
+        lambda: rare_token(9, 1, 1),
+        lambda: rare_token(20, 0, 1),
+        lambda: circulation(16),
+        lambda: fair_coin(True),
+    ],
+)
 def test_what_is_no_witness(build):
     with pytest.raises(InputError, match="allowed"):
         build()

@@ -317,9 +317,12 @@ def test_exact_model_equals_the_reference_where_hardmax_holds(seed):
     )
     last = Layer(heads=(Head(np.zeros((width, width)), np.eye(width), [0.0, 1.0, 0.0]),))
     model = LimitTransformer(
-        rng.integers(-1, 2, (letters, width)), rng.integers(-1, 2, (period, width)),
-        (first, last), rng.integers(-1, 2, (2, width)), 1,
-    )  # fmt: skip
+        rng.integers(-1, 2, (letters, width)),
+        rng.integers(-1, 2, (period, width)),
+        (first, last),
+        rng.integers(-1, 2, (2, width)),
+        1,
+    )
     exact = ExactTwoLayer(model, "hardmax")
     for _ in range(40):
         x = rng.integers(0, letters, rng.integers(2, 12))

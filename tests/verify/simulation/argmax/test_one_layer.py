@@ -109,10 +109,11 @@ def test_output_moves_by_at_most_l_times_tv():
         a, b = (
             Summary(
                 np.array([rng.multinomial(total, rng.dirichlet([0.4] * 3)) for _ in range(2)]),
-                suffix, 2 * total + 2,
+                suffix,
+                2 * total + 2,
             )
             for total in (50, 400)
-        )  # fmt: skip
+        )
         bound = Fraction(0)
         for constant, p, q in zip(constants, law(model, a), law(model, b), strict=True):
             moved = sum(abs(p.get(k, 0) - q.get(k, 0)) for k in {*p, *q}) / 2
