@@ -10,7 +10,7 @@ from verify.average import (
     average_simulation_error,
     simulate_last,
 )
-from verify.checks import inputs
+from verify.checks import inputs as inputs
 from verify.checks.check import check
 from verify.checks.replay import replay
 from verify.checks.report import Report
@@ -53,7 +53,6 @@ __all__ = [
     "average_profile",
     "average_simulation_error",
     "check",
-    "inputs",
     "measure",
     "measure_slopes",
     "reference",

@@ -10,30 +10,10 @@ from __future__ import annotations
 import copyreg
 from typing import Any
 
-from bounds.registry import (
-    derived_average,
-    derived_average_softmax,
-    derived_linf,
-    derived_two_layer,
-    izzo2025,
-    necessary_average,
-    necessary_linf,
-    necessary_two_layer,
-    neighbours,
-)
+from bounds.registry import literature, necessary, sufficient
 from bounds.theorem import Theorem
 
-_FILES = (
-    izzo2025,
-    derived_linf,
-    necessary_linf,
-    derived_average,
-    derived_average_softmax,
-    necessary_average,
-    derived_two_layer,
-    necessary_two_layer,
-    neighbours,
-)
+_FILES = (*literature.FILES, *sufficient.FILES, *necessary.FILES)
 
 
 def _by_key(entries: list[Theorem]) -> dict[str, Theorem]:

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 import bounds
-from bounds.registry.beta_roots import smaller_mass
+from bounds.registry.sufficient.beta_roots import smaller_mass
 from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded, slope
 
 HARDMAX = "hardmax threshold"

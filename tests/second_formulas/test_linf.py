@@ -12,7 +12,7 @@ import sympy
 
 import bounds
 from bounds.evaluate import certify
-from bounds.registry import necessary_linf
+from bounds.registry.necessary import linf_argmax_1
 from bounds.registry.sources import derived
 from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded
 
@@ -373,7 +373,7 @@ def test_hypotheses_at_their_boundaries(key, inside, outside):
 
 def test_a_hypothesis_on_the_alphabet():
     for least, size in product([2, 3], [1, 2, 3, 4]):
-        hypothesis = necessary_linf._tokens(least)
+        hypothesis = linf_argmax_1._tokens(least)
         assert hypothesis.text == f"|Σ| ≥ {least}"
         assert hypothesis.check({"vocabulary_size": F(size)}) == (size >= least)
 
@@ -382,19 +382,19 @@ def test_strict_and_weak_signs():
     for value, positive, nonnegative in [(-1, False, False), (0, False, True), (1, True, True)]:
         given = {"epsilon": F(value), "simulation_error": F(1)}
         eps = bounds.symbols.epsilon
-        assert necessary_linf._positive(eps)(given) == positive
-        assert necessary_linf._positive(1 + 0 * eps, eps)(given) == positive
-        assert necessary_linf._nonnegative(eps)(given) == nonnegative
+        assert linf_argmax_1._positive(eps)(given) == positive
+        assert linf_argmax_1._positive(1 + 0 * eps, eps)(given) == positive
+        assert linf_argmax_1._nonnegative(eps)(given) == nonnegative
 
 
 def test_the_jump_of_the_window_as_a_fraction():
     for bits, gamma in [(2, F(1, 2)), (3, F(1, 3)), (4, F(4, 5))]:
-        formula = necessary_linf._window_target(bounds.symbols.precision_bits)
+        formula = linf_argmax_1._window_target(bounds.symbols.precision_bits)
         steps = rounded(mp.mpf(2) ** (bits / real(gamma))) - 2
         share = F(steps, 2**bits)
         lip, target = F(7, 3), F(1, 5)
         at = {"lipschitz": lip, "target": target, "precision_bits": F(bits), "margin": gamma}
-        value = necessary_linf._enclose(formula, at)
+        value = linf_argmax_1._enclose(formula, at)
         assert value / (2**bits * (1 + share)) == lip * (1 - 1 / (1 + share)) - target
 
 

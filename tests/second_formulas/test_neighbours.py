@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 import bounds
-from bounds.registry import neighbours
+from bounds.registry.literature import neighbours
 from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded
 
 

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 import bounds
-from bounds.registry import derived_two_layer
+from bounds.registry.sufficient import linf_softmax_2
 from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded
 
 
@@ -185,7 +185,7 @@ def test_hypotheses():
 
 
 def test_the_complexity_is_said_to_be_ours():
-    assert derived_two_layer._complexity("some-section").text == (
+    assert linf_softmax_2._complexity("some-section").text == (
         "C_f is the explicit constant of docs/theory.md#some-section, for this θ and for |Σ|, τ "
         "and the ranks of both models (not the paper's C(f))"
     )

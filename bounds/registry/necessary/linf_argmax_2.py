@@ -5,7 +5,7 @@ Each is proved by explicit models that vanish on every shorter input; `verify` b
 
 from __future__ import annotations
 
-from sympy import Integer, Max, Piecewise, ceiling, exp, floor
+from sympy import Integer, Max, Piecewise, floor
 
 from bounds.parameters import symbols
 from bounds.registry.sources import derived
@@ -17,72 +17,12 @@ _ETA, _L, _GAMMA, _R = (
     symbols.positional_margin,
     symbols.logit_range,
 )
+
+
 _GRAMS = symbols.vocabulary_size ** (symbols.locality + 1)
 
+
 _CONCLUSION = "below this length even exact agreement does not give |f − g| ≤ {target}"
-_TWO_LETTERS = Hypothesis("two letters suffice for the pair; norms do not depend on the length")
-
-LOWER_TWO_LAYER = Theorem(
-    key="derived.lower_two_layer",
-    title="Necessary: two softmax layers need 1/ε²",
-    source=derived("derived-lower_two_layer", "Theorem B6(i)"),
-    setting=Setting("linf", "softmax", 2),
-    direction=Direction.NECESSARY,
-    constants="proved",
-    statement=(
-        "The first layer measures how far prefixes are from balance and how often letters change; "
-        "no short input is good at both. f_N = 0 up to length N, sup f_N = 0.2/√N, γ = 1."
-    ),
-    conclusion=_CONCLUSION,
-    parameters=("epsilon", "target"),
-    hypotheses=(_TWO_LETTERS,),
-    formula=lambda: Formula(terms={"balance": ceiling(1 / (25 * _ETA**2))}),
-    exponents={"epsilon": -2},
-    compares_with="izzo2025.5.2",
-)
-
-LOWER_MARGIN = Theorem(
-    key="derived.lower_margin",
-    title="Necessary: one softmax layer of positional margin γ needs ε^(−1/γ)",
-    source=derived("derived-lower_margin", "Theorem B6(ii)"),
-    setting=Setting("linf", "softmax", 1),
-    direction=Direction.NECESSARY,
-    constants="proved",
-    statement=(
-        "A last token of bias 1 − γ keeps at least half of n^(−γ) of the attention: f_N = 0 up to "
-        "length N, sup f_N = (L/2)·N^(−γ)."
-    ),
-    conclusion=_CONCLUSION,
-    parameters=("epsilon", "target", "lipschitz", "positional_margin"),
-    defaults={"lipschitz": 1},
-    hypotheses=(_TWO_LETTERS,),
-    formula=lambda: Formula(terms={"suffix": ceiling((_L / (2 * _ETA)) ** (1 / _GAMMA))}),
-    exponents={"epsilon": -1 / _GAMMA, "lipschitz": 1 / _GAMMA},
-)
-
-LOWER_LOGIT_RANGE = Theorem(
-    key="derived.lower_logit_range",
-    title="Necessary: one softmax layer of logit range R needs e^R/ε",
-    source=derived("derived-lower_logit_range", "Theorem B6(iii)"),
-    setting=Setting("linf", "softmax", 1),
-    direction=Direction.NECESSARY,
-    constants="proved",
-    statement=(
-        "A token whose logit is R above the others has attention 0 or at least e^R/(e^R + N − 1) "
-        "on inputs up to length N; a tent of half that height is 0 there and not later."
-    ),
-    conclusion=_CONCLUSION,
-    parameters=("epsilon", "target", "lipschitz", "logit_range"),
-    defaults={"lipschitz": 1},
-    hypotheses=(_TWO_LETTERS, Hypothesis("the trivial 1 where 2·target ≥ L")),
-    formula=lambda: Formula(
-        terms={
-            "logit range": ceiling(1 + exp(_R) * (_L / (2 * _ETA) - 1)),
-            "one token": Integer(1),
-        }
-    ),
-    exponents={"epsilon": -1, "lipschitz": 1},
-)
 
 
 def _gram_tents() -> Formula:
@@ -112,6 +52,7 @@ LOWER_TWO_LAYER_ARGMAX = Theorem(
     exponents={"epsilon": -1, "lipschitz": 1, "vocabulary_size": symbols.locality + 1},
 )
 
+
 NO_BOUND_TWO_LAYER_ARGMAX = Theorem(
     key="derived.no_bound_two_layer_argmax",
     title="Two argmax layers: no computable bound",
@@ -137,10 +78,5 @@ NO_BOUND_TWO_LAYER_ARGMAX = Theorem(
     no_bound=True,
 )
 
-THEOREMS = (
-    LOWER_TWO_LAYER,
-    LOWER_MARGIN,
-    LOWER_LOGIT_RANGE,
-    LOWER_TWO_LAYER_ARGMAX,
-    NO_BOUND_TWO_LAYER_ARGMAX,
-)
+
+THEOREMS = (LOWER_TWO_LAYER_ARGMAX, NO_BOUND_TWO_LAYER_ARGMAX)

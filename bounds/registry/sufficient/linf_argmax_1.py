@@ -1,4 +1,4 @@
-"""Our sufficient lengths for ℓ∞ error, argmax attention, one layer."""
+"""Sufficient: ℓ∞ error, argmax attention, one layer."""
 
 from __future__ import annotations
 
@@ -32,23 +32,38 @@ _L, _SIGMA, _DELTA, _TAU, _H, _GAMMA = (
     symbols.heads,
     symbols.margin,
 )
+
+
 _S, _E, _H0 = auxiliary("s"), auxiliary("e"), auxiliary("h_0")
 
+
 CELL = Setting("linf", "argmax", 1)
+
 
 ROUNDING = Hypothesis(
     "(A1) attention weights ≤ 2^−p relative to the largest are dropped; nothing else is rounded"
 )
+
+
 MODEL = Hypothesis(
     "(A2) lag biases vanish beyond τ, positions are Δ-periodic, φ depends on the lag"
 )
+
+
 SHARED = Hypothesis(
     "(A3) f and g have the same Σ, Δ and τ (otherwise take the lcm and the maximum)"
 )
+
+
 ONE_HEAD = Hypothesis("one head each (H = 1)", check=lambda v: v["heads"] == 1)
+
+
 NO_LAG_BIAS = Hypothesis("no lag bias (φ = 0)", name="no_lag_bias")
 
+
 _MODELS = ("lipschitz", "vocabulary_size", "period", "locality", "heads")
+
+
 _HARDMAX = ("precision_bits", "margin")
 
 
@@ -351,6 +366,7 @@ ONE_LAYER_LINF_LIMIT = Theorem(
     },
     compares_with="izzo2025.4.1",
 )
+
 
 THEOREMS = (
     ONE_LAYER_LINF,

@@ -13,8 +13,8 @@ from sympy import And, Max, Min, Piecewise, ceiling, floor
 
 from bounds.evaluate import Enclosure, enclose
 from bounds.parameters import symbols
-from bounds.registry.derived_linf import CELL
 from bounds.registry.sources import derived
+from bounds.registry.sufficient.linf_argmax_1 import CELL
 from bounds.theorem import (
     Direction,
     Formula,
@@ -36,7 +36,10 @@ _EPS, _ETA, _L, _SIGMA, _DELTA, _TAU, _GAMMA = (
     symbols.margin,
 )
 
+
 _MARGIN = Hypothesis("margin γ and precision p may be as large as the pair needs")
+
+
 _TRUE = Hypothesis("L is the least Lipschitz constant (formulas from the weights may give more)")
 
 
@@ -340,6 +343,7 @@ LOWER_LINF_C3 = Theorem(
     exponents={"epsilon": -2, "lipschitz": 2, "vocabulary_size": 1, "period": 1},
     compares_with="izzo2025.4.1",
 )
+
 
 THEOREMS = (
     LOWER_PRESENCE,

@@ -11,9 +11,8 @@ from sympy import And, Integer, Max, Piecewise, Rational, beta, exp, pi, sqrt
 
 from bounds.evaluate import compare
 from bounds.parameters import symbols
-from bounds.registry.derived_average import ONE_LAYER as ONE_LAYER_ARGMAX
-from bounds.registry.derived_average_softmax import ONE_LAYER, TWO_LAYERS
 from bounds.registry.sources import derived
+from bounds.registry.sufficient.average_softmax_1 import ONE_LAYER
 from bounds.theorem import Direction, Formula, Hypothesis, Theorem, auxiliary
 
 _EPS, _ETA, _L, _GAMMA, _R, _ALPHA, _A = (
@@ -25,43 +24,13 @@ _EPS, _ETA, _L, _GAMMA, _R, _ALPHA, _A = (
     symbols.alpha_min,
     symbols.alpha_total,
 )
+
+
 _CONCLUSION = "below this length agreement on average does not give an average error ≤ {target}"
 
 
 def _decimal(text: str) -> sympy.Rational:
     return Rational(text)
-
-
-def _lower_average() -> Formula:
-    length = (_decimal("0.1514") * _L / (_decimal("2.0005") * _ETA)) ** 2 - 2
-    return Formula(terms={"ring": (2 * _EPS / (_decimal("1.9688") * _L)) ** 2 * length**2})
-
-
-LOWER_AVERAGE = Theorem(
-    key="derived.lower_average",
-    title="Necessary, average error, argmax, Δ ≥ 2: the power 2 of 1/ε",
-    source=derived("derived-lower_average", "Proposition A4"),
-    setting=ONE_LAYER_ARGMAX,
-    direction=Direction.NECESSARY,
-    constants="proved",
-    statement=(
-        "Δ = 2, two tokens, Dir(1, 1): f is a bump of width w in the difference of the counts of "
-        "token 1 at odd and at even positions, over their sum; its mean is ≤ 1.97(L/2)w²√n at "
-        "every length n, and ≥ 0.15(L/2)w at n = 1/w²."
-    ),
-    conclusion=_CONCLUSION,
-    parameters=("epsilon", "target", "lipschitz"),
-    hypotheses=(
-        Hypothesis("|Σ| = 2, Δ = 2, prior Dir(1, 1); margin γ as large as you like"),
-        Hypothesis(
-            "27000·target ≤ L",
-            check=lambda v: compare(27000 * v["target"], v["lipschitz"]) <= 0,
-        ),
-    ),
-    formula=_lower_average,
-    exponents={"epsilon": -2, "lipschitz": 2},
-    compares_with="izzo2025.4.2",
-)
 
 
 def _lower_average_softmax() -> Formula:
@@ -142,39 +111,4 @@ LOWER_AVERAGE_SOFTMAX_DIRICHLET = Theorem(
 )
 
 
-def _lower_average_two_layer() -> Formula:
-    bump, rarity = _decimal("0.2105"), _decimal("18.8")
-    return Formula(terms={"circulation": bump**4 / rarity**2 * _L**2 * _EPS**2 / (4 * _ETA**4)})
-
-
-LOWER_AVERAGE_TWO_LAYER = Theorem(
-    key="derived.lower_average_two_layer",
-    title="Necessary, average error, two layers: the power 2 of 1/ε, even for a Dirichlet prior",
-    source=derived("derived-lower_average_two_layer", "Proposition C4′"),
-    setting=TWO_LAYERS,
-    direction=Direction.NECESSARY,
-    constants="proved",
-    statement=(
-        "Three tokens, Dir(1, 1, 1): f is a bump in the mean of ±1 over neighbours s, s ± 1 on "
-        "ℤ/3. Every value of the sum is rare at short lengths; at n = 1/w² the bump of width w is "
-        "met. The same model with argmax attention gives the same for argmax, two layers."
-    ),
-    conclusion=_CONCLUSION,
-    parameters=("epsilon", "target", "lipschitz"),
-    hypotheses=(
-        Hypothesis("three tokens, prior Dir(1, 1, 1)"),
-        Hypothesis("asymptotic: for fixed target/ε and ε/L → 0, up to a factor 1 − o(1)"),
-        Hypothesis(
-            "L is the Lipschitz constant in the total variation of the second layer's attention"
-        ),
-    ),
-    formula=_lower_average_two_layer,
-    exponents={"epsilon": -2, "lipschitz": 2},
-)
-
-THEOREMS = (
-    LOWER_AVERAGE,
-    LOWER_AVERAGE_SOFTMAX,
-    LOWER_AVERAGE_SOFTMAX_DIRICHLET,
-    LOWER_AVERAGE_TWO_LAYER,
-)
+THEOREMS = (LOWER_AVERAGE_SOFTMAX, LOWER_AVERAGE_SOFTMAX_DIRICHLET)

@@ -1,10 +1,10 @@
-"""Our sufficient lengths for softmax attention (ℓ∞ error) and for two argmax layers."""
+"""Sufficient: ℓ∞ error, softmax attention, two layers; and the lemma behind it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sympy import Max, Rational, ceiling, exp
+from sympy import Max, Rational, ceiling
 
 from bounds.parameters import symbols
 from bounds.registry.sources import derived
@@ -15,7 +15,6 @@ from bounds.theorem import (
     Setting,
     Theorem,
     auxiliary,
-    hardmax_length,
     simulation_error,
 )
 
@@ -27,16 +26,25 @@ _EPS, _L, _SIGMA, _DELTA, _TAU, _H = (
     symbols.locality,
     symbols.heads,
 )
+
+
 _GAMMA, _C, _THETA = symbols.positional_margin, symbols.complexity, symbols.block
-_NU, _PATH = symbols.states, symbols.path_states
+
+
 _S = auxiliary("s")
+
 
 _CONCLUSION = "|f − g| ≤ {target} at every length"
 
+
 SOFTMAX = Hypothesis("softmax attention; lag biases φ(0..τ) times log i, content logits unscaled")
+
+
 NO_POSITIONS = Hypothesis(
     "no positional vectors (Δ = 1); the bias depends on the lag", check=lambda v: v["period"] == 1
 )
+
+
 SECOND_LAYER = Hypothesis("no lag bias in the second layer")
 
 
@@ -45,51 +53,6 @@ def _complexity(section: str) -> Hypothesis:
         f"C_f is the explicit constant of docs/theory.md#{section}, for this θ and for |Σ|, τ and "
         "the ranks of both models (not the paper's C(f))"
     )
-
-
-def _one_layer_softmax() -> Formula:
-    c, power = auxiliary("C"), Max(1 / _GAMMA, 1)
-    return Formula(
-        terms={"simulation": ceiling((c / _S) ** power), "one token": Rational(1)},
-        where={
-            c: _L * exp(symbols.logit_range) * (_SIGMA / 4 + 3 * (_TAU + 1)),
-            _S: simulation_error(),
-        },
-    )
-
-
-ONE_LAYER_SOFTMAX = Theorem(
-    key="derived.one_layer_softmax",
-    title="One layer, softmax, ℓ∞ error: round the histogram, keep the suffix",
-    source=derived("derived-one_layer_softmax", "Theorem B5"),
-    setting=Setting("linf", "softmax", 1),
-    direction=Direction.SUFFICIENT,
-    constants="proved",
-    statement=(
-        "z is the rounded histogram of x in any order, then the last τ+1 tokens of x: both f and g "
-        "change by at most s from n = (C/s)^max(1/γ, 1) on, C = L·e^R·(|Σ|/4 + 3(τ+1))."
-    ),
-    conclusion=_CONCLUSION,
-    parameters=(
-        "epsilon",
-        "target",
-        "lipschitz",
-        "vocabulary_size",
-        "period",
-        "locality",
-        "logit_range",
-        "positional_margin",
-    ),
-    defaults={"period": 1},
-    hypotheses=(SOFTMAX, NO_POSITIONS),
-    formula=_one_layer_softmax,
-    exponents={
-        "epsilon": -Max(1 / _GAMMA, 1),
-        "lipschitz": Max(1 / _GAMMA, 1),
-        "vocabulary_size": Max(1 / _GAMMA, 1),
-        "locality": Max(1 / _GAMMA, 1),
-    },
-)
 
 
 def _two_layers(end: Any, period: Any) -> Formula:
@@ -132,6 +95,7 @@ TWO_LAYER_SOFTMAX = Theorem(
     exponents={"epsilon": -Max(1 / _GAMMA, 2), "complexity": Max(1 / _GAMMA, 2)},
     compares_with="izzo2025.5.2",
 )
+
 
 TWO_LAYER_SOFTMAX_PERIODIC = Theorem(
     key="derived.two_layer_softmax_periodic",
@@ -200,78 +164,4 @@ SIMULATION = Theorem(
 )
 
 
-def _two_layer_argmax() -> Formula:
-    e, h0 = auxiliary("e"), auxiliary("h_0")
-    simulation = ceiling(e * (1 + _NU * _L / _S) ** (2 * _H))
-    return Formula(
-        terms={"simulation": simulation + _PATH, "hardmax threshold": ceiling(h0) + _PATH},
-        total=simulation + ceiling(h0) + _PATH,
-        where={
-            e: _PATH * (_NU + 3) / 2 + _TAU + 1,
-            _S: simulation_error(),
-            h0: hardmax_length(),
-        },
-    )
-
-
-TWO_LAYER_ARGMAX = Theorem(
-    key="derived.two_layer_argmax",
-    title="Two layers, argmax, ℓ∞ error, first layer a finite automaton",
-    source=derived("derived-two_layer_argmax", "Theorem C7"),
-    setting=Setting("linf", "argmax", 2),
-    direction=Direction.SUFFICIENT,
-    constants="proved",
-    statement=(
-        "If the first layer's output is a function of the state of a finite automaton (heads that "
-        "stay inside the suffix, or generic weights), cycles of the run of x can be thinned out so "
-        "that every second-layer head of f and g attends as before up to total variation s/L. "
-        "The defaults of ν and Q* cover both examples."
-    ),
-    conclusion=_CONCLUSION,
-    parameters=(
-        "epsilon",
-        "target",
-        "lipschitz",
-        "vocabulary_size",
-        "period",
-        "locality",
-        "heads",
-        "precision_bits",
-        "margin",
-        "states",
-        "path_states",
-    ),
-    defaults={
-        "heads": 1,
-        "states": lambda v: v["period"] * v["vocabulary_size"] ** int(v["locality"] + 1),
-        "path_states": lambda v: (
-            v["period"] * v["vocabulary_size"] * v["states"] + v["locality"] + 1
-        ),
-    },
-    hypotheses=(
-        Hypothesis(
-            "first layer of f and g: a function of the state of a finite automaton",
-            name="finite_state_first_layer",
-        ),
-        Hypothesis(
-            "attention weights ≤ 2^−p relative to the largest are dropped; nothing else is "
-            "rounded; γ is the least logit margin of both layers"
-        ),
-        Hypothesis("L bounds the change of the output per total variation in the second layer"),
-    ),
-    formula=_two_layer_argmax,
-    exponents={
-        "epsilon": -2 * _H,
-        "lipschitz": 2 * _H,
-        "states": 2 * _H + 1,
-        "path_states": 1,
-    },
-)
-
-THEOREMS = (
-    ONE_LAYER_SOFTMAX,
-    TWO_LAYER_SOFTMAX,
-    TWO_LAYER_SOFTMAX_PERIODIC,
-    TWO_LAYER_ARGMAX,
-    SIMULATION,
-)
+THEOREMS = (TWO_LAYER_SOFTMAX, TWO_LAYER_SOFTMAX_PERIODIC, SIMULATION)
