@@ -39,6 +39,10 @@ class Status(Enum):
         "Proved: no computable bound exists in this setting. Restrict the models (see alternatives "
         "and not_applicable for theorems that need more parameters)."
     )
+    UNKNOWN = (
+        "Not known: neither a bound nor its impossibility is proved in this setting. Look at "
+        "`necessary` for lengths that are too short, and restrict the models."
+    )
     NO_NUMBER = "The source states no number; read the statement."
 
     def __str__(self) -> str:
@@ -76,6 +80,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         theorem: the theorem used.
         status: what the number is worth.
         parameters: exact values used, by keyword (defaults included).
+        defaults: keywords whose values were not given but taken by default.
         assumptions: the theorem's hypotheses, each with its status.
         length: the length, rounded up (down for necessary ones); None where no number
             is justified or it has more than 100,000 bits.
@@ -84,6 +89,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         terms: each term of the formula as a full length.
         alternatives: other theorems that apply, shortest first.
         not_applicable: key → why a theorem of the setting was not used.
+        necessary: where no number is justified: the necessary lengths that apply, longest first.
         unused: keywords given that the theorem does not depend on.
     """
 
@@ -91,13 +97,19 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
     status: Status
     parameters: Mapping[str, Exact]
     assumptions: tuple[Assumption, ...]
+    defaults: tuple[str, ...] = ()
     length: int | None = None
     log2_length: float | None = None
     choice: Mapping[sympy.Symbol, Exact] = field(default_factory=dict)
     terms: Mapping[str, Term] = field(default_factory=dict)
     alternatives: tuple[LengthBound, ...] = ()
     not_applicable: Mapping[str, str] = field(default_factory=dict)
+    necessary: tuple[LengthBound, ...] = ()
     unused: tuple[str, ...] = ()
+
+    def with_necessary(self, necessary: tuple[LengthBound, ...]) -> LengthBound:
+        """The same answer, knowing which lengths are necessary."""
+        return replace(self, necessary=necessary)
 
     def with_alternatives(
         self, alternatives: tuple[LengthBound, ...], not_applicable: Mapping[str, str]
@@ -173,12 +185,15 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         if self.choice:
             best = ", ".join(f"{name} = {brief(value)}" for name, value in self.choice.items())
             lines.append(f"The shortest length is at {best}.")
+        if self._defaults():
+            lines.append(f"Taken by default, as not given: {self._defaults()}.")
         lines.append("Hypotheses (assumed: about the models, no parameter shows it):")
         lines += [f"  [{a.status}] {a.text}" for a in self.assumptions]
         lines += [f"Uncertain in the known sources: {point}" for point in theorem.uncertain]
         if self.alternatives:
             others = "; ".join(f"{o.theorem.key}: {o._number()}" for o in self.alternatives)
             lines.append(f"Other theorems that apply: {others}.")
+        lines += [f"Necessary all the same: {other}." for other in self.necessary]
         for key, reason in self.not_applicable.items():
             lines.append(f"Not used: {key} ({reason}).")
         if self.unused:
@@ -208,20 +223,34 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
             "parameters": {
                 k: written(v) for k, v in self.parameters.items() if k != "simulation_error"
             },
+            "defaults": list(self.defaults),
             "choice": {str(name): written(value) for name, value in self.choice.items()},
             "alternatives": [
                 {"theorem": o.theorem.key, **_json_length(o.length, o.log2_length)}
                 for o in self.alternatives
             ],
             "not_applicable": dict(self.not_applicable),
+            "necessary": [
+                {"theorem": o.theorem.key, **_json_length(o.length, o.log2_length)}
+                for o in self.necessary
+            ],
             "unused": list(self.unused),
             "source": str(self.theorem.source),
             "bibtex": self.cite(),
         }
 
+    def _defaults(self) -> str:
+        """The values taken by default, such as "heads = 1, target = 3 ε = 3/10"."""
+        shown = {k: brief(self.parameters[k]) for k in self.defaults if k != "constant"}
+        if "target" in shown:
+            shown["target"] = f"3 ε = {shown['target']}"
+        return ", ".join(f"{keyword} = {value}" for keyword, value in shown.items())
+
     def _number(self) -> str:
         if self.status is Status.NOT_COMPUTABLE:
             return "no computable bound"
+        if self.status is Status.UNKNOWN:
+            return "not known whether a bound exists"
         if self.status is Status.NO_NUMBER:
             return "no number"
         number = show_length(self.length, self.log2_length)
@@ -230,7 +259,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         return number
 
     def _headline(self) -> str:
-        if self.status in (Status.NOT_COMPUTABLE, Status.NO_NUMBER):
+        if self.status in (Status.NOT_COMPUTABLE, Status.UNKNOWN, Status.NO_NUMBER):
             return f"Required length: {self._number()}."
         if self.theorem.quantity == "locality":
             return f"Effective locality: {self._number()}."
@@ -247,7 +276,10 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         return f"Sufficient training length: {self._number()}."
 
     def __str__(self) -> str:
-        return f"{self._headline()[:-1]} ({self.theorem.key}, {self.direction}; {self.status.name})"
+        taken = self._defaults()
+        note = f"; by default {taken}" if taken else ""
+        about = f"{self.theorem.key}, {self.direction}; {self.status.name}{note}"
+        return f"{self._headline()[:-1]} ({about})"
 
     def __repr__(self) -> str:
         return f"<LengthBound {self}>"
@@ -280,8 +312,10 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
             ("constants", self.constants),
             ("conclusion", self.conclusion),
             *((f"term: {name}", str(term)) for name, term in self.terms.items()),
+            *([("by default", self._defaults())] if self._defaults() else []),
             *((a.status, a.text) for a in self.assumptions),
             *(("alternative", str(other)) for other in self.alternatives),
+            *(("necessary", str(other)) for other in self.necessary),
             ("status", str(self.status)),
         ]
         body = "".join(
