@@ -137,7 +137,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
 
     @property
     def constants(self) -> str:
-        """ "proved", "stated", or "implicit (C = ...)"."""
+        """One of "proved", "stated", "implicit (C = ...)"."""
         if self.theorem.constants != "implicit":
             return self.theorem.constants
         return f"implicit (C = {self._constant})"
