@@ -134,7 +134,8 @@ class Scope:
         logits: "any"; "shared": f and g have the same logits.
         precision: of f and g: "any" (p is the larger one); "common" (the same for both);
             "infinite" (softmax).
-        ties: "exact": logits count as equal only where they are (argmax); "no matter" (softmax).
+        ties: "exact": logits count as equal only where they are; "near": clusters of diameter κ
+            count as tied, up to the horizon; "no matter" (softmax).
         inputs: the law of the inputs; "every input" for the worst case.
     """
 
@@ -145,7 +146,7 @@ class Scope:
     lag_bias: Literal["any", "none", "first layer"]
     logits: Literal["any", "shared"]
     precision: Literal["any", "common", "infinite"]
-    ties: Literal["exact", "no matter"]
+    ties: Literal["exact", "near", "no matter"]
     inputs: Law
 
     def rules(self) -> dict[str, Rule]:

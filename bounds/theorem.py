@@ -131,6 +131,7 @@ class Evaluation:
     length: Certified
     terms: Mapping[str, Certified]
     choice: Mapping[sympy.Symbol, Exact]
+    """Values of the free symbols; an auxiliary symbol where the choice is a closed form."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
