@@ -120,11 +120,12 @@ def _lengths(e: sympy.Expr, steps: sympy.Expr, best: sympy.Symbol) -> Formula:
 
 
 def _best(inverse: Callable[[int, Values], Any]) -> Callable[[Values], _Choices]:
-    """Chooses n: what `least_steps` finds, or the closed form."""
+    """The closed form, and what `least_steps` finds: the shorter length counts."""
 
     def choices(values: Values) -> _Choices:
         found = least_steps(values, inverse)
-        return [{_N: _STEPS if found is None else sympy.Integer(found)}]
+        closed_form = [{_N: _STEPS}]
+        return closed_form if found is None else [*closed_form, {_N: sympy.Integer(found)}]
 
     return choices
 
