@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from verify.float_errors import usual_float_errors
 from verify.model.transformer import LimitTransformer
 from verify.simulation.result import Simulation
 from verify.simulation.softmax.attention_features import attention_features
@@ -24,6 +25,7 @@ THEOREM = "derived.two_layer_softmax"
 THEOREM_PERIODIC = "derived.two_layer_softmax_periodic"
 
 
+@usual_float_errors
 def simulate_balanced(
     x: Any, f: LimitTransformer, g: LimitTransformer | None = None, *, length: int, theta: int = 1
 ) -> Simulation:
