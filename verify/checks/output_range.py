@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
+from math import inf
 
 import numpy as np
 
@@ -32,13 +33,22 @@ from verify.measure import measure
 from verify.measure.argmax_constants import ArgmaxModel
 from verify.measure.dyadic import Dyadic, maximum
 from verify.measure.enclosure import FirstLayer, Reachable
+from verify.measure.norms import float_up
 from verify.model.transformer import LimitTransformer
 
 _MOST_ENTRIES = 10**5
 """Larger sets of vertices (|Σ|²Δ²·H·d numbers) are not built: the Lipschitz constants bound it."""
 
+_LARGEST_FLOAT = Fraction(2) ** 1023
+
 _SLOPE_STEPS = 1024
 """Slopes are multiples of 1/1024, so that exact numbers stay short."""
+
+
+def largest_error(*models: LimitTransformer | None) -> float:
+    """The larger `output_range` of the models that are there, rounded up; inf beyond float64."""
+    found = max(output_range(model) for model in models if model is not None)
+    return float_up(found) if found < _LARGEST_FLOAT else inf
 
 
 @lru_cache(maxsize=64)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from verify.float_errors import usual_float_errors
+from verify.measure.dyadic import Dyadic
 from verify.model.transformer import LimitTransformer
 from verify.simulation.result import Simulation
 from verify.simulation.softmax.attention_features import attention_features
@@ -61,6 +62,12 @@ def simulate_balanced(
     return pair.measured(
         tokens, z.short, limit=plan.length, proven_error=max(proven), theorem=theorem
     )
+
+
+def balanced_dimension(pair: SoftmaxPair) -> int:
+    """d = Δ(|Σ| − 1) + Σ rank V₂ over the models: the coordinates that the map balances."""
+    ranks = sum(Dyadic.of(h.value).rank() for model in pair.models for h in model.layers[1].heads)
+    return pair.period * (pair.vocabulary_size - 1) + ranks
 
 
 def balanced_input(x: Tokens, pair: SoftmaxPair, plan: BlockPlan) -> BalancedInput:
