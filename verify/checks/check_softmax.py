@@ -103,8 +103,13 @@ def _given(inputs: Iterable[Any]) -> dict[str, Family]:
     for number, entry in enumerate(inputs):
         label = entry.name if isinstance(entry, Input) else f"given[{number}]"
         x = as_sequence(entry.build() if isinstance(entry, Input) else entry, f"inputs[{number}]")
-        families[label] = partial(_same, x.astype(np.int64))
+        families[label] = fixed_family(x.astype(np.int64))
     return families
+
+
+def fixed_family(x: Tokens) -> Family:
+    """The family that is one input, whatever the n."""
+    return partial(_same, x)
 
 
 def _same(x: Tokens, n: int) -> Tokens:

@@ -165,16 +165,25 @@ def from_text(path: str | Path, vocabulary_size: int, length: int | None = None)
     Raises:
         InputError: the file cannot be read as UTF-8 text, or is empty.
     """
+    x = text_tokens(path, vocabulary_size)
+    if length is None:
+        return Input("text", 0, x.size, Given(x))
+    return Input("text repeated", 0, length, Given(x, length))
+
+
+def text_tokens(path: str | Path, vocabulary_size: int) -> Tokens:
+    """Return a text file as tokens, one per character, as `tokens_of` does.
+
+    Raises:
+        InputError: the file cannot be read as UTF-8 text, or is empty.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("text", str(path), f"a readable UTF-8 text file ({error})") from None
     if not text:
         raise InputError("text", str(path), "a text file with at least one character")
-    x = tokens_of(text, vocabulary_size)
-    if length is None:
-        return Input("text", 0, x.size, Given(x))
-    return Input("text repeated", 0, length, Given(x, length))
+    return tokens_of(text, vocabulary_size)
 
 
 def tokens_of(text: str, vocabulary_size: int) -> Tokens:
