@@ -178,7 +178,8 @@ class SlopeReport:
         titles = ["input", "T up to", "map", "n", "error", "proven", "of it"]
         cells = [[*titles, "fitted slope", "rate", "theorem"]]
         for (family, name), rows in self.lines().items():
-            first, last = rows[0], rows[-1]
+            tried = [row for row in rows if row.verdict is not Verdict.NOT_SHORTENED] or rows
+            first, last = tried[0], tried[-1]
             fit = self.fit(family, name)
             rate = "−1/3 (paper)" if name == CHAIN else f"{self.proven_exponent:.3g} (proven)"
             shares = [row.share for row in rows if row.share is not None]
@@ -249,14 +250,14 @@ def slope_summary(reports: Iterable[SlopeReport]) -> str:
     cells = [["pair", "ε", "proven N", "n", "proven at n", "any z", "worst of it", "theorem"]]
     for report in reports:
         tested = [row for row in report.rows if row.share is not None]
-        worst, last = report.worst, tested[-1] if tested else None
+        worst, last = report.worst, max(tested, key=lambda row: row.length, default=None)
         verdicts = tally(row.verdict for row in report.rows) or "no rows"
         cells.append(
             [
                 report.name,
                 "–" if report.epsilon is None else show_fraction(report.epsilon),
                 "–" if report.epsilon is None else report.limit_text,
-                f"{tested[0].length:,}…{tested[-1].length:,}" if tested else "–",
+                "–" if last is None else f"{tested[0].length:,}…{last.length:,}",
                 "–" if last is None else f"{last.proven_error:.2g}",
                 "–" if last is None else f"{last.largest_error:.2g}",
                 "–" if worst is None else f"{worst.share:.1%}",
