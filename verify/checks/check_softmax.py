@@ -50,7 +50,7 @@ def check_softmax(
         g: the other model of the pair, or None.
         epsilon: ε > 0, for which the report states the proven N.
         inputs: arrays of tokens or `verify.checks.inputs.Input`s; by default `standard_families`.
-        length: largest T of the default inputs.
+        length: largest T of the default inputs, of which no more than 2^17 is used.
         seed: first seed of the random chain.
         name: what the report calls the pair.
         progress: called after each row with the report so far, the row, and the number of rows
@@ -68,7 +68,7 @@ def check_softmax(
     shortest = 2 * (pair.locality + 2 * pair.period)
     if inputs is None:
         lengths = _lengths(shortest, length)
-        most = min(length, _SHARE * lengths[-1])
+        most = min(length, _SHARE * _LONGEST)
         families = standard_families(f.vocabulary_size, longest=lengths[-1], most=most)
         families |= more or {}
     else:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _FLOOR = 1e-6
 """Smaller ratios, 0 included, are drawn here."""
 
-_LONGEST = 10**300
-"""Longer lengths are drawn here: axes are in float64."""
+_LONGEST = 10**250
+"""Longer lengths are drawn here: axes, with their margins, are in float64."""
 
 
 def errors(reports: Sequence[Report], ax: Axes | None = None) -> Axes:
@@ -86,7 +86,7 @@ def lengths(reports: Sequence[Report], ax: Axes | None = None) -> Axes:
             label="short input z" if first else None,
         )
     longest = max((row.length for report in reports for row in report.rows), default=0)
-    beyond = " (10³⁰⁰: or more)" if longest > _LONGEST else ""
+    beyond = " (10²⁵⁰: or more)" if longest > _LONGEST else ""
     ax.set(xscale="log", xlabel=f"length (tokens){beyond}")
     _name_lines(ax, reports)
     return ax
