@@ -23,10 +23,10 @@ _LEAST_ERROR = 1e-12
 
 SLOPE_NOTE = """\
 proven: the theorem's bound on the error at the largest n; "of it": the largest measured/proven
-over all n. The rate is that of the proven bound, which lies above every measured error; the fitted
-slope is that of the errors themselves. Errors may fall at any slope below the bound: a fit flatter
-than the rate, such as −0.25 ± 0.15 beside −0.5, means errors that are small already at short n
-(and, by its ±, few points that scatter), and contradicts nothing."""
+over all n. The rate is that of the bound, which the errors of the theorem's map stay below; the
+fitted slope is that of the errors themselves. Below the bound they may fall at any slope: a fit
+flatter than the rate, such as −0.25 ± 0.15 beside −0.5, means errors that are small already at
+short n (and, by its ±, few points that scatter), and contradicts nothing."""
 """What stands below tables and figures of slopes."""
 
 
