@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as to_bytes
 
 from verify.errors import InputError
+from verify.files import write_beside
 from verify.model.weights import Head, Layer, Weights
 
 _FORMAT = "lgbounds limit transformer"
@@ -21,7 +22,7 @@ _ENDS = ("embedding", "positions", "unembedding")
 
 
 def save(f: Weights, path: str | os.PathLike[str]) -> None:
-    """Write `f` to one file; an existing file of that name is replaced.
+    """Write `f` to one file; an existing one stays until the new one is complete.
 
     Raises:
         InputError: the file cannot be written.
@@ -38,7 +39,7 @@ def save(f: Weights, path: str | os.PathLike[str]) -> None:
         "heads": ",".join(map(str, f.heads)),
     }
     try:
-        save_file(tensors, os.fspath(path), metadata)
+        write_beside(path, to_bytes(tensors, metadata))
     except (OSError, SafetensorError, TypeError) as error:
         raise InputError("path", path, f"a file that can be written; {error}") from error
 
