@@ -83,8 +83,8 @@ def largest_response(direct: Dyadic, hidden: Dyadic, gains: Dyadic) -> Fraction:
     step = max(1, _ENTRIES_AT_ONCE // (n * (m + 2 * outputs)))
     for start in range(0, n, step):
         rows = slice(start, start + step)
-        moved = np.abs(x[rows, None, :] - x[None, start:, :]).reshape(-1, m) @ weight
-        moved += np.abs(shift[rows, None, :] - shift[None, start:, :]).reshape(-1, outputs)
+        moved = np.abs(x[rows, None, :] - x[None, start:, :]) @ weight
+        moved += np.abs(shift[rows, None, :] - shift[None, start:, :])
         largest = max(largest, float(moved.max(initial=0.0)))
     return _times_power(_up(largest + 3 * (m + 2) * (m + 8) * UNIT), exponent)
 
