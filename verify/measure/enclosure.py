@@ -123,8 +123,8 @@ class Reachable:
         k, heads, _, d = self.points.shape
         flat = self.points.reshape(-1, d)
         weights, weight_exponent = floats.scaled(self.widths)
-        steps = self.directions.times_power(weight_exponent)
-        vectors, exponent = floats.scaled(concatenate([self.centres, flat, steps]))
+        directions = self.directions.times_power(weight_exponent)
+        vectors, exponent = floats.scaled(concatenate([self.centres, flat, directions]))
         centres, points, steps = np.split(vectors, [k, k + flat.shape[0]])
         tests, test_exponent = floats.scaled(functionals)
         q = d + steps.shape[0] + 2 * heads + 4
@@ -287,7 +287,7 @@ class FirstLayer:
         if first.size == 0:
             return Dyadic.of(np.zeros((k, heads)))
         distinct = len(np.unique(states, axis=0))
-        if distinct * first.size * heads * (d + states.shape[1]) > _MOST_EXACT_STEPS:
+        if distinct * first.size * heads * (d + on.shape[1]) > _MOST_EXACT_STEPS:
             same = (states == states[:1]).all(axis=0)
             states = np.broadcast_to(np.where(same, states[:1], 0.5), states.shape)
         moves = (self.values[:, first] - self.values[:, second]).reshape(-1, d)

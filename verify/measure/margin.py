@@ -308,18 +308,16 @@ class _Parts:
 
     def __init__(self, f: LimitTransformer, head: int) -> None:
         self._f, self._head = f, head
-        self._restart()
+        self._rest = content_columns(f, head)
+        self._start, self._columns = next(self._rest)
         self.types, self.exponent = self._columns.shape[0], self._columns.exponent
 
     def column(self, query: int) -> list[int]:
         """Return the numerators of all keys for one query; fast for queries in their order."""
         if query < self._start:
-            self._restart()
+            self._rest = content_columns(self._f, self._head)
+            self._start, self._columns = next(self._rest)
         while query >= self._start + self._columns.shape[1]:
             self._start, self._columns = next(self._rest)
         column: list[int] = self._columns.numerators[:, query - self._start].tolist()
         return column
-
-    def _restart(self) -> None:
-        self._rest = content_columns(self._f, self._head)
-        self._start, self._columns = next(self._rest)

@@ -46,9 +46,7 @@ class SoftmaxHead:
     value_diameter_norm: Fraction
 
 
-def softmax_heads(
-    f: LimitTransformer, progress: Progress = no_progress
-) -> tuple[SoftmaxHead, ...]:
+def softmax_heads(f: LimitTransformer, progress: Progress = no_progress) -> tuple[SoftmaxHead, ...]:
     """Return the constants of all heads of the first layer."""
     types = type_vectors(f)
     diameter, size = diameter_up(types), types.norms_up().largest()

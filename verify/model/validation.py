@@ -34,7 +34,9 @@ def as_weights(
     try:
         array = np.asarray(_plain_tensor(value))
     except Exception as error:  # what an object's own conversion raises is not known
-        problems.append((name, value, f"an array of shape {shape}, all rows of one length; {error}"))
+        problems.append(
+            (name, value, f"an array of shape {shape}, all rows of one length; {error}")
+        )
         return None
     if _is_small_float(array.dtype):
         array = array.astype(np.float64)
@@ -128,7 +130,9 @@ def as_sequence(x: Any, name: str = "x") -> npt.NDArray[Any]:
         hint = "; list(x) gives the numbers of the bytes" if isinstance(x, bytes) else ""
         raise InputError(name, x, f"a sequence of integer tokens with one axis{hint}")
     if _is_masked(x):
-        raise InputError(name, x, "a sequence of integer tokens without a mask, e.g. x.compressed()")
+        raise InputError(
+            name, x, "a sequence of integer tokens without a mask, e.g. x.compressed()"
+        )
     try:
         array = np.asarray(x)
     except (ValueError, TypeError):

@@ -23,9 +23,7 @@ def uniform_model(values, unembedding, mlp=(None, None, None), bits=8):
         mlp_in = np.hstack([np.zeros((len(mlp[0]), tokens)), mlp[0]])
         mlp = (mlp_in, mlp[1], np.vstack([np.zeros((tokens, len(mlp[0]))), mlp[2]]))
     head = Head(np.zeros((total, total)), value, [0])
-    return LimitTransformer(
-        embedding, np.zeros((1, total)), (Layer((head,), *mlp),), outputs, bits
-    )
+    return LimitTransformer(embedding, np.zeros((1, total)), (Layer((head,), *mlp),), outputs, bits)
 
 
 def tents(tokens, bits=8):
@@ -84,8 +82,7 @@ def test_the_theorem_is_false_with_l_and_true_with_lambda():
         assert reference(f, x)[0] == pytest.approx(np.maximum(shares - 1 / 4, 0).sum())
     with_l = fixed_law_periods(2, s)
     assert with_l + 1 == 18652
-    assert mean_tent(4096, with_l + 1) == pytest.approx(0.170, abs=5e-4)
-    assert mean_tent(4096, with_l + 1) > s
+    assert mean_tent(4096, with_l + 1) > 0.17 > s
     for tokens in (64, 4096):
         length = fixed_law_periods(math.sqrt(2 * tokens), s) + 1
         assert mean_tent(tokens, length) <= s
@@ -126,7 +123,7 @@ def test_several_outputs_need_more_than_the_worst_one():
     signs = np.array([[1, *rest] for rest in itertools.product((1, -1), repeat=tokens - 1)])
     f = uniform_model(np.eye(tokens), signs.astype(float))
     alone = uniform_model(np.eye(tokens), signs[5:6].astype(float))
-    assert measure(alone).lipschitz_euclidean == 2
+    assert float(measure(alone).lipschitz_euclidean) == pytest.approx(2, rel=1e-15)
     rng = np.random.default_rng(0)
     n = 400
     shares = rng.multinomial(n, np.full(tokens, 1 / tokens), size=4000) / n
@@ -141,7 +138,11 @@ def test_lambda_against_its_definition_for_one_output(seed):
     rng = np.random.default_rng(seed)
     width, hidden = 3, seed % 4
     mlp = (
-        (rng.normal(size=(hidden, width)), rng.normal(size=hidden), rng.normal(size=(width, hidden)))
+        (
+            rng.normal(size=(hidden, width)),
+            rng.normal(size=hidden),
+            rng.normal(size=(width, hidden)),
+        )
         if hidden
         else (None, None, None)
     )

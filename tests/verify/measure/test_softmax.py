@@ -468,8 +468,75 @@ def test_periodic_positions_have_no_average_complexity():
     c = measure(two_layer_model(np.random.default_rng(4), period=2))
     assert c.complexity_average is None
     assert c.complexity_balanced is None
+    assert {name for name in c.parameters() if "complexity" in name} == {"complexity_periodic"}
     with pytest.raises(InputError, match="two layers with period 1"):
         c.markov_complexity(1, 1)
+
+
+def test_parameters_hold_every_complexity_that_is_defined():
+    c = measure(two_layer_model(np.random.default_rng(4)))
+    assert c.parameters() == {
+        "attention": "softmax",
+        "layers": 2,
+        "vocabulary_size": 3,
+        "period": 1,
+        "locality": c.locality,
+        "positional_margin": c.positional_margin,
+        "complexity_balanced": c.complexity_balanced,
+        "complexity_average": c.complexity_average,
+        "block": 1,
+    }
+    assert c.complexity_periodic is None is c.complexity_one_layer
+    assert c.complexity_average != c.complexity_balanced
+    with pytest.raises(TypeError, match="average"):
+        c.parameters(average=True)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_period_is_always_passed_on(layers):
+    """Positions (1), (0) against none: the period must reach the theorem."""
+    layer = Layer((Head([[0]], [[0]], [0]),))
+    f, g = (
+        LimitTransformer([[0]], rows, (layer,) * layers, [[1]], None)
+        for rows in ([[1], [0]], [[0]])
+    )
+    c = measure(f, g)
+    assert c.parameters()["period"] == c.period == 2
+    assert c.complexity_average is None is c.complexity_balanced is c.complexity_one_layer
+    assert measure(g).parameters()["period"] == 1
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("bias", [0.0, 0.5])
+def test_assume_names_no_lag_bias_exactly_where_there_is_none(layers, bias):
+    first = Layer((Head(np.eye(2), np.eye(2), [0, bias]),))
+    last = Layer((Head(np.eye(2), np.eye(2), [0]),))
+    stack = (first, last)[:layers]
+    f = LimitTransformer(np.eye(2), np.zeros((1, 2)), stack, np.eye(2), None)
+    c = measure(f)
+    assert c.assume == (frozenset() if bias else {"no_lag_bias"})
+    assert c.parameters()["locality"] == (1 if bias else 0)
+
+
+@pytest.mark.parametrize("scale", [0.5, 4.0, 1e3])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_repr_is_one_short_line(scale, layers):
+    f = two_layer_model(np.random.default_rng(4), scale=scale)
+    f = LimitTransformer(f.embedding, f.positions, f.layers[:layers], f.unembedding, None)
+    text = repr(measure(f))
+    assert "Fraction" not in text
+    assert "\n" not in text
+    assert len(text) < 200
+    assert text.startswith(f"SoftmaxConstants(layers={layers}, |Σ|=3, Δ=1, τ=1, H=2, γ=0.75, R=")
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_strict_floating_point_errors_change_nothing(layers):
+    f = two_layer_model(np.random.default_rng(4), scale=1e-160, tokens=5)
+    f = LimitTransformer(f.embedding, f.positions, f.layers[:layers], f.unembedding, None)
+    plain = measure(f)
+    with np.errstate(all="raise"):
+        assert measure(f) == plain
 
 
 def test_lag_bias_in_the_second_layer_is_refused():
