@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any
 
 import sympy
+from flint import fmpz
 
 from bounds.errors import NotComputable
+from bounds.functions import as_array_function
 from bounds.numbers import Exact, to_sympy
 
 MAX_BITS = 100_000
@@ -38,14 +41,8 @@ def exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
 
 def _exact_root(number: int, degree: int) -> int | None:
     """The integer r with r**degree = number, if there is one (number ≥ 1)."""
-    low, high = 1, 1 << (number.bit_length() // degree + 1)
-    while low < high:
-        middle = (low + high) // 2
-        if middle**degree < number:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low**degree == number else None
+    root = fmpz(number).root(degree)  # rounded down
+    return int(root) if root**degree == number else None
 
 
 def rational_in_disguise(
@@ -77,12 +74,23 @@ def algebraic(formula: sympy.Basic, values: Mapping[sympy.Symbol, Exact]) -> sym
         if part is None:
             return None
         parts.append(part)
-    if isinstance(formula, sympy.Pow) and all(part.is_Rational for part in parts):
-        base, exponent = parts
-        size = max(int(base.p).bit_length(), int(base.q).bit_length())
-        if abs(int(exponent.p)) * size > MAX_BITS * int(exponent.q):
-            return None
+    if isinstance(formula, sympy.Pow) and _work(*parts) > MAX_BITS:
+        return None
     return _logarithm(parts[0]) if isinstance(formula, sympy.log) else formula.func(*parts)
+
+
+def _work(base: sympy.Expr, exponent: sympy.Expr) -> int:
+    """Bits of the integers that SymPy builds on the way to base**exponent.
+
+    For 28^(1/10^100) it writes 7^(10^100): the index of a root counts like a power.
+    """
+    if not isinstance(exponent, sympy.Rational):
+        return 0
+    return max(abs(int(exponent.p)), int(exponent.q)) * sum(
+        max(int(factor.p).bit_length(), int(factor.q).bit_length())
+        for factor in sympy.Mul.make_args(base)
+        if isinstance(factor, sympy.Rational) and factor is not sympy.S.One
+    )
 
 
 def _logarithm(number: sympy.Expr) -> sympy.Expr:
@@ -101,9 +109,12 @@ def put_in(expression: sympy.Basic, where: Mapping[sympy.Symbol, sympy.Expr]) ->
     """`expression` with symbols replaced, until none of `where` is left.
 
     Extremes and cases stay as they are written: SymPy would compare their symbolic
-    arguments with each other, which takes a minute for some theorems.
+    arguments with each other, which takes a minute for some theorems. So do powers of
+    numbers that are too long to write, and what contains them. Functions that SymPy
+    cannot print for NumPy become those of `bounds.functions`.
     """
     done: dict[sympy.Basic, sympy.Basic] = {}
+    kept: set[sympy.Basic] = set()
 
     def walk(part: sympy.Basic) -> sympy.Basic:
         if part in where:
@@ -111,11 +122,24 @@ def put_in(expression: sympy.Basic, where: Mapping[sympy.Symbol, sympy.Expr]) ->
         if not part.args:
             return part
         if part not in done:
-            kept = {"evaluate": False} if isinstance(part, _AS_WRITTEN) else {}
-            done[part] = part.func(*(walk(argument) for argument in part.args), **kept)
+            done[part] = rebuild(part.func, [walk(argument) for argument in part.args])
         return done[part]
+
+    def rebuild(function: Any, arguments: list[sympy.Basic]) -> sympy.Basic:
+        function = as_array_function(function)
+        if issubclass(function, _AS_WRITTEN):
+            return function(*arguments, evaluate=False)
+        long = function is sympy.Pow and _work(*arguments) > _LONGEST_POWER
+        if not long and kept.isdisjoint(arguments):
+            return function(*arguments)
+        result = function(*arguments, evaluate=False)
+        kept.add(result)
+        return result
 
     return walk(expression)
 
 
 _AS_WRITTEN = (sympy.Max, sympy.Min, sympy.Piecewise)
+
+_LONGEST_POWER = 4096
+"""Bits; a power of numbers beyond is left standing in a formula (cf. `_work`)."""
