@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
 
 import sympy
 from flint import fmpz
 
 from bounds.errors import NotComputable
-from bounds.functions import as_array_function
+from bounds.functions import WrittenOut
 from bounds.numbers import Exact, to_sympy
 
 MAX_BITS = 100_000
 """No integer longer than this is ever built; beyond it only log2 is given."""
+
+_FACTORS = 256
+"""So many factors at most are multiplied for a beta function that is rational."""
 
 
 def exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
@@ -66,7 +69,7 @@ def algebraic(formula: sympy.Basic, values: Mapping[sympy.Symbol, Exact]) -> sym
         return to_sympy(value) if isinstance(value, Fraction) else algebraic(value, values)
     if formula.is_Atom:
         return formula
-    if not isinstance(formula, (sympy.Add, sympy.Mul, sympy.Pow, sympy.exp, sympy.log)):
+    if not isinstance(formula, (sympy.Add, sympy.Mul, sympy.Pow, sympy.exp, sympy.log, sympy.beta)):
         return None
     parts = []
     for argument in formula.args:
@@ -74,23 +77,33 @@ def algebraic(formula: sympy.Basic, values: Mapping[sympy.Symbol, Exact]) -> sym
         if part is None:
             return None
         parts.append(part)
-    if isinstance(formula, sympy.Pow) and _work(*parts) > MAX_BITS:
-        return None
+    if isinstance(formula, sympy.Pow) and all(part.is_Rational for part in parts):
+        base, exponent = parts
+        size = max(int(base.p).bit_length(), int(base.q).bit_length())
+        power, index = abs(int(exponent.p)), int(exponent.q)
+        # For 28^(1/q) SymPy writes 7^q: the index of a root counts like a power.
+        if power * size > MAX_BITS * index or (index > 1 and index * size > MAX_BITS):
+            return None
+    if isinstance(formula, sympy.beta):
+        return _algebraic_beta(*parts[:2])
     return _logarithm(parts[0]) if isinstance(formula, sympy.log) else formula.func(*parts)
 
 
-def _work(base: sympy.Expr, exponent: sympy.Expr) -> int:
-    """Bits of the integers that SymPy builds on the way to base**exponent.
+def _algebraic_beta(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
+    if not (isinstance(a, sympy.Rational) and isinstance(b, sympy.Rational)):
+        return None
+    found = rational_beta(*(Fraction(int(x.p), int(x.q)) for x in (a, b)))
+    return None if found is None else to_sympy(found)
 
-    For 28^(1/10^100) it writes 7^(10^100): the index of a root counts like a power.
-    """
-    if not isinstance(exponent, sympy.Rational):
-        return 0
-    return max(abs(int(exponent.p)), int(exponent.q)) * sum(
-        max(int(factor.p).bit_length(), int(factor.q).bit_length())
-        for factor in sympy.Mul.make_args(base)
-        if isinstance(factor, sympy.Rational) and factor is not sympy.S.One
-    )
+
+def rational_beta(a: Fraction, b: Fraction) -> Fraction | None:
+    """B(n, b) = (n − 1)!/(b(b + 1)⋯(b + n − 1)) for a small integer n; otherwise None."""
+    for n, other in ((a, b), (b, a)):
+        size = max(other.numerator.bit_length(), other.denominator.bit_length())
+        if n.denominator == 1 and 0 < n <= _FACTORS and n * size <= MAX_BITS and other > 0:
+            factors = (other + i for i in range(int(n)))
+            return math.factorial(int(n) - 1) / math.prod(factors)
+    return None
 
 
 def _logarithm(number: sympy.Expr) -> sympy.Expr:
@@ -109,37 +122,28 @@ def put_in(expression: sympy.Basic, where: Mapping[sympy.Symbol, sympy.Expr]) ->
     """`expression` with symbols replaced, until none of `where` is left.
 
     Extremes and cases stay as they are written: SymPy would compare their symbolic
-    arguments with each other, which takes a minute for some theorems. So do powers of
-    numbers that are too long to write, and what contains them. Functions that SymPy
-    cannot print for NumPy become those of `bounds.functions`.
+    arguments with each other, which takes a minute for some theorems. A fraction with
+    long parts goes in as `WrittenOut`: SymPy would put 2^(10^300) in digits.
     """
     done: dict[sympy.Basic, sympy.Basic] = {}
-    kept: set[sympy.Basic] = set()
 
     def walk(part: sympy.Basic) -> sympy.Basic:
         if part in where:
-            return walk(where[part])
+            value = where[part]
+            if isinstance(value, sympy.Rational) and max(abs(value.p), value.q) > _SHORT:
+                return WrittenOut(value.p, value.q)
+            return walk(value)
         if not part.args:
             return part
         if part not in done:
-            done[part] = rebuild(part.func, [walk(argument) for argument in part.args])
+            kept = {"evaluate": False} if isinstance(part, _AS_WRITTEN) else {}
+            done[part] = part.func(*(walk(argument) for argument in part.args), **kept)
         return done[part]
-
-    def rebuild(function: Any, arguments: list[sympy.Basic]) -> sympy.Basic:
-        function = as_array_function(function)
-        if issubclass(function, _AS_WRITTEN):
-            return function(*arguments, evaluate=False)
-        long = function is sympy.Pow and _work(*arguments) > _LONGEST_POWER
-        if not long and kept.isdisjoint(arguments):
-            return function(*arguments)
-        result = function(*arguments, evaluate=False)
-        kept.add(result)
-        return result
 
     return walk(expression)
 
 
 _AS_WRITTEN = (sympy.Max, sympy.Min, sympy.Piecewise)
 
-_LONGEST_POWER = 4096
-"""Bits; a power of numbers beyond is left standing in a formula (cf. `_work`)."""
+_SHORT = 64
+"""Numerators and denominators up to this are put in as SymPy's own numbers."""

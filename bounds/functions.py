@@ -9,12 +9,9 @@ The classes keep SymPy's names, so that formulas read and typeset as before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
-import numpy as np
-import scipy.special
 import sympy
 
 
@@ -55,14 +52,14 @@ class Piecewise(sympy.Piecewise):  # type: ignore[misc]
             f"(lambda: {_condition(condition, printer)}, lambda: {printer._print(branch)}), "
             for branch, condition in self.args
         )
-        return f"{printer._module_format('bounds.functions.first_case')}({cases})"
+        return f"{printer._module_format('bounds.arrays.first_case')}({cases})"
 
 
 class beta(sympy.beta):  # type: ignore[misc]  # noqa: N801  # the name is printed
     """B(a, b) = Γ(a)Γ(b)/Γ(a + b)."""
 
     def _numpycode(self, printer: Any) -> str:
-        function = printer._module_format("bounds.functions.beta_of_floats")
+        function = printer._module_format("bounds.arrays.beta_of_floats")
         return f"{function}({_listed(self.args[:2], printer)})"
 
 
@@ -70,37 +67,65 @@ class LambertW(sympy.LambertW):  # type: ignore[misc]
     """Lambert's W on a real branch."""
 
     def _numpycode(self, printer: Any) -> str:
-        function = printer._module_format("bounds.functions.real_lambert")
+        function = printer._module_format("bounds.arrays.real_lambert")
         return f"{function}({_listed(self.args, printer)})"
 
 
-def first_case(*cases: tuple[Callable[[], Any], Callable[[], Any]]) -> Any:
-    """The value of the first case that holds, element by element; nan where none does.
+class WrittenOut(sympy.NumberSymbol):  # type: ignore[misc]
+    """A fraction with long numerator or denominator, which SymPy leaves standing.
 
-    A value is not computed where it is not asked for at all, and silently where it is
-    asked for in some places: in the others it may divide by 0.
+    A Rational as exponent would be worked out: (2·x)^(10^6/3) with all digits of 2^(10^6/3).
     """
-    taken: Any = False
-    result: Any = np.nan
-    for condition, value in cases:
-        here = np.logical_and(condition(), np.logical_not(taken))
-        if np.any(here):
-            with np.errstate(all="ignore"):
-                result = np.where(here, value(), result)
-        taken = np.logical_or(taken, here)
-        if np.all(taken):
-            break
-    return result
 
+    is_real = True
+    is_rational = True
 
-def beta_of_floats(a: Any, b: Any) -> Any:
-    """B(a, b) in floats."""
-    return scipy.special.beta(a, b)
+    def __new__(cls, numerator: int, denominator: int) -> WrittenOut:
+        number = super().__new__(cls)
+        number.p, number.q = int(numerator), int(denominator)
+        return number
 
+    def __getnewargs__(self) -> tuple[int, int]:
+        return self.p, self.q
 
-def real_lambert(argument: Any, branch: int = 0) -> Any:
-    """Lambert's W in floats, on a branch where it is real."""
-    return np.real(scipy.special.lambertw(argument, branch))
+    def __getstate__(self) -> None:
+        return None
+
+    def _hashable_content(self) -> tuple[int, int]:
+        return self.p, self.q
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WrittenOut) and (self.p, self.q) == (other.p, other.q)
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self.p, self.q))
+
+    def as_rational(self) -> sympy.Rational:
+        """The same number as SymPy's own."""
+        return sympy.Rational(self.p, self.q)
+
+    def _eval_is_positive(self) -> bool:
+        return self.p > 0
+
+    def _eval_is_negative(self) -> bool:
+        return self.p < 0
+
+    def _eval_is_integer(self) -> bool:
+        return self.q == 1
+
+    def _as_mpf_val(self, precision: int) -> Any:
+        return self.as_rational()._as_mpf_val(precision)
+
+    def approximation_interval(self, number_class: Any) -> None:
+        return None
+
+    def _sympystr(self, printer: Any) -> str:
+        text = printer._print(self.as_rational())
+        return text if self.q == 1 else f"({text})"
+
+    def _latex(self, printer: Any) -> str:
+        text: str = printer._print(self.as_rational())
+        return text
 
 
 _ARRAY_FUNCTIONS: dict[Any, Any] = {
@@ -112,9 +137,23 @@ _ARRAY_FUNCTIONS: dict[Any, Any] = {
 }
 
 
-def as_array_function(function: Any) -> Any:
-    """The class of this module that takes the place of SymPy's; others unchanged."""
-    return _ARRAY_FUNCTIONS.get(function, function)
+def for_arrays(expression: Any) -> Any:
+    """`expression` with the classes of this module in the place of SymPy's, as it is written."""
+    done: dict[Any, Any] = {}
+
+    def walk(part: Any) -> Any:
+        if not part.args:
+            return part
+        if part not in done:
+            function = _ARRAY_FUNCTIONS.get(part.func, part.func)
+            kept = {"evaluate": False} if issubclass(function, _AS_WRITTEN) else {}
+            done[part] = function(*(walk(argument) for argument in part.args), **kept)
+        return done[part]
+
+    return walk(expression)
+
+
+_AS_WRITTEN = (sympy.Max, sympy.Min, sympy.Piecewise)
 
 
 def _condition(condition: Any, printer: Any) -> str:
