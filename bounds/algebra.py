@@ -77,16 +77,25 @@ def algebraic(formula: sympy.Basic, values: Mapping[sympy.Symbol, Exact]) -> sym
         if part is None:
             return None
         parts.append(part)
-    if isinstance(formula, sympy.Pow) and all(part.is_Rational for part in parts):
-        base, exponent = parts
-        size = max(int(base.p).bit_length(), int(base.q).bit_length())
-        power, index = abs(int(exponent.p)), int(exponent.q)
-        # For 28^(1/q) SymPy writes 7^q: the index of a root counts like a power.
-        if power * size > MAX_BITS * index or (index > 1 and index * size > MAX_BITS):
-            return None
+    if isinstance(formula, sympy.Pow) and not _is_short(*parts):
+        return None
     if isinstance(formula, sympy.beta):
         return _algebraic_beta(*parts[:2])
     return _logarithm(parts[0]) if isinstance(formula, sympy.log) else formula.func(*parts)
+
+
+def _is_short(base: sympy.Expr, exponent: sympy.Expr) -> bool:
+    """Whether SymPy meets no integer of more than `MAX_BITS` on its way to base**exponent.
+
+    For 28^(1/q) it writes 7^q: the index of a root counts like a power.
+    """
+    if not isinstance(exponent, sympy.Rational):
+        return True
+    parts = (int(x) for number in base.atoms(sympy.Rational) for x in (number.p, number.q))
+    bits = (part.bit_length() for part in parts if abs(part) != 1)
+    size = max(bits, default=1) if base.is_Rational else sum(bits)
+    power, index = abs(int(exponent.p)), int(exponent.q)
+    return power * size <= MAX_BITS * index and (index == 1 or index * size <= MAX_BITS)
 
 
 def _algebraic_beta(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:

@@ -15,7 +15,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any, Literal, TypeAlias
 
 import sympy
@@ -359,21 +359,22 @@ def _beta(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
         rational = rational_beta(a, b)
         if rational is not None:
             return _interval(rational)
-        return _gamma_quotient(run, *sorted((a, b)))
+        run.costly = True
+        return _beta_of_fractions(*sorted((a, b)), run.bits)
     run.costly = True
     x, y = _interval(a), _interval(b)
     return x.gamma() * y.gamma() * (x + y).rgamma()
 
 
-def _gamma_quotient(run: _Evaluation, low: Fraction, high: Fraction) -> arb:
+@lru_cache(maxsize=256)
+def _beta_of_fractions(low: Fraction, high: Fraction, bits: int) -> arb:
     """B(low, high) by gamma functions; Γ(x) is known to as many bits less as x has."""
-    run.costly = True
     small, large = (_bits_of(_interval(x)) for x in (low, high))
     if large > _LARGEST_FOR_GAMMA:
         raise NotComputable(f"a gamma function of a number of {large} bits")
-    with ctx.workprec(run.bits + small):
+    with ctx.workprec(bits + small):
         factor = _interval(low).gamma()
-    with ctx.workprec(run.bits + large):
+    with ctx.workprec(bits + large):
         quotient = _interval(high).gamma() * _interval(low + high).rgamma()
     return factor * quotient
 
