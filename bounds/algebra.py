@@ -16,6 +16,9 @@ from bounds.numbers import Exact, to_sympy
 MAX_BITS = 100_000
 """No integer longer than this is ever built; beyond it only log2 is given."""
 
+_FACTORED_BITS = 2000
+"""SymPy is asked for roots of numbers up to this size only; it factors them."""
+
 _FACTORS = 256
 """So many factors at most are multiplied for a beta function that is rational."""
 
@@ -87,7 +90,8 @@ def algebraic(formula: sympy.Basic, values: Mapping[sympy.Symbol, Exact]) -> sym
 def _is_short(base: sympy.Expr, exponent: sympy.Expr) -> bool:
     """Whether SymPy meets no integer of more than `MAX_BITS` on its way to base**exponent.
 
-    For 28^(1/q) it writes 7^q: the index of a root counts like a power.
+    For 28^(1/q) it writes 7^q: the index of a root counts like a power. And it looks for
+    the factors of 28, which takes long in long numbers.
     """
     if not isinstance(exponent, sympy.Rational):
         return True
@@ -95,7 +99,9 @@ def _is_short(base: sympy.Expr, exponent: sympy.Expr) -> bool:
     bits = (part.bit_length() for part in parts if abs(part) != 1)
     size = max(bits, default=1) if base.is_Rational else sum(bits)
     power, index = abs(int(exponent.p)), int(exponent.q)
-    return power * size <= MAX_BITS * index and (index == 1 or index * size <= MAX_BITS)
+    if index > 1 and (size > _FACTORED_BITS or index * size > MAX_BITS):
+        return False
+    return power * size <= MAX_BITS * index
 
 
 def _algebraic_beta(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
@@ -111,7 +117,7 @@ def rational_beta(a: Fraction, b: Fraction) -> Fraction | None:
         size = max(other.numerator.bit_length(), other.denominator.bit_length())
         if n.denominator == 1 and 0 < n <= _FACTORS and n * size <= MAX_BITS and other > 0:
             factors = (other + i for i in range(int(n)))
-            return math.factorial(int(n) - 1) / math.prod(factors)
+            return Fraction(math.factorial(int(n) - 1)) / math.prod(factors, start=Fraction(1))
     return None
 
 

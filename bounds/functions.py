@@ -18,6 +18,10 @@ import sympy
 class _Extreme:
     """Max and Min compare their arguments only where all of them are numbers."""
 
+    args: tuple[Any, ...]
+    _plain: Any
+    _ufunc: str
+
     def __new__(cls, *arguments: Any, evaluate: bool | None = None) -> Any:
         given = [sympy.sympify(argument) for argument in arguments]
         if evaluate is None:
@@ -25,7 +29,7 @@ class _Extreme:
         if evaluate:  # by SymPy's class, whose rules ask for `cls == Min`
             value = cls._plain(*given)
             return cls(*value.args, evaluate=False) if isinstance(value, cls._plain) else value
-        return super().__new__(cls, *given, evaluate=False)
+        return cls._plain.__new__(cls, *given, evaluate=False)
 
     def _numpycode(self, printer: Any) -> str:
         function = printer._module_format(f"numpy.{self._ufunc}")
@@ -55,7 +59,7 @@ class Piecewise(sympy.Piecewise):  # type: ignore[misc]
         return f"{printer._module_format('bounds.arrays.first_case')}({cases})"
 
 
-class beta(sympy.beta):  # type: ignore[misc]  # noqa: N801  # the name is printed
+class beta(sympy.beta):  # type: ignore[misc]
     """B(a, b) = Γ(a)Γ(b)/Γ(a + b)."""
 
     def _numpycode(self, printer: Any) -> str:
@@ -80,8 +84,12 @@ class WrittenOut(sympy.NumberSymbol):  # type: ignore[misc]
     is_real = True
     is_rational = True
 
+    p: int
+    q: int
+
     def __new__(cls, numerator: int, denominator: int) -> WrittenOut:
-        number = super().__new__(cls)
+        """The fraction numerator/denominator, in lowest terms."""
+        number: WrittenOut = super().__new__(cls)
         number.p, number.q = int(numerator), int(denominator)
         return number
 
@@ -115,9 +123,6 @@ class WrittenOut(sympy.NumberSymbol):  # type: ignore[misc]
 
     def _as_mpf_val(self, precision: int) -> Any:
         return self.as_rational()._as_mpf_val(precision)
-
-    def approximation_interval(self, number_class: Any) -> None:
-        return None
 
     def _sympystr(self, printer: Any) -> str:
         text = printer._print(self.as_rational())

@@ -15,7 +15,9 @@ from bounds.parameters import BY_KEYWORD
 
 x, y = sympy.symbols("x y", positive=True)
 MODULES = ["numpy", ["numpy", "scipy"], None]
-WITH_FORMULA = [entry for entry in bounds.theorems() if entry.stated is not None and entry.parameters]
+WITH_FORMULA = [
+    entry for entry in bounds.theorems() if entry.stated is not None and entry.parameters
+]
 
 NEAR_ONE = {
     "integer": (1, 2, 3, 5),
@@ -151,7 +153,7 @@ def test_a_written_out_number_is_its_fraction():
     number = WrittenOut(448983, 524288)
     assert str(1 / number) == "1/(448983/524288)"
     assert float(number) == 448983 / 524288
-    assert number.is_positive and number.is_rational and not number.is_integer
+    assert (number.is_positive, number.is_rational, number.is_integer) == (True, True, False)
     assert (number > sympy.Rational(1, 2)) == True  # noqa: E712  # a SymPy truth value
     assert number != WrittenOut(1, 524288)
     power = (2 * x) ** WrittenOut(10**300, 3)

@@ -28,7 +28,7 @@ from bounds.numbers import Exact, to_sympy
 _GRID = 2**20
 """The minimiser of (S) is rounded to a multiple of 1/_GRID."""
 
-_LARGEST_MASS = 2**64
+_LARGEST_MASS = Fraction(2**64)
 """The minimiser is looked for up to here, where θ is larger."""
 
 _LARGEST_LOG2 = 1000.0
