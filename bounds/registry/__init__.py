@@ -33,8 +33,12 @@ def all_theorems() -> dict[str, Theorem]:
     return _THEOREMS
 
 
+def _of_key(key: str) -> Theorem:
+    return _THEOREMS[key]
+
+
 def _reduce(theorem: Theorem) -> tuple[Any, ...]:
-    return _THEOREMS.__getitem__, (theorem.key,)
+    return _of_key, (theorem.key,)
 
 
 copyreg.pickle(Theorem, _reduce)

@@ -136,7 +136,7 @@ def test_equality_at_a_branch_with_irrational_values():
 
 
 def test_a_theorem_beyond_arithmetic_does_not_hide_the_others():
-    given = GIVEN | {"period": 1, "margin": "1e-320", "largest_gap": "1/2"}
+    given = GIVEN | {"period": 1, "margin": "1e-320", "largest_gap": "1/2", "locality": 0}
     names = {"no_lag_bias", "shared_logits"}
     bound = bounds.required_length(**SETTING, **given, assume=names)
     assert bound.theorem.key == "derived.one_layer_linf_shared_logits"
