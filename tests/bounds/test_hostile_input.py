@@ -200,7 +200,7 @@ def test_a_covered_setting_says_what_its_theorems_need():
 def test_a_theorem_for_other_inputs_than_asserted_is_not_used():
     given = {
         "epsilon": "1/10",
-        "complexity": 3,
+        "complexity_average": 3,
         "positional_margin": "1/2",
         "period": 1,
         "lipschitz": 1,
