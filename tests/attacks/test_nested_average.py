@@ -19,6 +19,8 @@ import itertools
 import math
 
 import mpmath
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scipy.special import betainc, betaincinv, betaln, gammaln
@@ -293,7 +295,7 @@ def test_registered_length_makes_the_bound_small_enough():
             locality=locality,
             precision_bits=3,
             margin=1,
-            alpha_min=str(mass),
+            alpha_min=Fraction(str(mass)) / 3,  # of three tokens; the class alone counts
             alpha_class=str(mass),
             alpha_total=str(total),
             urn_constant=str(wasserstein),

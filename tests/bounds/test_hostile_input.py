@@ -136,7 +136,7 @@ def test_equality_at_a_branch_with_irrational_values():
 
 
 def test_a_theorem_beyond_arithmetic_does_not_hide_the_others():
-    given = GIVEN | {"period": 1, "margin": "1e-320", "largest_gap": "1/2"}
+    given = GIVEN | {"period": 1, "margin": "1e-320", "largest_gap": "1/2", "locality": 0}
     names = {"no_lag_bias", "shared_logits"}
     bound = bounds.required_length(**SETTING, **given, assume=names)
     assert bound.theorem.key == "derived.one_layer_linf_shared_logits"
@@ -200,7 +200,7 @@ def test_a_covered_setting_says_what_its_theorems_need():
 def test_a_theorem_for_other_inputs_than_asserted_is_not_used():
     given = {
         "epsilon": "1/10",
-        "complexity": 3,
+        "complexity_average": 3,
         "positional_margin": "1/2",
         "period": 1,
         "lipschitz": 1,
