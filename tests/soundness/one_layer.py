@@ -106,7 +106,7 @@ def known_pairs(rng: Generator) -> Case:
         w = witnesses.presence(int(rng.integers(4, 40)), precision_bits=bits)
     elif kind == "tents":
         period = pick(rng, 1, 2)
-        w = witnesses.tents(int(rng.integers(5, 30)) * 4, 10, 2, period, bits)
+        w = witnesses.tents(int(rng.integers(11, 30)) * 4, 10, 2, period, bits)
     elif kind == "nested":
         size = pick(rng, 3, 3, 4)
         target = Fraction(int(rng.integers(11, 30)), 10)
@@ -118,7 +118,7 @@ def known_pairs(rng: Generator) -> Case:
     elif kind == "window":
         w = witnesses.threshold_window(bits, "1/4")
     else:
-        w = witnesses.limit_residues(int(rng.integers(2, 9)), 1, 2, 12, "1/2")
+        w = witnesses.limit_residues(int(rng.integers(3, 9)), 1, 2, 12, "1/2")
     f, g = (w.f, w.g) if chance(rng, 0.5) else (w.g, w.f)
     watched = (*thresholds(f, g), w.first_long)
     return Case(f"witness {kind}", f, g, watched=watched)

@@ -234,7 +234,7 @@ def _ask(
         if level.length == 0 or in_the_limit != limit_only:
             continue
         marks.add(f"refutable:{key}")
-        if bound.length is None:
+        if bound.length is None or bound.length > 10**300:
             continue
         tally.tightest = min(tally.tightest, bound.length / (level.length + 1))
         reached = bound.length < profile.longest
