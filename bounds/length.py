@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from numbers import Integral
 from typing import Any
 
@@ -14,6 +15,7 @@ from bounds.numbers import Exact, brief
 from bounds.parameters import BY_KEYWORD, read_all
 from bounds.registry import all_theorems
 from bounds.result import Assumption, LengthBound, Standing, Status, Term
+from bounds.scope import EXACT_TIES, MARKOV_INPUTS, contradictions
 from bounds.theorem import Direction, Setting, Theorem
 
 CHOICES: Mapping[str, tuple[Any, ...]] = {
@@ -81,6 +83,9 @@ def read_request(
     """
     values = read_all(parameters)
     asserted = _read_assume(assume)
+    impossible = contradictions(values, asserted)
+    if impossible:
+        raise ParameterError([Problem(*problem) for problem in impossible])
     if theorem is None:
         return Request(None, _read_setting(error, attention, layers), values, asserted)
     chosen = find_theorem(theorem)
@@ -101,18 +106,15 @@ def _shortest(
     setting: Setting, values: Mapping[str, Exact], asserted: frozenset[str]
 ) -> LengthBound:
     """The shortest guarantee in a setting, with what else applies."""
-    _check_one_law(values)
     covering = [entry for entry in all_theorems().values() if entry.setting == setting]
     found: list[LengthBound] = []
     refused: dict[str, BoundsError] = {}
     for entry in covering:
         if not _is_guarantee(entry):
             continue
-        denied = [h.denied_by for h in entry.hypotheses if h.denied_by in asserted]
-        if denied:
-            refused[entry.key] = UnsupportedSetting(f"not with assume={{{denied[0]!r}}}")
-            continue
-        unasserted = [h.name for h in entry.hypotheses if h.name and h.name not in asserted]
+        unasserted = [
+            str(h.name) for h in entry.hypotheses if h.needs_assertion() and h.name not in asserted
+        ]
         if unasserted:
             needed = ", ".join(map(repr, unasserted))
             refused[entry.key] = UnsupportedSetting(f"only with assume={{{needed}}}")
@@ -125,21 +127,6 @@ def _shortest(
         found.sort(key=lambda bound: size(bound.length, bound.log2_length))
         return found[0].with_alternatives(tuple(found[1:]), _reasons(refused))
     return _without_guarantee(setting, covering, refused, values, asserted)
-
-
-def _check_one_law(values: Mapping[str, Exact]) -> None:
-    """Token probabilities are fixed or drawn from a prior: whoever gives both must say which.
-
-    Raises:
-        ParameterError: parameters of both were given.
-    """
-    prior = [k for k in ("alpha_min", "alpha_total", "alpha_class") if k in values]
-    if prior and "class_probability" in values:
-        allowed = (
-            f"nothing beside {', '.join(prior)}: tokens follow a fixed law or a Dirichlet prior "
-            "(or name the theorem)"
-        )
-        raise ParameterError([Problem("class_probability", values["class_probability"], allowed)])
 
 
 def _reasons(refused: Mapping[str, BoundsError]) -> dict[str, str]:
@@ -165,18 +152,20 @@ def apply(
     Raises:
         ParameterError: parameters are missing or a hypothesis fails.
     """
-    complete = _complete(theorem, values)
-    assumptions = _assumptions(theorem, complete, asserted)
-    unused = tuple(k for k in values if k not in theorem.parameters)
+    _refuse_other_models(theorem, values, asserted)
+    complete, defaults = _complete(theorem, values)
+    assumptions = _assumptions(theorem, {**values, **complete}, asserted)
+    unused = tuple(k for k in values if k not in theorem.reads)
     if theorem.stated is None:
-        status = Status.NOT_COMPUTABLE if theorem.no_bound else Status.NO_NUMBER
-        return LengthBound(theorem, status, complete, assumptions, unused=unused)
+        status = _status_without_number(theorem)
+        return LengthBound(theorem, status, complete, assumptions, defaults=defaults, unused=unused)
     evaluation = theorem.evaluate(complete)
     return LengthBound(
         theorem,
         _status(theorem, evaluation.length.integer is None),
         complete,
         assumptions,
+        defaults=defaults,
         length=evaluation.length.integer,
         log2_length=evaluation.length.log2,
         choice=evaluation.choice,
@@ -215,10 +204,15 @@ def _without_guarantee(
     asserted: Collection[str],
 ) -> LengthBound:
     """No proved theorem applies as given: say no bound exists, or what is missing."""
-    impossible = [entry for entry in covering if entry.no_bound]
     reasons = _reasons(refused)
-    if impossible:
-        return apply(impossible[0], values, asserted).with_alternatives((), reasons)
+    for entry in covering:
+        if (entry.no_bound or entry.unknown) and not set(entry.silent_about) & set(values):
+            try:
+                answer = apply(entry, values, asserted)
+            except ParameterError:  # the question is about a smaller class
+                continue
+            answer = answer.with_alternatives((), reasons)
+            return answer.with_necessary(_necessary(covering, values, asserted))
     unusable = [problem for problem in refused.values() if isinstance(problem, ParameterError)]
     beyond = [problem for problem in refused.values() if isinstance(problem, NotComputable)]
     if beyond:
@@ -239,27 +233,81 @@ def _without_guarantee(
     raise UnsupportedSetting(f"no theorem covers {setting}", settings)
 
 
-def _complete(theorem: Theorem, values: Mapping[str, Exact]) -> dict[str, Exact]:
-    """The theorem's parameters with defaults filled in, and `simulation_error`."""
-    complete = {k: values[k] for k in theorem.parameters if k in values}
+def _necessary(
+    covering: list[Theorem], values: Mapping[str, Exact], asserted: Collection[str]
+) -> tuple[LengthBound, ...]:
+    """The necessary lengths that apply to what is given, longest first."""
+    found = []
+    for entry in covering:
+        if entry.direction is Direction.NECESSARY and entry.formula is not None:
+            try:
+                found.append(apply(entry, values, asserted))
+            except (ParameterError, NotComputable):
+                continue
+    return tuple(sorted(found, key=lambda b: size(b.length, b.log2_length), reverse=True))
+
+
+def _refuse_other_models(
+    theorem: Theorem, values: Mapping[str, Exact], asserted: Collection[str]
+) -> None:
+    """Raise where inputs or models are described that the theorem is not about."""
+    if theorem.scope is None:
+        return
     problems = []
+    law = theorem.scope.refused_law(values, asserted)
+    if law:
+        problems.append(Problem(theorem.key, sorted(asserted) or sorted(values), law))
+    if theorem.direction is Direction.NECESSARY:
+        beyond = sorted(restrictions() & set(asserted) - set(theorem.survives))
+        problems += [
+            Problem("assume", name, f"nothing that excludes the pair behind {theorem.key}")
+            for name in beyond
+        ]
+    if problems:
+        raise ParameterError(problems)
+
+
+@cache
+def restrictions() -> frozenset[str]:
+    """Names of hypotheses that restrict the models (not the inputs, nor what counts as a tie)."""
+    names = {h.name for t in all_theorems().values() for h in t.hypotheses if h.name}
+    return frozenset(names) - {EXACT_TIES, MARKOV_INPUTS}
+
+
+def _complete(
+    theorem: Theorem, values: Mapping[str, Exact]
+) -> tuple[dict[str, Exact], tuple[str, ...]]:
+    """What the theorem reads, with `simulation_error`; and the keywords taken by default."""
+    complete = {k: values[k] for k in theorem.reads if k in values}
+    problems = []
+    defaults = []
     if "target" in theorem.parameters and "target" not in complete and "epsilon" in complete:
         if compare(complete["epsilon"], Fraction(0)) == 0:
             problems.append(Problem("target", None, "a number > 0, since epsilon = 0"))
         complete["target"] = 3 * complete["epsilon"]
-    for keyword in theorem.parameters:
-        if keyword in complete:
+        defaults.append("target")
+    for keyword in theorem.reads:
+        if keyword in complete or keyword not in (*theorem.parameters, *theorem.rules):
+            continue
+        if keyword == "target":
             continue
         default = theorem.defaults.get(keyword)
+        if default is None and keyword not in theorem.parameters:
+            default = theorem.rules[keyword].default
         if default is None:
-            if keyword != "target":
-                row = BY_KEYWORD[keyword]
-                problems.append(Problem(keyword, None, f"{row.domain} ({row.meaning})"))
+            row = BY_KEYWORD[keyword]
+            problems.append(Problem(keyword, None, f"{row.domain} ({row.meaning})"))
             continue
         try:
-            complete[keyword] = default(complete) if callable(default) else Fraction(default)
+            value = default(complete) if callable(default) else default
         except KeyError:  # the default depends on a parameter that is missing, and reported
             continue
+        if value is None:
+            row = BY_KEYWORD[keyword]
+            problems.append(Problem(keyword, None, f"{row.domain} ({row.meaning})"))
+            continue
+        complete[keyword] = Fraction(value) if isinstance(value, int) else value
+        defaults.append(keyword)
     if problems:
         raise ParameterError(problems)
     if "target" in complete and "epsilon" in complete:
@@ -267,7 +315,7 @@ def _complete(theorem: Theorem, values: Mapping[str, Exact]) -> dict[str, Exact]
             allowed = f"a number greater than epsilon = {brief(complete['epsilon'])}"
             raise ParameterError([Problem("target", complete["target"], allowed)])
         complete["simulation_error"] = (complete["target"] - complete["epsilon"]) / 2
-    return complete
+    return complete, tuple(defaults)
 
 
 def _assumptions(
@@ -284,15 +332,26 @@ def _assumptions(
         status: Standing
         if hypothesis.check is None:
             status = "asserted" if hypothesis.name in asserted else "assumed"
+        elif hypothesis.check(values):
+            status = "satisfied"
         else:
-            status = "satisfied" if hypothesis.check(values) else "violated"
+            status = "asserted" if hypothesis.name in asserted else "violated"
         if status == "violated":
-            given = {k: brief(v) for k, v in values.items() if k in theorem.parameters}
-            violated.append(Problem(theorem.key, given, hypothesis.text))
+            given = {k: brief(v) for k, v in values.items() if k in theorem.reads}
+            allowed = hypothesis.text
+            if hypothesis.name is not None:
+                allowed += f"; or assume={{{hypothesis.name!r}}}"
+            violated.append(Problem(theorem.key, given, allowed))
         result.append(Assumption(hypothesis.text, status))
     if violated:
         raise ParameterError(violated)
     return tuple(result)
+
+
+def _status_without_number(theorem: Theorem) -> Status:
+    if theorem.no_bound:
+        return Status.NOT_COMPUTABLE
+    return Status.UNKNOWN if theorem.unknown else Status.NO_NUMBER
 
 
 def _status(theorem: Theorem, too_large: bool) -> Status:

@@ -17,6 +17,9 @@ from bounds.evaluate import size
 from bounds.numbers import Exact, brief, to_sympy, written
 from bounds.theorem import Direction, Setting, Theorem
 
+_SILENT = ("constant", "tie_tolerance", "horizon")
+"""Defaults that go without saying: C is shown with the number, and exact ties are the rule."""
+
 Standing: TypeAlias = Literal["satisfied", "asserted", "assumed", "violated"]
 
 
@@ -38,6 +41,10 @@ class Status(Enum):
     NOT_COMPUTABLE = (
         "Proved: no computable bound exists in this setting. Restrict the models (see alternatives "
         "and not_applicable for theorems that need more parameters)."
+    )
+    UNKNOWN = (
+        "Not known: neither a bound nor its impossibility is proved in this setting. Look at "
+        "`necessary` for lengths that are too short, and restrict the models."
     )
     NO_NUMBER = "The source states no number; read the statement."
 
@@ -76,6 +83,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         theorem: the theorem used.
         status: what the number is worth.
         parameters: exact values used, by keyword (defaults included).
+        defaults: keywords whose values were not given but taken by default.
         assumptions: the theorem's hypotheses, each with its status.
         length: the length, rounded up (down for necessary ones); None where no number
             is justified or it has more than 100,000 bits.
@@ -84,6 +92,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         terms: each term of the formula as a full length.
         alternatives: other theorems that apply, shortest first.
         not_applicable: key → why a theorem of the setting was not used.
+        necessary: where no number is justified: the necessary lengths that apply, longest first.
         unused: keywords given that the theorem does not depend on.
     """
 
@@ -91,13 +100,19 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
     status: Status
     parameters: Mapping[str, Exact]
     assumptions: tuple[Assumption, ...]
+    defaults: tuple[str, ...] = ()
     length: int | None = None
     log2_length: float | None = None
     choice: Mapping[sympy.Symbol, Exact] = field(default_factory=dict)
     terms: Mapping[str, Term] = field(default_factory=dict)
     alternatives: tuple[LengthBound, ...] = ()
     not_applicable: Mapping[str, str] = field(default_factory=dict)
+    necessary: tuple[LengthBound, ...] = ()
     unused: tuple[str, ...] = ()
+
+    def with_necessary(self, necessary: tuple[LengthBound, ...]) -> LengthBound:
+        """The same answer, knowing which lengths are necessary."""
+        return replace(self, necessary=necessary)
 
     def with_alternatives(
         self, alternatives: tuple[LengthBound, ...], not_applicable: Mapping[str, str]
@@ -108,10 +123,10 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
     @property
     def expression(self) -> sympy.Expr | None:
         """The formula in `bounds.symbols`; None where the theorem has none."""
-        formula = self.theorem.expression
-        if formula is None:
+        if self.theorem.stated is None:
             return None
-        return put_in(formula, {name: to_sympy(value) for name, value in self.choice.items()})
+        chosen = {name: to_sympy(value) for name, value in self.choice.items()}
+        return self.theorem.in_parameters(put_in(self.theorem.stated.length, chosen))
 
     @property
     def direction(self) -> Direction:
@@ -125,7 +140,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
 
     @property
     def constants(self) -> str:
-        """ "proved", "stated", or "implicit (C = ...)"."""
+        """One of "proved", "stated", "implicit (C = ...)"."""
         if self.theorem.constants != "implicit":
             return self.theorem.constants
         return f"implicit (C = {self._constant})"
@@ -147,13 +162,17 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
     @property
     def conclusion(self) -> str:
         """What holds from that length on."""
+        text = self.theorem.conclusion
+        if self.parameters.get("tie_tolerance") and "horizon" in self.parameters:
+            horizon = brief(self.parameters["horizon"])
+            text = text.replace("at every length", f"at every length up to T* = {horizon}")
         target, epsilon = self.parameters.get("target"), self.parameters.get("epsilon")
         if target is None:
-            return self.theorem.conclusion.format(target="O(ε)")
+            return text.format(target="O(ε)")
         triple = epsilon is not None and target == 3 * epsilon
         number = brief(target)
         shown = ("3 ε " if number.startswith("≈") else "3 ε = ") + number if triple else number
-        return self.theorem.conclusion.format(target=shown)
+        return text.format(target=shown)
 
     def explain(self) -> str:
         """The answer in plain sentences."""
@@ -170,15 +189,18 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
             lines.append(
                 f"Terms, each as a full length: {listing}. The largest is {self.dominant!r}."
             )
-        if self.choice:
-            best = ", ".join(f"{name} = {brief(value)}" for name, value in self.choice.items())
+        if self._numbers_chosen():
+            best = ", ".join(f"{name} = {text}" for name, text in self._numbers_chosen().items())
             lines.append(f"The shortest length is at {best}.")
+        if self._defaults():
+            lines.append(f"Taken by default, as not given: {self._defaults()}.")
         lines.append("Hypotheses (assumed: about the models, no parameter shows it):")
         lines += [f"  [{a.status}] {a.text}" for a in self.assumptions]
         lines += [f"Uncertain in the known sources: {point}" for point in theorem.uncertain]
         if self.alternatives:
             others = "; ".join(f"{o.theorem.key}: {o._number()}" for o in self.alternatives)
             lines.append(f"Other theorems that apply: {others}.")
+        lines += [f"Necessary all the same: {other}." for other in self.necessary]
         for key, reason in self.not_applicable.items():
             lines.append(f"Not used: {key} ({reason}).")
         if self.unused:
@@ -208,20 +230,46 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
             "parameters": {
                 k: written(v) for k, v in self.parameters.items() if k != "simulation_error"
             },
-            "choice": {str(name): written(value) for name, value in self.choice.items()},
+            "defaults": list(self.defaults),
+            "choice": {
+                str(name): written(value)
+                for name, value in self.choice.items()
+                if name in self._numbers_chosen()
+            },
             "alternatives": [
                 {"theorem": o.theorem.key, **_json_length(o.length, o.log2_length)}
                 for o in self.alternatives
             ],
             "not_applicable": dict(self.not_applicable),
+            "necessary": [
+                {"theorem": o.theorem.key, **_json_length(o.length, o.log2_length)}
+                for o in self.necessary
+            ],
             "unused": list(self.unused),
             "source": str(self.theorem.source),
             "bibtex": self.cite(),
         }
 
+    def _numbers_chosen(self) -> dict[sympy.Symbol, str]:
+        """The free integers of the theorem that were best; not those that are a closed form."""
+        return {
+            name: brief(value)
+            for name, value in self.choice.items()
+            if not isinstance(value, sympy.Symbol)
+        }
+
+    def _defaults(self) -> str:
+        """The values taken by default, such as "heads = 1, target = 3 ε = 3/10"."""
+        shown = {k: brief(self.parameters[k]) for k in self.defaults if k not in _SILENT}
+        if "target" in shown:
+            shown["target"] = f"3 ε = {shown['target']}"
+        return ", ".join(f"{keyword} = {value}" for keyword, value in shown.items())
+
     def _number(self) -> str:
         if self.status is Status.NOT_COMPUTABLE:
             return "no computable bound"
+        if self.status is Status.UNKNOWN:
+            return "not known whether a bound exists"
         if self.status is Status.NO_NUMBER:
             return "no number"
         number = show_length(self.length, self.log2_length)
@@ -230,7 +278,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         return number
 
     def _headline(self) -> str:
-        if self.status in (Status.NOT_COMPUTABLE, Status.NO_NUMBER):
+        if self.status in (Status.NOT_COMPUTABLE, Status.UNKNOWN, Status.NO_NUMBER):
             return f"Required length: {self._number()}."
         if self.theorem.quantity == "locality":
             return f"Effective locality: {self._number()}."
@@ -247,7 +295,10 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         return f"Sufficient training length: {self._number()}."
 
     def __str__(self) -> str:
-        return f"{self._headline()[:-1]} ({self.theorem.key}, {self.direction}; {self.status.name})"
+        taken = self._defaults()
+        note = f"; by default {taken}" if taken else ""
+        about = f"{self.theorem.key}, {self.direction}; {self.status.name}{note}"
+        return f"{self._headline()[:-1]} ({about})"
 
     def __repr__(self) -> str:
         return f"<LengthBound {self}>"
@@ -280,8 +331,10 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
             ("constants", self.constants),
             ("conclusion", self.conclusion),
             *((f"term: {name}", str(term)) for name, term in self.terms.items()),
+            *([("by default", self._defaults())] if self._defaults() else []),
             *((a.status, a.text) for a in self.assumptions),
             *(("alternative", str(other)) for other in self.alternatives),
+            *(("necessary", str(other)) for other in self.necessary),
             ("status", str(self.status)),
         ]
         body = "".join(

@@ -15,7 +15,7 @@ import sympy
 from bounds.errors import NotComputable, ParameterError, Problem
 from bounds.length import bound_for, read_request
 from bounds.numbers import brief, plain, written
-from bounds.parameters import BY_KEYWORD
+from bounds.parameters import BY_KEYWORD, read_all
 from bounds.result import LengthBound
 
 RESULT_COLUMNS = (
@@ -128,9 +128,9 @@ def sweep(
     rows = []
     for combination in itertools.product(*grids.values()):
         given = dict(zip(grids, combination, strict=True))
-        request = read_request(error, attention, layers, theorem, assume, given)
-        row = {name: plain(value) for name, value in request.values.items()}
+        row = {name: plain(value) for name, value in read_all(given).items()}
         try:
+            request = read_request(error, attention, layers, theorem, assume, given)
             rows.append(row | _result(bound_for(request)))
         except (ParameterError, NotComputable) as reason:
             blank = dict.fromkeys(RESULT_COLUMNS)

@@ -21,11 +21,11 @@ A registry entry is one `Theorem`. Its formula is written with the symbols of
         constants="proved",
         statement="For every x there is z with ... (plain sentences)",
         conclusion="|f − g| ≤ {target} at every length",
+        scope=Scope(vocabulary_size=ANY, period=exactly(1), ..., inputs="every input"),
         parameters=("epsilon", "target", "lipschitz", "vocabulary_size", ...),
         defaults={"heads": 1},
         hypotheses=(Hypothesis("weights are dropped, nothing else is rounded"),
-                    Hypothesis("τ = 0", check=lambda v: v["locality"] == 0),
-                    Hypothesis("no lag bias", name="no_lag_bias")),
+                    Hypothesis("γ > 1", check=lambda v: below(1, v["margin"]))),
         formula=_formula,
         exponents={"epsilon": -2, "lipschitz": 2},
         compares_with="izzo2025.4.1",
@@ -34,13 +34,13 @@ A registry entry is one `Theorem`. Its formula is written with the symbols of
 Rules:
 - The required length is the largest of the terms (each term is a full length,
   so that they can be compared), unless `total` says otherwise.
+- `scope` says of every quantity of a setting what the theorem allows (`bounds.scope`); the
+  hypotheses and checks of these quantities follow from it. `hypotheses` adds what is left.
 - `check` gets the exact parameter values by keyword (defaults filled in, and
   "simulation_error": s = (target − ε)/2 where the target applies) and returns
   True or False. A hypothesis without `check` cannot be read off the parameters;
   with a `name` besides, it restricts the models, and the theorem is used
   unasked only if the user asserts it: `required_length(..., assume={"no_lag_bias"})`.
-  `denied_by` names a hypothesis of other theorems that excludes this one, such as
-  Markov inputs where tokens are to be i.i.d.
 - Necessary entries: every valid N is at least the value (rounded down).
 - A theorem with a free integer choice (the m of a chain) yields in `choices`
   one substitution per choice; the least value counts.
@@ -55,7 +55,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import sympy
 
@@ -63,8 +63,7 @@ from bounds.algebra import put_in
 from bounds.evaluate import Certified, certify, compare, least
 from bounds.numbers import Exact
 from bounds.parameters import BY_KEYWORD, symbols
-
-Values: TypeAlias = Mapping[str, Exact]
+from bounds.scope import Hypothesis, Rule, Scope, Values
 
 
 class Direction(StrEnum):
@@ -109,16 +108,6 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Hypothesis:
-    """One assumption of a theorem; see the module's text for `check` and `name`."""
-
-    text: str
-    check: Callable[[Values], bool] | None = None
-    name: str | None = None
-    denied_by: str | None = None
-
-
-@dataclass(frozen=True)
 class Formula:
     """Named terms, their combination, and the auxiliary symbols."""
 
@@ -142,6 +131,7 @@ class Evaluation:
     length: Certified
     terms: Mapping[str, Certified]
     choice: Mapping[sympy.Symbol, Exact]
+    """Values of the free symbols; an auxiliary symbol where the choice is a closed form."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -160,13 +150,19 @@ class Theorem:
         conclusion: what holds from the length on; `{target}` is filled in.
         parameters: keywords that the formula uses.
         defaults: values of keywords that may be left out, or functions of the others.
-        hypotheses: the assumptions.
+        scope: what it allows of every quantity of the setting; None for lemmas, and for results
+            about other models than ours.
+        hypotheses: the assumptions; those that follow from `scope` come first.
         formula: builds the formula; None where no number exists.
         exponents: keyword → power with which N grows in it.
         compares_with: key of the counterpart in the paper.
         uncertain: points that the known sources leave open.
         quantity: "length", or "locality" where the number is an effective locality.
         no_bound: True where the theorem says that no computable bound exists.
+        unknown: True where the entry records that it is not known whether a bound exists.
+        silent_about: keywords that, if given, ask about a smaller class than `no_bound` covers.
+        survives: of a necessary length: names of restrictions of the models (`assume`) that the
+            pair behind it satisfies; any other makes the class too small for the pair.
     """
 
     key: str
@@ -177,6 +173,7 @@ class Theorem:
     constants: Literal["proved", "stated", "implicit"]
     statement: str
     conclusion: str
+    scope: Scope | None = None
     parameters: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
     hypotheses: tuple[Hypothesis, ...] = ()
@@ -187,6 +184,25 @@ class Theorem:
     uncertain: tuple[str, ...] = ()
     quantity: Literal["length", "locality"] = "length"
     no_bound: bool = False
+    unknown: bool = False
+    silent_about: tuple[str, ...] = ()
+    survives: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Put the hypotheses that follow from the scope before the others."""
+        if self.scope is not None:
+            object.__setattr__(self, "hypotheses", (*self.scope.hypotheses(), *self.hypotheses))
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The keywords that the formula or a hypothesis about a quantity depends on."""
+        ties = ("tie_tolerance",) if self.scope is not None and self.scope.ties == "exact" else ()
+        return tuple(dict.fromkeys((*self.parameters, *self.rules, *ties)))
+
+    @cached_property
+    def rules(self) -> dict[str, Rule]:
+        """The rules for quantities that the theorem restricts, by keyword."""
+        return {} if self.scope is None else self.scope.rules()
 
     @cached_property
     def stated(self) -> Formula | None:

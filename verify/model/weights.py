@@ -222,7 +222,7 @@ class Weights(_ByValue):
 
     @property
     def attention(self) -> Literal["argmax", "softmax"]:
-        """ "argmax" in finite precision, "softmax" in infinite precision."""
+        """Which attention: "argmax" in finite precision, "softmax" in infinite precision."""
         return "softmax" if self.precision_bits is None else "argmax"
 
     def __repr__(self) -> str:

@@ -57,7 +57,8 @@ class Estimate:
 def panel(rows: Sequence[Row], experiment: str, test_distribution: str | None = None) -> Panel:
     """Arrange the rows of one experiment; by default on the distribution that it trained on.
 
-    **Raises:** `InputError` when the rows hold no such experiment, or not one loss per cell.
+    Raises:
+        InputError: the rows hold no such experiment, or not one loss per cell.
     """
     own = [row for row in rows if row["experiment"] == experiment]
     if not own:

@@ -41,7 +41,11 @@ TWO_LAYERS = {
 def draw_all(out: Path) -> list[Path]:
     """Write every figure that the files in `out` allow to `out/figures`, PNG and PDF.
 
-    **Returns:** the paths of the PNG files. **Raises:** `InputError` without `out/runs.csv.gz`.
+    Returns:
+        The paths of the PNG files.
+
+    Raises:
+        InputError: `out/runs.csv.gz` is not there.
     """
     rows = store.read_rows(out / "runs.csv.gz")
     made = {**_loss_figures(rows), **_slope_figures(rows)}

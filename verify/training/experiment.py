@@ -44,14 +44,22 @@ class Run:
 class Experiment:
     """A grid of runs trained in one compiled program; all numbers here are our choices.
 
-    **Attributes:** `task`, `sweep` (what `difficulty` means), `distribution` of the training
-    inputs, `scaling` of the logits ("log" as in the theory, "plain" unscaled), `settings`,
-    `training_lengths` (inputs have every length up to this one), `seeds`, `test_lengths`,
-    `steps`, `batch` (inputs per step), `test_inputs` (inputs per test length), `width` (d),
-    `hidden` (MLP units m), `heads` (of the first layer), `locality` (τ), `precision_bits`
-    (None: infinite precision), `learning_rate` (Adam's, at the base width), `attention_rate`
-    (factor of the learning rate for K and Q: at 1, one-layer runs on short inputs saturate their
-    attention within 200 steps and never recover).
+    Attributes:
+        name: what files and figures call it.
+        task, sweep: what is learned, and what `difficulty` means there.
+        distribution: of the training inputs.
+        settings: one per difficulty.
+        scaling: of the logits: "log" as in the theory, "plain" unscaled.
+        training_lengths: inputs have every length up to this one.
+        seeds, test_lengths: of the runs, and T of the tests.
+        steps, batch: of the training; inputs per step.
+        test_inputs: inputs per test length.
+        width, hidden: d, and the MLP's units m.
+        heads, locality: heads of the first layer, and τ.
+        precision_bits: p; None: infinite precision.
+        learning_rate: Adam's, at the base width.
+        attention_rate: factor of the learning rate for K and Q: at 1, one-layer runs on short
+            inputs saturate their attention within 200 steps and never recover.
     """
 
     name: str

@@ -20,9 +20,11 @@ def to_limit_transformer(experiment: Experiment, run: Run, params: Arrays) -> Li
 
     KᵀQ/d and U/d are multiplied out in float64, from the float32 weights as they are.
 
-    **Arguments:** `params`: arrays of this run alone, by name, as `initialise` makes them.
+    Args:
+        params: arrays of this run alone, by name, as `initialise` makes them.
 
-    **Raises:** `InputError` for a plain model with lag biases, which is no limit transformer.
+    Raises:
+        InputError: a plain model with lag biases, which is no limit transformer.
     """
     p = {name: np.asarray(array, dtype=np.float64) for name, array in params.items()}
     if experiment.scaling == "plain" and np.any(p["lag_bias"]):

@@ -48,7 +48,9 @@ def measure_all(experiments: tuple[Experiment, ...], out: Path, *, quiet: bool =
 
     What an earlier call measured for the same configuration is kept.
 
-    **Raises:** `MissingExtra` when tqdm is not installed; `InputError` without weights.
+    Raises:
+        MissingExtra: tqdm is not installed.
+        InputError: there are no weights.
     """
     require_train_extra()
     from tqdm import tqdm

@@ -75,9 +75,11 @@ def train(
     Runs on counts train all in one program. Runs on tokens are padded to the training length, so
     each length has its own; what a run learns does not depend on which runs are beside it.
 
-    **Arguments:** `progress`: wraps the chunks of one program, given their number and a title.
+    Args:
+        progress: wraps the chunks of one program, given their number and a title.
 
-    **Returns:** parameters with the runs along the first axis, and training losses (R, steps).
+    Returns:
+        Parameters with the runs along the first axis, and training losses (R, steps).
     """
     if experiment.task != "k_gram" or len(experiment.training_lengths) == 1:
         return _train_together(experiment, progress)

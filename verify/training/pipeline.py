@@ -21,7 +21,8 @@ def train_all(experiments: tuple[Experiment, ...], out: Path, *, quiet: bool = F
     Killed and started again, it goes on with the first experiment whose files are not there or
     belong to another configuration. `out/timing.json` holds the seconds and the machine of each.
 
-    **Raises:** `MissingExtra` with the install line when jax, optax or tqdm is not installed.
+    Raises:
+        MissingExtra: jax, optax or tqdm is not installed; with the install line.
     """
     require_train_extra()
     import jax

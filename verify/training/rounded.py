@@ -20,9 +20,12 @@ def rounded_twin(f: LimitTransformer, grid: float) -> LimitTransformer:
     of the MLP (d)]: logits become sums of table entries, so that equal entries tie exactly. All
     maps but the logits are those of f, up to rounding in float64.
 
-    **Arguments:** `f`: one layer, one head, finite precision; `grid`: a power of two > 0.
+    Args:
+        f: one layer, one head, finite precision.
+        grid: a power of two > 0.
 
-    **Raises:** `InputError`.
+    Raises:
+        InputError: an argument is not usable.
     """
     if len(f.layers) != 1 or len(f.layers[0].heads) != 1 or f.precision_bits is None:
         raise InputError("f", f, "a model with one layer, one head and finite precision")

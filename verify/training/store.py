@@ -51,7 +51,8 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
 def read_rows(path: Path) -> list[Row]:
     """Read rows; numbers come back as int or float, an empty cell as None.
 
-    **Raises:** `InputError` when the file is not there.
+    Raises:
+        InputError: the file is not there.
     """
     if not path.exists():
         raise InputError("path", str(path), "a results file written by python -m verify.training")

@@ -54,7 +54,9 @@ class AverageWitness:
 
 
 def ring(long_length: int) -> AverageWitness:
-    """Δ = 2, argmax: average error needs N of order Λ²/ε². [derived, Proposition A4]
+    """Δ = 2, argmax: average error needs N of order Λ²/ε².
+
+    Source: [derived, Proposition A4].
 
     The statistic is the difference of the counts of token 1 at odd and at even positions, over
     their sum; Dir(1, 1).
@@ -92,7 +94,9 @@ def ring(long_length: int) -> AverageWitness:
 
 
 def fair_coin(long_length: int) -> AverageWitness:
-    """Softmax without lag bias, a fair coin: N of order L²/ε² is necessary. [derived, L1]
+    """Softmax without lag bias, a fair coin: N of order L²/ε² is necessary.
+
+    Source: [derived, L1].
 
     Args:
         long_length: T ≥ 2; the bump in |share of token 1 − ½| has the width T^(−1/2).
@@ -114,7 +118,9 @@ def fair_coin(long_length: int) -> AverageWitness:
 
 
 def window(agreement_length: int, margin: float) -> AverageWitness:
-    """Softmax, lag bias 1 − γ at lag 1, γ < ½: N of order ε^(−1/γ) is necessary. [derived, L2]
+    """Softmax, lag bias 1 − γ at lag 1, γ < ½: N of order ε^(−1/γ) is necessary.
+
+    Source: [derived, L2].
 
     Args:
         agreement_length: N ≥ 1; the bump around share ½ has the half-width N^(−γ)/64.
@@ -140,7 +146,9 @@ def window(agreement_length: int, margin: float) -> AverageWitness:
 
 
 def rare_token(agreement_length: int, alpha: Any, alpha_rest: Any) -> AverageWitness:
-    """Softmax with a logit range ln(N − 1), Dirichlet: N of order ε^(−1/α). [derived, L3]
+    """Softmax with a logit range ln(N − 1), Dirichlet: N of order ε^(−1/α).
+
+    Source: [derived, L3].
 
     f is 0 on every single input of length ≤ N.
 
@@ -171,7 +179,9 @@ def rare_token(agreement_length: int, alpha: Any, alpha_rest: Any) -> AverageWit
 
 
 def circulation(long_length: int) -> AverageWitness:
-    """Two argmax layers, Dir(1, 1, 1): N of order L²/ε² is necessary. [derived, Proposition C4′]
+    """Two argmax layers, Dir(1, 1, 1): N of order L²/ε² is necessary.
+
+    Source: [derived, Proposition C4′].
 
     The statistic is the mean of χ(x_{i−1}, x_i), χ(s, s ± 1) = ±1 on ℤ/3.
 

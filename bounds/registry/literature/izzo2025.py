@@ -11,10 +11,10 @@ from sympy import Integer, Max
 
 from bounds.parameters import symbols
 from bounds.registry.sources import izzo2025
+from bounds.scope import ANY, Hypothesis, Scope
 from bounds.theorem import (
     Direction,
     Formula,
-    Hypothesis,
     Setting,
     Theorem,
     auxiliary,
@@ -68,6 +68,17 @@ THEOREM_4_1 = Theorem(
         "The paper remarks that N need only grow like τ Δ L² / ε² where hardmax sets in earlier."
     ),
     conclusion="|f − g| = O(ε) at every length",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
     parameters=(
         "epsilon",
         "lipschitz",
@@ -120,13 +131,23 @@ THEOREM_4_2 = Theorem(
         "needed: if long inputs use tokens that short ones never show, no bound exists."
     ),
     conclusion="average of |f − g| = O(√ε) at every length ≥ N",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="Dirichlet",
+    ),
     parameters=("epsilon", "alpha_min", "precision_bits", "margin", "constant"),
     defaults={"constant": 1},
     hypotheses=(
         _AGREE,
         _FINITE,
         _POSITIVE,
-        Hypothesis("the Dirichlet prior is the same at every length"),
     ),
     formula=_theorem_4_2,
     exponents={"epsilon": -2 - 2 / symbols.alpha_min},
@@ -155,6 +176,17 @@ THEOREM_5_2 = Theorem(
         "N ≲ (max(C(f), C(g)) / ε)^max(1/γ(f), 1/γ(g), 3), then |f − g| = O(ε) at every length."
     ),
     conclusion="|f − g| = O(ε) at every length",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="infinite",
+        ties="no matter",
+        inputs="every input",
+    ),
     parameters=("epsilon", "complexity", "positional_margin", "constant"),
     defaults={"constant": 1},
     hypotheses=(
@@ -170,13 +202,14 @@ THEOREM_5_2 = Theorem(
     uncertain=(
         "The polynomials inside C(f) (Definition 5.1): exp(poly(first-layer norms)) · poly(rest).",
         "One secondary source puts C outside the power; the derivation and two others inside.",
+        "Whether positional vectors (Δ > 1) are allowed: the formula does not contain Δ.",
     ),
 )
 
 
 def _lemma_5_3() -> Formula:
-    tau = _TAU
-    total = _C * ((symbols.amplitude + _L) * (tau + 1) / _EPS) ** 3
+    slope = symbols.amplitude + symbols.lipschitz_histogram
+    total = _C * (slope * (_TAU + 1) / symbols.averages_error) ** 3
     return Formula(terms={"simulation": total})
 
 
@@ -190,14 +223,14 @@ LEMMA_5_3 = Theorem(
     statement=(
         "For p bounded by G and L-Lipschitz in the histogram, every x has a subset of its "
         "positions, |z| ≈ n, such that the averages of p(τ-suffix, histogram) over x and over z "
-        "differ by ≲ (G + L)(τ + 1)/n^(1/3); solved here for the n that makes this ≤ ε."
+        "differ by ≲ (G + L)(τ + 1)/n^(1/3); solved here for the n that makes this ≤ ε_avg."
     ),
-    conclusion="the two averages differ by O(ε)",
-    parameters=("epsilon", "amplitude", "lipschitz", "locality", "constant"),
+    conclusion="the two averages differ by O(ε_avg)",
+    parameters=("averages_error", "amplitude", "lipschitz_histogram", "locality", "constant"),
     defaults={"constant": 1},
-    hypotheses=(Hypothesis("|p| ≤ G and p is L-Lipschitz in the histogram"), _POSITIVE),
+    hypotheses=(Hypothesis("|p| ≤ G and p is L-Lipschitz in the histogram"),),
     formula=_lemma_5_3,
-    exponents={"epsilon": -3, "lipschitz": 3, "amplitude": 3, "locality": 3},
+    exponents={"averages_error": -3, "lipschitz_histogram": 3, "amplitude": 3, "locality": 3},
     uncertain=("The norm in which p is Lipschitz, and the constant hidden by ≲.",),
 )
 

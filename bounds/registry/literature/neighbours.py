@@ -11,7 +11,8 @@ from __future__ import annotations
 from sympy import Integer, ceiling, exp, log
 
 from bounds.parameters import symbols
-from bounds.theorem import Direction, Formula, Hypothesis, Source, Theorem
+from bounds.scope import Hypothesis
+from bounds.theorem import Direction, Formula, Source, Theorem
 
 _N, _T = symbols.automaton_states, symbols.coefficient
 

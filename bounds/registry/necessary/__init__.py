@@ -5,6 +5,7 @@ from bounds.registry.necessary import (
     average_softmax_1,
     average_softmax_2,
     linf_argmax_1,
+    linf_argmax_1_ties,
     linf_argmax_2,
     linf_softmax_1,
     linf_softmax_2,
@@ -12,6 +13,7 @@ from bounds.registry.necessary import (
 
 FILES = (
     linf_argmax_1,
+    linf_argmax_1_ties,
     linf_argmax_2,
     linf_softmax_1,
     linf_softmax_2,

@@ -1,8 +1,4 @@
-"""Lengths that are necessary for average error.
-
-Each is proved by an explicit model f, against g = 0, whose average is small at every length up to
-the value and larger than the target later; `verify.witnesses` builds the models.
-"""
+"""Necessary: average error, softmax attention, one layer; `verify.witnesses` builds the models."""
 
 from __future__ import annotations
 
@@ -12,37 +8,36 @@ from sympy import And, Integer, Max, Piecewise, Rational, beta, exp, pi, sqrt
 from bounds.evaluate import compare
 from bounds.parameters import symbols
 from bounds.registry.sources import derived
-from bounds.registry.sufficient.average_softmax_1 import ONE_LAYER
-from bounds.theorem import Direction, Formula, Hypothesis, Theorem, auxiliary
+from bounds.scope import ANY, Hypothesis, Scope, exactly
+from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary
 
-_EPS, _ETA, _L, _GAMMA, _R, _ALPHA, _A = (
+_EPS, _ETA, _L, _TAU, _GAMMA, _R, _ALPHA, _A = (
     symbols.epsilon,
     symbols.target,
     symbols.lipschitz,
+    symbols.locality,
     symbols.positional_margin,
     symbols.logit_range,
     symbols.alpha_min,
     symbols.alpha_total,
 )
 
+CELL = Setting("average", "softmax", 1)
 
 _CONCLUSION = "below this length agreement on average does not give an average error ≤ {target}"
 
 
-def _decimal(text: str) -> sympy.Rational:
-    return Rational(text)
-
-
 def _lower_average_softmax() -> Formula:
-    mean, width = _decimal("0.2408"), auxiliary("w_0")
+    mean, width = Rational("0.2408"), auxiliary("w_0")
     coin = pi / 2 * (_EPS / _L) ** 2 * (width**-2 - 1) ** 2
     window = (_L / (64 * _ETA)) ** (1 / _GAMMA)
     zero = (Integer(0), True)
     return Formula(
         terms={
-            "fair coin": Piecewise((coin, And(_decimal("0.0289") * _L >= _ETA, _GAMMA <= 1)), zero),
+            "fair coin": Piecewise((coin, And(Rational("0.0289") * _L >= _ETA, _GAMMA <= 1)), zero),
             "window": Piecewise(
-                (window, And(2 * _GAMMA < 1, 2 * _ETA <= 7 * _EPS, 64 * _ETA <= _L)), zero
+                (window, And(_TAU >= 1, 2 * _GAMMA < 1, 2 * _ETA <= 7 * _EPS, 64 * _ETA <= _L)),
+                zero,
             ),
         },
         where={width: mean - sqrt(mean**2 - 2 * _ETA / _L)},
@@ -53,7 +48,7 @@ LOWER_AVERAGE_SOFTMAX = Theorem(
     key="derived.lower_average_softmax",
     title="Necessary, average error, softmax, fixed law: the powers 2 and 1/γ of 1/ε",
     source=derived("derived-lower_average_softmax", "L1 and L2"),
-    setting=ONE_LAYER,
+    setting=CELL,
     direction=Direction.NECESSARY,
     constants="proved",
     statement=(
@@ -62,11 +57,23 @@ LOWER_AVERAGE_SOFTMAX = Theorem(
         "that the previous token has up to N (power 1/γ)."
     ),
     conclusion=_CONCLUSION,
-    parameters=("epsilon", "target", "lipschitz", "positional_margin"),
+    scope=Scope(
+        vocabulary_size=exactly(2),
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="infinite",
+        ties="no matter",
+        inputs="fixed",
+    ),
+    parameters=("epsilon", "target", "lipschitz", "locality", "positional_margin"),
+    defaults={"locality": 1},
     hypotheses=(
-        Hypothesis("two tokens of probability 1/2, content logits 0 (R = 0), locality ≥ 1"),
+        Hypothesis("tokens of probability 1/2, content logits 0 (R = 0)"),
         Hypothesis(
-            "the fair coin needs target ≤ 0.0289·L and γ ≤ 1, the window γ < 1/2, "
+            "the fair coin needs target ≤ 0.0289·L and γ ≤ 1, the window τ ≥ 1, γ < 1/2, "
             "target ≤ 3.5·ε and target ≤ L/64; where neither applies the value is 0"
         ),
     ),
@@ -93,7 +100,7 @@ LOWER_AVERAGE_SOFTMAX_DIRICHLET = Theorem(
     key="derived.lower_average_softmax_dirichlet",
     title="Necessary, average error, softmax, Dirichlet, whatever R is: the power 1/α of 1/ε",
     source=derived("derived-lower_average_softmax_dirichlet", "L3"),
-    setting=ONE_LAYER,
+    setting=CELL,
     direction=Direction.NECESSARY,
     constants="proved",
     statement=(
@@ -101,9 +108,21 @@ LOWER_AVERAGE_SOFTMAX_DIRICHLET = Theorem(
         "0 on every input of length ≤ N, but long inputs may have the token more rarely."
     ),
     conclusion="below this length even exact agreement does not give an average error ≤ {target}",
+    scope=Scope(
+        vocabulary_size=exactly(2),
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="infinite",
+        ties="no matter",
+        inputs="Dirichlet",
+    ),
+    survives=("no_lag_bias",),
     parameters=("epsilon", "target", "lipschitz", "logit_range", "alpha_min", "alpha_total"),
     hypotheses=(
-        Hypothesis("two tokens with the prior Beta(α₀, A − α₀); no lag bias"),
+        Hypothesis("the prior is Beta(α₀, A − α₀)"),
         Hypothesis("α₀ < A", check=lambda v: compare(v["alpha_min"], v["alpha_total"]) < 0),
     ),
     formula=_lower_average_softmax_dirichlet,

@@ -1,39 +1,25 @@
-"""Lengths that are necessary for average error.
-
-Each is proved by an explicit model f, against g = 0, whose average is small at every length up to
-the value and larger than the target later; `verify.witnesses` builds the models.
-"""
+"""Necessary: average error, softmax attention, two layers; `verify.witnesses` builds the model."""
 
 from __future__ import annotations
 
-import sympy
-from sympy import Rational
+from sympy import Rational, ceiling, floor
 
+from bounds.evaluate import compare
 from bounds.parameters import symbols
 from bounds.registry.sources import derived
-from bounds.theorem import Direction, Formula, Hypothesis, Setting, Theorem
+from bounds.scope import ANY, Hypothesis, Scope, at_least, exactly
+from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary
 
-_EPS, _ETA, _L, _GAMMA, _R, _ALPHA, _A = (
-    symbols.epsilon,
-    symbols.target,
-    symbols.lipschitz,
-    symbols.positional_margin,
-    symbols.logit_range,
-    symbols.alpha_min,
-    symbols.alpha_total,
-)
-
-
-_CONCLUSION = "below this length agreement on average does not give an average error ≤ {target}"
-
-
-def _decimal(text: str) -> sympy.Rational:
-    return Rational(text)
+_EPS, _ETA, _L = symbols.epsilon, symbols.target, symbols.lipschitz
 
 
 def _lower_average_two_layer() -> Formula:
-    bump, rarity = _decimal("0.2105"), _decimal("18.8")
-    return Formula(terms={"circulation": bump**4 / rarity**2 * _L**2 * _EPS**2 / (4 * _ETA**4)})
+    later = auxiliary("T")
+    insufficient = (2 * _EPS * later / (Rational("9.41") * _L)) ** 2
+    return Formula(
+        terms={"circulation": floor(insufficient) + 1},
+        where={later: ceiling((Rational("0.0875") * _L / _ETA) ** 2) - 1},
+    )
 
 
 LOWER_AVERAGE_TWO_LAYER = Theorem(
@@ -45,21 +31,38 @@ LOWER_AVERAGE_TWO_LAYER = Theorem(
     constants="proved",
     statement=(
         "Three tokens, Dir(1, 1, 1): f is a bump in the mean of ±1 over neighbours s, s ± 1 on "
-        "ℤ/3. Every value of the sum is rare at short lengths; at n = 1/w² the bump of width w is "
-        "met. The same model with argmax attention gives the same for argmax, two layers."
+        "ℤ/3. Every value of the sum is rare at short lengths: the mean of f is at most "
+        "4.71·L·w²√n at every length n, and at least 0.0875·L·w at n = 1/w² ≥ 10⁶. The same model "
+        "with argmax attention gives the same for argmax, two layers."
     ),
-    conclusion=_CONCLUSION,
+    conclusion="below this length agreement on average does not give an average error ≤ {target}",
+    scope=Scope(
+        vocabulary_size=exactly(3),
+        period=ANY,
+        locality=at_least(1),
+        heads=ANY,
+        lag_bias="first layer",
+        logits="any",
+        precision="infinite",
+        ties="no matter",
+        inputs="Dirichlet",
+    ),
     parameters=("epsilon", "target", "lipschitz"),
     hypotheses=(
-        Hypothesis("three tokens, prior Dir(1, 1, 1)"),
-        Hypothesis("asymptotic: for fixed target/ε and ε/L → 0, up to a factor 1 − o(1)"),
+        Hypothesis(
+            "the prior is Dir(1, 1, 1): α₀ = 1, A = 3",
+            check=lambda v: v.get("alpha_min", 1) == 1 and v.get("alpha_total", 3) == 3,
+        ),
         Hypothesis(
             "L is the Lipschitz constant in the total variation of the second layer's attention"
+        ),
+        Hypothesis(
+            "11430·target ≤ L",
+            check=lambda v: compare(11430 * v["target"], v["lipschitz"]) <= 0,
         ),
     ),
     formula=_lower_average_two_layer,
     exponents={"epsilon": -2, "lipschitz": 2},
 )
-
 
 THEOREMS = (LOWER_AVERAGE_TWO_LAYER,)

@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import sympy
-from sympy import And, Max, Min, Piecewise, ceiling, floor
+from sympy import And, Max, Min, Piecewise, ceiling
 
 from bounds.evaluate import Enclosure, enclose
 from bounds.parameters import symbols
 from bounds.registry.sources import derived
 from bounds.registry.sufficient.linf_argmax_1 import CELL
+from bounds.scope import ANY, Hypothesis, Scope, Values, at_least
 from bounds.theorem import (
     Direction,
     Formula,
-    Hypothesis,
     Theorem,
-    Values,
     auxiliary,
     hardmax_length,
     simulation_error,
@@ -58,10 +57,6 @@ def _enclose(expression: sympy.Expr, values: Values) -> Enclosure:
     return enclose(expression, known)
 
 
-def _tokens(least: int) -> Hypothesis:
-    return Hypothesis(f"|Σ| ≥ {least}", check=_nonnegative(_SIGMA - least))
-
-
 LOWER_PRESENCE = Theorem(
     key="derived.lower_presence",
     title="Necessary: presence of a token against its frequency",
@@ -74,10 +69,24 @@ LOWER_PRESENCE = Theorem(
         "by 1 − L/T; scaled and shifted, no N < L/(target − ε) suffices."
     ),
     conclusion="below this length agreement does not give |f − g| ≤ {target}",
+    scope=Scope(
+        vocabulary_size=at_least(2),
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
+    survives=(
+        "no_lag_bias",
+        "limit_regime",
+    ),
     parameters=("epsilon", "target", "lipschitz", "vocabulary_size"),
     hypotheses=(
         _MARGIN,
-        _tokens(2),
         Hypothesis("target + ε < L", check=_positive(_L - _ETA - _EPS)),
     ),
     formula=lambda: Formula(terms={"simulation": ceiling(_L / (_ETA - _EPS))}),
@@ -87,8 +96,7 @@ LOWER_PRESENCE = Theorem(
 
 
 def _tent() -> Formula:
-    shown = floor((_SIGMA - 1) * _L / (4 * _ETA)) - 1
-    return Formula(terms={"simulation": Max(1, _DELTA * shown, evaluate=False)})
+    return Formula(terms={"simulation": _DELTA * ceiling((_SIGMA - 1) * _L / (4 * _ETA))})
 
 
 LOWER_TENT = Theorem(
@@ -103,11 +111,26 @@ LOWER_TENT = Theorem(
         "cannot show a positive share below 2θ, long ones show θ for all tokens at once."
     ),
     conclusion="below this length even exact agreement does not give |f − g| ≤ {target}",
+    scope=Scope(
+        vocabulary_size=at_least(2),
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
+    survives=(
+        "no_lag_bias",
+        "shared_logits",
+        "limit_regime",
+    ),
     parameters=("epsilon", "target", "lipschitz", "vocabulary_size", "period"),
     hypotheses=(
         _MARGIN,
         _TRUE,
-        _tokens(2),
         Hypothesis("2·target < L", check=_positive(_L - 2 * _ETA)),
     ),
     formula=_tent,
@@ -138,11 +161,23 @@ LOWER_THRESHOLD = Theorem(
     constants="proved",
     statement=(
         "Explicit ReLU transformers agree (for Δ ≥ 2: exactly, with one token) on every input "
-        "shorter than 2^(p/γ) and differ by a constant times L for ever after: the top class is "
-        "a suffix position, which no short input can show alone. It holds for the average error "
-        "under every law of inputs too (Δ ≥ 2)."
+        "shorter than 2^(p/γ) and differ by more than the target later (for Δ ≥ 2: at every "
+        "T ≥ 2^(p/γ) that Δ divides): the top class is a suffix position, which no short input "
+        "can show alone. It holds for the average error under every law of inputs too (Δ ≥ 2)."
     ),
     conclusion="below this length agreement does not give |f − g| ≤ {target}",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
+    survives=("limit_regime",),
     parameters=(
         "epsilon",
         "target",
@@ -191,9 +226,20 @@ LOWER_THRESHOLD_WINDOW = Theorem(
         "from ⌈2^(p/γ)⌉ on they agree again."
     ),
     conclusion="below this length agreement does not give |f − g| ≤ {target}",
+    scope=Scope(
+        vocabulary_size=at_least(2),
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
+    survives=("no_lag_bias",),
     parameters=("epsilon", "target", "lipschitz", "vocabulary_size", "precision_bits", "margin"),
     hypotheses=(
-        _tokens(2),
         Hypothesis("γ < 1", check=_positive(1 - _GAMMA)),
         Hypothesis(
             "⌈2^(p/γ)⌉ − 1 > 2^p",
@@ -245,6 +291,21 @@ LOWER_LIMIT = Theorem(
         "neither more than 2^(p/γ)."
     ),
     conclusion="below this length agreement does not give |f − g| ≤ {target} at T ≥ 2^(p/γ)",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
+    survives=(
+        "no_lag_bias",
+        "limit_regime",
+    ),
     parameters=(
         "epsilon",
         "target",
@@ -275,8 +336,8 @@ def _single_z() -> Formula:
     delta = auxiliary("delta")
     return Formula(
         terms={
-            "frequencies": ceiling(_DELTA * ((_SIGMA - 2) / (4 * delta**2) - 1)),
-            "suffix": ceiling((_TAU + 1) / delta**2),
+            "frequencies": _DELTA * ceiling(ceiling((_SIGMA - 2) / (4 * delta)) / delta),
+            "suffix": ceiling(ceiling((_TAU + 1) / delta) / delta),
         },
         where={delta: simulation_error() / _L},
     )
@@ -290,16 +351,24 @@ LOWER_SINGLE_Z = Theorem(
     direction=Direction.NECESSARY,
     constants="proved",
     statement=(
-        "For some f, g and x, every z (with the last τ+1 tokens of x) that both models attend as "
-        "they attend x, up to total variation δ = s/L, is at least this long. This bounds the "
-        "method of derived.one_layer_linf, not training lengths."
+        "For some f, g and x, every z (with the last τ+1 tokens of x, and |z| ≡ |x| mod Δ) that "
+        "both models attend as they attend x, up to total variation δ = s/L, is at least this "
+        "long. This bounds the method of derived.one_layer_linf, not training lengths."
     ),
     conclusion="no shorter z simulates every x for both models within (target − ε)/2",
-    parameters=("epsilon", "target", "lipschitz", "vocabulary_size", "period", "locality"),
-    hypotheses=(
-        _tokens(2),
-        Hypothesis("target − ε < L", check=_positive(_L - _ETA + _EPS)),
+    scope=Scope(
+        vocabulary_size=at_least(2),
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
     ),
+    parameters=("epsilon", "target", "lipschitz", "vocabulary_size", "period", "locality"),
+    hypotheses=(Hypothesis("target − ε < L", check=_positive(_L - _ETA + _EPS)),),
     formula=_single_z,
     exponents={
         "epsilon": -2,
@@ -314,7 +383,7 @@ LOWER_SINGLE_Z = Theorem(
 def _c3() -> Formula:
     coefficient = Max(1, (_SIGMA - 2) / 2, evaluate=False)
     seen = coefficient * _L**2 / (_ETA - _EPS) ** 2
-    return Formula(terms={"simulation": ceiling(_DELTA * (seen - 1))})
+    return Formula(terms={"simulation": _DELTA * ceiling(seen)})
 
 
 LOWER_LINF_C3 = Theorem(
@@ -327,14 +396,28 @@ LOWER_LINF_C3 = Theorem(
     statement=(
         "f reads shares among the tokens 0..|Σ|−2 at one residue, g the share of all these "
         "tokens: an input short for g cannot show the small shares to f. No "
-        "N < Δ(max(1, (|Σ|−2)/2)·L²/(target − ε)² − 1) suffices; above 3ε the exponent is smaller."
+        "N < Δ⌈max(1, (|Σ|−2)/2)·L²/(target − ε)²⌉ suffices; above 3ε the exponent is smaller."
     ),
     conclusion="below this length agreement does not give |f − g| ≤ {target}",
+    scope=Scope(
+        vocabulary_size=at_least(3),
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
+    survives=(
+        "no_lag_bias",
+        "limit_regime",
+    ),
     parameters=("epsilon", "target", "lipschitz", "vocabulary_size", "period"),
     hypotheses=(
         _MARGIN,
         _TRUE,
-        _tokens(3),
         Hypothesis("ε > 0", check=_positive(_EPS)),
         Hypothesis("target ≤ 3ε", check=_nonnegative(3 * _EPS - _ETA)),
         Hypothesis("2(target − ε) < L", check=_positive(_L - 2 * (_ETA - _EPS))),

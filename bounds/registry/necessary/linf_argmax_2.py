@@ -1,32 +1,29 @@
-"""Lengths that are necessary: softmax attention, and two argmax layers (ℓ∞ error).
+"""Necessary: ℓ∞ error, argmax attention, two layers; and what has no computable bound.
 
-Each is proved by explicit models that vanish on every shorter input; `verify` builds them.
+Each is proved by explicit models that vanish on every shorter input; `verify.witnesses` builds
+them.
 """
 
 from __future__ import annotations
 
-from sympy import Integer, Max, Piecewise, floor
+from sympy import Integer, Max, Piecewise, Rational, ceiling
 
+from bounds.evaluate import compare
 from bounds.parameters import symbols
 from bounds.registry.sources import derived
-from bounds.theorem import Direction, Formula, Hypothesis, Setting, Theorem
+from bounds.scope import ANY, Hypothesis, Scope, at_least, at_least_quantity
+from bounds.theorem import Direction, Formula, Setting, Theorem
 
-_ETA, _L, _GAMMA, _R = (
-    symbols.target,
-    symbols.lipschitz,
-    symbols.positional_margin,
-    symbols.logit_range,
-)
-
-
+_ETA, _L = symbols.target, symbols.lipschitz
 _GRAMS = symbols.vocabulary_size ** (symbols.locality + 1)
 
+CELL = Setting("linf", "argmax", 2)
 
 _CONCLUSION = "below this length even exact agreement does not give |f − g| ≤ {target}"
 
 
 def _gram_tents() -> Formula:
-    shown = Max(1, floor((_GRAMS - 1) * _L / (4 * _ETA)) - 1, evaluate=False)
+    shown = ceiling((_GRAMS - 1) * _L / (4 * _ETA))
     reached = 2 * _ETA * _GRAMS < _L * (_GRAMS - 1)
     return Formula(terms={"grams": Piecewise((shown, reached), (Integer(1), True))})
 
@@ -35,17 +32,30 @@ LOWER_TWO_LAYER_ARGMAX = Theorem(
     key="derived.lower_two_layer_argmax",
     title="Necessary: two argmax layers need lengths exponential in the locality",
     source=derived("derived-lower_two_layer_argmax", "gram tents"),
-    setting=Setting("linf", "argmax", 2),
+    setting=CELL,
     direction=Direction.NECESSARY,
     constants="proved",
     statement=(
-        "The first layer copies the last τ tokens, the second averages over grams: tents of the "
-        "frequencies of |Σ|^(τ+1) − 1 grams vanish on short inputs and add up on a de Bruijn cycle."
+        "The first layer copies the last τ tokens, one head each, the second averages over grams: "
+        "tents of the frequencies of |Σ|^(τ+1) − 1 grams vanish on short inputs and add up on a "
+        "de Bruijn cycle."
     ),
     conclusion=_CONCLUSION,
+    scope=Scope(
+        vocabulary_size=at_least(2),
+        period=ANY,
+        locality=ANY,
+        heads=at_least_quantity("locality"),
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
+    survives=("suffix_only_first_layer", "finite_state_first_layer"),
     parameters=("epsilon", "target", "lipschitz", "vocabulary_size", "locality"),
     hypotheses=(
-        Hypothesis("any precision; suffix-only first layer; L is the true Lipschitz constant"),
+        Hypothesis("any precision and margin; L is the true Lipschitz constant"),
         Hypothesis("the trivial 1 where 2·target ≥ L·(1 − |Σ|^−(τ+1))"),
     ),
     formula=_gram_tents,
@@ -53,30 +63,113 @@ LOWER_TWO_LAYER_ARGMAX = Theorem(
 )
 
 
-NO_BOUND_TWO_LAYER_ARGMAX = Theorem(
-    key="derived.no_bound_two_layer_argmax",
-    title="Two argmax layers: no computable bound",
-    source=derived("derived-no_bound_two_layer_argmax", "Proposition C6.0 and Theorem C6"),
-    setting=Setting("linf", "argmax", 2),
+def _alternation() -> Formula:
+    steps = Rational(3, 2) ** (_L / (96 * _ETA) - 2)
+    return Formula(terms={"alternation": Max(1, ceiling(steps), evaluate=False)})
+
+
+LOWER_TWO_LAYER_ARGMAX_MARGIN = Theorem(
+    key="derived.lower_two_layer_argmax_margin",
+    title="Necessary: two argmax layers with margins in both need exponential lengths",
+    source=derived("derived-lower_two_layer_argmax_margin", "Theorem E"),
+    setting=CELL,
     direction=Direction.NECESSARY,
     constants="proved",
     statement=(
-        "With exact hardmax in the second layer, two letters and norms ≤ 2, there are pairs that "
-        "agree up to any chosen length and differ by 1 at the next: no bound in terms of norms. "
-        "With weights in {0, ±1/2, ±1, ±2, ±4}, two-counter machines can be written into the "
-        "models: no computable bound in terms of size. An explicit family with |Σ| = 7m + 4 agrees "
-        "up to 7·2^m + 2m − 4 and differs by 1 at the next length. The second-layer logits depend "
-        "on frequencies; finite-state first layers have a bound (derived.two_layer_argmax)."
+        "The first layer shows the share of a among a and b and that of c among c and d, exactly; "
+        "the second averages over the c and d how far the latter is from a half, and a penalty "
+        "unless each c comes at a small and each d at a large share of a. Each alternation of c "
+        "and d multiplies the number of a and b by 1.5."
     ),
-    conclusion="no computable training length suffices",
+    conclusion=_CONCLUSION,
+    scope=Scope(
+        vocabulary_size=at_least(4),
+        period=ANY,
+        locality=ANY,
+        heads=at_least(2),
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
+    survives=("no_lag_bias",),
+    parameters=("epsilon", "target", "lipschitz"),
     hypotheses=(
-        Hypothesis(
-            "exact hardmax in both layers, or p = 1 with head outputs rounded as well; softmax "
-            "that drops small weights and rounds nothing else is not covered"
-        ),
+        Hypothesis("any precision, and any margin in both layers"),
+        Hypothesis("48·target < L", check=lambda v: compare(48 * v["target"], v["lipschitz"]) < 0),
     ),
-    no_bound=True,
+    formula=_alternation,
 )
 
+NO_BOUND_TWO_LAYER_ARGMAX = Theorem(
+    key="derived.no_bound_two_layer_argmax",
+    title="Two argmax layers: no computable bound",
+    source=derived("derived-no_bound_two_layer_argmax", "Theorem C6′"),
+    setting=CELL,
+    direction=Direction.NECESSARY,
+    constants="proved",
+    statement=(
+        "Weights below 2^−p are dropped and nothing else is rounded, for every p. Two-counter "
+        "machines with m instructions can be written into models with |Σ| = m + 4, τ = 1, Δ = 1, "
+        "two heads and then one, and weights from a fixed finite set: no computable function of "
+        "|Σ|, the sizes and norms, p, ε, the target and the margin of the first layer bounds the "
+        "length. The second-layer logits have gaps of order 1/j at position j: its margin is 0. "
+        "With a positive margin in both layers (`margin` given) nothing of this kind is proved; "
+        "finite-state first layers have a bound (derived.two_layer_argmax)."
+    ),
+    conclusion="no computable training length suffices",
+    scope=Scope(
+        vocabulary_size=at_least(4),
+        period=ANY,
+        locality=at_least(1),
+        heads=at_least(2),
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
+    parameters=(),
+    hypotheses=(
+        Hypothesis("weights ≤ 2^−p relative to the largest are dropped; nothing else is rounded"),
+        Hypothesis("the second layer's logits may be arbitrarily near to each other (margin 0)"),
+    ),
+    no_bound=True,
+    silent_about=("margin",),
+)
 
-THEOREMS = (LOWER_TWO_LAYER_ARGMAX, NO_BOUND_TWO_LAYER_ARGMAX)
+OPEN_TWO_LAYER_ARGMAX = Theorem(
+    key="derived.open_two_layer_argmax",
+    title="Two argmax layers with margins in both: whether a computable bound exists is not known",
+    source=derived("derived-open_two_layer_argmax", "what is not known"),
+    setting=CELL,
+    direction=Direction.NECESSARY,
+    constants="proved",
+    statement=(
+        "If both layers have a positive logit margin, the pair behind "
+        "derived.no_bound_two_layer_argmax is excluded, and neither a bound nor its impossibility "
+        "is proved. Necessary lengths are (`.necessary`); finite-state first layers have a bound."
+    ),
+    conclusion="nothing is proved",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
+    parameters=(),
+    unknown=True,
+)
+
+THEOREMS = (
+    LOWER_TWO_LAYER_ARGMAX,
+    LOWER_TWO_LAYER_ARGMAX_MARGIN,
+    NO_BOUND_TWO_LAYER_ARGMAX,
+    OPEN_TWO_LAYER_ARGMAX,
+)

@@ -1,7 +1,4 @@
-"""Lengths that are necessary: softmax attention, and two argmax layers (ℓ∞ error).
-
-Each is proved by explicit models that vanish on every shorter input; `verify` builds them.
-"""
+"""Necessary: ℓ∞ error, softmax attention, one layer; `verify.witnesses` builds the models."""
 
 from __future__ import annotations
 
@@ -9,7 +6,8 @@ from sympy import Integer, ceiling, exp
 
 from bounds.parameters import symbols
 from bounds.registry.sources import derived
-from bounds.theorem import Direction, Formula, Hypothesis, Setting, Theorem
+from bounds.scope import ANY, Hypothesis, Scope, at_least
+from bounds.theorem import Direction, Formula, Setting, Theorem
 
 _ETA, _L, _GAMMA, _R = (
     symbols.target,
@@ -22,7 +20,7 @@ _ETA, _L, _GAMMA, _R = (
 _CONCLUSION = "below this length even exact agreement does not give |f − g| ≤ {target}"
 
 
-_TWO_LETTERS = Hypothesis("two letters suffice for the pair; norms do not depend on the length")
+_NORMS = Hypothesis("norms of the pair do not depend on the length")
 
 
 LOWER_MARGIN = Theorem(
@@ -37,9 +35,20 @@ LOWER_MARGIN = Theorem(
         "length N, sup f_N = (L/2)·N^(−γ)."
     ),
     conclusion=_CONCLUSION,
+    scope=Scope(
+        vocabulary_size=at_least(2),
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="infinite",
+        ties="no matter",
+        inputs="every input",
+    ),
     parameters=("epsilon", "target", "lipschitz", "positional_margin"),
     defaults={"lipschitz": 1},
-    hypotheses=(_TWO_LETTERS,),
+    hypotheses=(_NORMS,),
     formula=lambda: Formula(terms={"suffix": ceiling((_L / (2 * _ETA)) ** (1 / _GAMMA))}),
     exponents={"epsilon": -1 / _GAMMA, "lipschitz": 1 / _GAMMA},
 )
@@ -57,9 +66,20 @@ LOWER_LOGIT_RANGE = Theorem(
         "on inputs up to length N; a tent of half that height is 0 there and not later."
     ),
     conclusion=_CONCLUSION,
+    scope=Scope(
+        vocabulary_size=at_least(2),
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="infinite",
+        ties="no matter",
+        inputs="every input",
+    ),
     parameters=("epsilon", "target", "lipschitz", "logit_range"),
     defaults={"lipschitz": 1},
-    hypotheses=(_TWO_LETTERS, Hypothesis("the trivial 1 where 2·target ≥ L")),
+    hypotheses=(_NORMS, Hypothesis("the trivial 1 where 2·target ≥ L")),
     formula=lambda: Formula(
         terms={
             "logit range": ceiling(1 + exp(_R) * (_L / (2 * _ETA) - 1)),

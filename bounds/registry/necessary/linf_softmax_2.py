@@ -1,7 +1,4 @@
-"""Lengths that are necessary: softmax attention, and two argmax layers (ℓ∞ error).
-
-Each is proved by explicit models that vanish on every shorter input; `verify` builds them.
-"""
+"""Necessary: ℓ∞ error, softmax attention, two layers; `verify.witnesses` builds the models."""
 
 from __future__ import annotations
 
@@ -9,7 +6,8 @@ from sympy import ceiling
 
 from bounds.parameters import symbols
 from bounds.registry.sources import derived
-from bounds.theorem import Direction, Formula, Hypothesis, Setting, Theorem
+from bounds.scope import ANY, Hypothesis, Scope, at_least
+from bounds.theorem import Direction, Formula, Setting, Theorem
 
 _ETA, _L, _GAMMA, _R = (
     symbols.target,
@@ -22,7 +20,7 @@ _ETA, _L, _GAMMA, _R = (
 _CONCLUSION = "below this length even exact agreement does not give |f − g| ≤ {target}"
 
 
-_TWO_LETTERS = Hypothesis("two letters suffice for the pair; norms do not depend on the length")
+_NORMS = Hypothesis("norms of the pair do not depend on the length")
 
 
 LOWER_TWO_LAYER = Theorem(
@@ -34,11 +32,23 @@ LOWER_TWO_LAYER = Theorem(
     constants="proved",
     statement=(
         "The first layer measures how far prefixes are from balance and how often letters change; "
-        "no short input is good at both. f_N = 0 up to length N, sup f_N = 0.2/√N, γ = 1."
+        "no short input is good at both. f_N = 0 up to length N, sup f_N = 0.2/√N, for every γ. It "
+        "takes two first-layer heads, one of which sees the previous token (τ ≥ 1)."
     ),
     conclusion=_CONCLUSION,
+    scope=Scope(
+        vocabulary_size=at_least(2),
+        period=ANY,
+        locality=at_least(1),
+        heads=at_least(2),
+        lag_bias="first layer",
+        logits="any",
+        precision="infinite",
+        ties="no matter",
+        inputs="every input",
+    ),
     parameters=("epsilon", "target"),
-    hypotheses=(_TWO_LETTERS,),
+    hypotheses=(_NORMS,),
     formula=lambda: Formula(terms={"balance": ceiling(1 / (25 * _ETA**2))}),
     exponents={"epsilon": -2},
     compares_with="izzo2025.5.2",

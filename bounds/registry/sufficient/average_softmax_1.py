@@ -1,8 +1,4 @@
-"""Our sufficient lengths for average error and softmax attention, one and two layers.
-
-For one layer L stands for Λ of docs/theory.md, as in `bounds.registry.derived_average`; for two
-layers `complexity` is the 𝒞 of Theorem C4. s = (target − ε)/2.
-"""
+"""Sufficient: average error, softmax attention, one layer. s = (target − ε)/2."""
 
 from __future__ import annotations
 
@@ -12,61 +8,40 @@ from sympy import Max, Min, ceiling, exp, sqrt
 
 from bounds.numbers import Exact
 from bounds.parameters import symbols
+from bounds.registry.hypotheses import EUCLIDEAN
 from bounds.registry.sources import derived
-from bounds.registry.sufficient.average_argmax_1 import CONCLUSION, DIRICHLET, LAMBDA
-from bounds.theorem import (
-    Direction,
-    Formula,
-    Hypothesis,
-    Setting,
-    Theorem,
-    Values,
-    auxiliary,
-    simulation_error,
-)
+from bounds.registry.sufficient.average import CONCLUSION, S
+from bounds.scope import ANY, Hypothesis, Scope, Values, exactly
+from bounds.theorem import Direction, Formula, Setting, Theorem, simulation_error
 
-_L, _SIGMA, _TAU, _W, _R, _GAMMA, _COMPLEXITY, _GAP = (
+_L, _LAMBDA, _SIGMA, _TAU, _W, _R, _GAMMA = (
     symbols.lipschitz,
+    symbols.lipschitz_euclidean,
     symbols.vocabulary_size,
     symbols.locality,
     symbols.urn_constant,
     symbols.logit_range,
     symbols.positional_margin,
-    symbols.complexity,
-    symbols.spectral_gap,
 )
 
-
-_s = auxiliary("s")
-
-
-ONE_LAYER, TWO_LAYERS = Setting("average", "softmax", 1), Setting("average", "softmax", 2)
-
+CELL = Setting("average", "softmax", 1)
 
 SOFTMAX = Hypothesis(
-    "softmax; logits of the last τ + 1 positions scaled by log of the length; no positions; R is "
-    "the largest range of a head's content logits"
-)
-
-
-EXCHANGEABLE = Hypothesis(
-    "inputs exchangeable, and inputs of length n distributed as parts of longer ones"
+    "softmax; logits of the last τ + 1 positions scaled by log of the length; R is the largest "
+    "range of a head's content logits"
 )
 
 
 def _average_softmax() -> Formula:
+    power = Max(1, 1 / _GAMMA)
     return Formula(
         terms={
             "histogram": Max(
-                ceiling((_L * exp(_R) * sqrt(_SIGMA - 1) / _s) ** 2), 1, evaluate=False
+                ceiling((_L * exp(_R) * sqrt(_SIGMA - 1) / S) ** 2), 1, evaluate=False
             ),
-            "suffix": Max(
-                ceiling((4 * (_TAU + 1) * _L * exp(_R) / _s) ** Max(1, 1 / _GAMMA)),
-                1,
-                evaluate=False,
-            ),
+            "suffix": Max(ceiling((4 * (_TAU + 1) * _L * exp(_R) / S) ** power), 1, evaluate=False),
         },
-        where={_s: simulation_error()},
+        where={S: simulation_error()},
     )
 
 
@@ -74,15 +49,26 @@ AVERAGE_SOFTMAX = Theorem(
     key="derived.average_softmax",
     title="One layer, softmax, average error, exchangeable inputs",
     source=derived("derived-average_softmax", "Theorem C1"),
-    setting=ONE_LAYER,
+    setting=CELL,
     direction=Direction.SUFFICIENT,
     constants="proved",
     statement=(
         "The last N symbols of an exchangeable input are an input of length N; their histogram "
         "differs from the whole one by ½√((|Σ|−1)/N) on average, and softmax attention moves by "
-        "at most e^R times that. Agreement at the one length N is enough."
+        "at most e^R times that. Agreement at the one length N is enough for all T ≥ N."
     ),
     conclusion=CONCLUSION,
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=exactly(1),
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="infinite",
+        ties="no matter",
+        inputs="exchangeable",
+    ),
     parameters=(
         "epsilon",
         "target",
@@ -92,7 +78,7 @@ AVERAGE_SOFTMAX = Theorem(
         "logit_range",
         "positional_margin",
     ),
-    hypotheses=(EXCHANGEABLE, SOFTMAX, LAMBDA),
+    hypotheses=(SOFTMAX,),
     formula=_average_softmax,
     exponents={
         "epsilon": -Max(2, 1 / _GAMMA),
@@ -105,16 +91,16 @@ AVERAGE_SOFTMAX = Theorem(
 
 def _average_softmax_dirichlet() -> Formula:
     end = _TAU + 1
-    by_urn = ceiling((_L * exp(_R) * (4 * _W + 3 * end) / _s) ** Max(1, 1 / _GAMMA))
+    by_urn = ceiling((_L * exp(_R) * (4 * _W + 3 * end) / S) ** Max(1, 1 / _GAMMA))
     by_variance = Max(
-        end + ceiling(16 * (1 + 1 / sqrt(2)) ** 2 * exp(_R) * _L**2 / _s**2),
-        ceiling(4 * end * _L / _s),
-        ceiling((8 * end * exp(_R) * _L / _s) ** (1 / _GAMMA)),
+        end + ceiling(16 * (1 + 1 / sqrt(2)) ** 2 * exp(_R) * _LAMBDA**2 / S**2),
+        ceiling(4 * end * _LAMBDA / S),
+        ceiling((8 * end * exp(_R) * _LAMBDA / S) ** (1 / _GAMMA)),
         evaluate=False,
     )
     best = Min(by_urn, by_variance, evaluate=False)
     return Formula(
-        terms={"simulation": Max(2 * end, best, evaluate=False)}, where={_s: simulation_error()}
+        terms={"simulation": Max(2 * end, best, evaluate=False)}, where={S: simulation_error()}
     )
 
 
@@ -129,19 +115,32 @@ AVERAGE_SOFTMAX_DIRICHLET = Theorem(
     key="derived.average_softmax_dirichlet",
     title="One layer, softmax, average error, Dirichlet prior: no square root",
     source=derived("derived-average_softmax_dirichlet", "Theorems C2 and C3"),
-    setting=ONE_LAYER,
+    setting=CELL,
     direction=Direction.SUFFICIENT,
     constants="proved",
     statement=(
         "Inputs of two lengths can be coupled along an urn tree so that their histograms differ "
-        "by O(1/N) (C3: power 1 of 1/ε, but e^R to that power); or the last N symbols are taken "
-        "and compared with the tilted law (C2: power 2 with e^R once). The shorter counts."
+        "by O(1/N) (C3: power 1 of 1/ε, but e^R to that power; reads L); or the last N symbols are "
+        "taken and compared with the tilted law (C2: power 2 with e^R once; reads Λ). The shorter "
+        "counts. Every Λ is an L: without `lipschitz`, L = Λ."
     ),
     conclusion=CONCLUSION,
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=exactly(1),
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="infinite",
+        ties="no matter",
+        inputs="Dirichlet",
+    ),
     parameters=(
         "epsilon",
         "target",
         "lipschitz",
+        "lipschitz_euclidean",
         "vocabulary_size",
         "locality",
         "logit_range",
@@ -149,8 +148,11 @@ AVERAGE_SOFTMAX_DIRICHLET = Theorem(
         "alpha_total",
         "urn_constant",
     ),
-    defaults={"urn_constant": urn_constant_of_balanced_tree},
-    hypotheses=(DIRICHLET, SOFTMAX, LAMBDA),
+    defaults={
+        "lipschitz": lambda v: v["lipschitz_euclidean"],
+        "urn_constant": urn_constant_of_balanced_tree,
+    },
+    hypotheses=(SOFTMAX, EUCLIDEAN),
     formula=_average_softmax_dirichlet,
     exponents={
         "epsilon": -Max(1, 1 / _GAMMA),
@@ -158,6 +160,5 @@ AVERAGE_SOFTMAX_DIRICHLET = Theorem(
         "urn_constant": Max(1, 1 / _GAMMA),
     },
 )
-
 
 THEOREMS = (AVERAGE_SOFTMAX, AVERAGE_SOFTMAX_DIRICHLET)

@@ -1,8 +1,4 @@
-"""Our sufficient lengths for average error and softmax attention, one and two layers.
-
-For one layer L stands for Λ of docs/theory.md, as in `bounds.registry.derived_average`; for two
-layers `complexity` is the 𝒞 of Theorem C4. s = (target − ε)/2.
-"""
+"""Sufficient: average error, softmax attention, two layers. s = (target − ε)/2."""
 
 from __future__ import annotations
 
@@ -11,52 +7,29 @@ from sympy import Max, Piecewise, Rational, ceiling, log, sqrt
 
 from bounds.parameters import symbols
 from bounds.registry.sources import derived
-from bounds.registry.sufficient.average_argmax_1 import CONCLUSION
-from bounds.theorem import (
-    Direction,
-    Formula,
-    Hypothesis,
-    Setting,
-    Theorem,
-    auxiliary,
-    simulation_error,
-)
+from bounds.registry.sufficient.average import CONCLUSION, S
+from bounds.scope import ANY, Hypothesis, Scope, exactly
+from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary, simulation_error
 
-_L, _SIGMA, _TAU, _W, _R, _GAMMA, _COMPLEXITY, _GAP = (
-    symbols.lipschitz,
-    symbols.vocabulary_size,
-    symbols.locality,
-    symbols.urn_constant,
-    symbols.logit_range,
+_GAMMA, _COMPLEXITY, _GAP = (
     symbols.positional_margin,
-    symbols.complexity,
+    symbols.complexity_average,
     symbols.spectral_gap,
 )
 
+CELL = Setting("average", "softmax", 2)
 
-_s = auxiliary("s")
-
-
-ONE_LAYER, TWO_LAYERS = Setting("average", "softmax", 1), Setting("average", "softmax", 2)
-
-
-SECOND_LAYER = Hypothesis(
-    "softmax in both layers, no positions, no lag bias in the second layer; C_f is the constant of "
-    "Theorem C4, max over f and g"
-)
-
-
-MIXED = Hypothesis(
-    "tokens i.i.d. given their law, any prior (a fixed law too), for all lengths",
-    denied_by="markov_inputs",
+SOFTMAX = Hypothesis(
+    "softmax in both layers; 𝒞 is the constant of Theorem C4, summed over the heads of the second "
+    "layer, max over f and g"
 )
 
 
 def _two_layer(factor: sympy.Expr, where: dict[sympy.Symbol, sympy.Expr]) -> Formula:
-    steps = ceiling((factor * _COMPLEXITY / _s) ** Max(2, 1 / _GAMMA))
+    steps = ceiling((factor * _COMPLEXITY / S) ** Max(2, 1 / _GAMMA))
     return Formula(
         terms={"simulation": Max(steps, 1, evaluate=False)},
-        where={_s: simulation_error(), **where},
+        where={S: simulation_error(), **where},
     )
 
 
@@ -64,25 +37,36 @@ AVERAGE_SOFTMAX_TWO_LAYER = Theorem(
     key="derived.average_softmax_two_layer",
     title="Two layers, softmax, average error, tokens i.i.d. given their law",
     source=derived("derived-average_softmax_two_layer", "Theorem C4"),
-    setting=TWO_LAYERS,
+    setting=CELL,
     direction=Direction.SUFFICIENT,
     constants="proved",
     statement=(
-        "f(x) is within C_f/2·N^(−min(1/2, γ)) of a function of the token law and the last τ + 1 "
+        "f(x) is within 𝒞/2·N^(−min(1/2, γ)) of a function of the token law and the last τ + 1 "
         "tokens, on average; so the last N symbols simulate the input within s."
     ),
     conclusion=CONCLUSION,
-    parameters=("epsilon", "target", "complexity", "positional_margin"),
-    hypotheses=(MIXED, SECOND_LAYER),
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=exactly(1),
+        locality=ANY,
+        heads=ANY,
+        lag_bias="first layer",
+        logits="any",
+        precision="infinite",
+        ties="no matter",
+        inputs="mixed",
+    ),
+    parameters=("epsilon", "target", "complexity_average", "positional_margin"),
+    hypotheses=(SOFTMAX,),
     formula=lambda: _two_layer(sympy.Integer(1), {}),
-    exponents={"epsilon": -Max(2, 1 / _GAMMA), "complexity": Max(2, 1 / _GAMMA)},
+    exponents={"epsilon": -Max(2, 1 / _GAMMA), "complexity_average": Max(2, 1 / _GAMMA)},
 )
 
 
 def _markov() -> Formula:
     theta, steps, factor = auxiliary("Theta"), auxiliary("m"), auxiliary("varrho")
     mixing = log(1 / symbols.stationary_min) / log(1 / (1 - _GAP))
-    # Largest at τ = 0; C_f itself grows with τ.
+    # Largest at τ = 0; 𝒞 itself grows with τ.
     grown = (sqrt(theta) + 1 + steps) / (1 + sqrt(Rational(1, 2)))
     return _two_layer(
         factor,
@@ -98,7 +82,7 @@ AVERAGE_SOFTMAX_TWO_LAYER_MARKOV = Theorem(
     key="derived.average_softmax_two_layer_markov",
     title="Two layers, softmax, average error, stationary Markov chain",
     source=derived("derived-average_softmax_two_layer_markov", "Theorem C5"),
-    setting=TWO_LAYERS,
+    setting=CELL,
     direction=Direction.SUFFICIENT,
     constants="proved",
     statement=(
@@ -107,22 +91,30 @@ AVERAGE_SOFTMAX_TWO_LAYER_MARKOV = Theorem(
         "gap and on π_min only; the power of 1/ε is the same."
     ),
     conclusion=CONCLUSION,
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=exactly(1),
+        locality=ANY,
+        heads=ANY,
+        lag_bias="first layer",
+        logits="any",
+        precision="infinite",
+        ties="no matter",
+        inputs="Markov",
+    ),
     parameters=(
         "epsilon",
         "target",
-        "complexity",
+        "complexity_average",
         "positional_margin",
         "spectral_gap",
         "stationary_min",
     ),
-    hypotheses=(
-        Hypothesis("inputs of every length from one stationary Markov chain", name="markov_inputs"),
-        SECOND_LAYER,
-    ),
+    hypotheses=(SOFTMAX,),
     formula=_markov,
     exponents={
         "epsilon": -Max(2, 1 / _GAMMA),
-        "complexity": Max(2, 1 / _GAMMA),
+        "complexity_average": Max(2, 1 / _GAMMA),
         "spectral_gap": -Max(2, 1 / _GAMMA),
     },
 )

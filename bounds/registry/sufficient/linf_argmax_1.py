@@ -11,14 +11,14 @@ from sympy import Eq, Max, Min, Piecewise, Rational, ceiling
 from bounds.evaluate import compare
 from bounds.numbers import Exact
 from bounds.parameters import symbols
+from bounds.registry.hypotheses import MODEL, ROUNDING, SHARED
 from bounds.registry.sources import derived
+from bounds.scope import ANY, Hypothesis, Scope, Values, exactly
 from bounds.theorem import (
     Direction,
     Formula,
-    Hypothesis,
     Setting,
     Theorem,
-    Values,
     auxiliary,
     hardmax_length,
     simulation_error,
@@ -38,27 +38,6 @@ _S, _E, _H0 = auxiliary("s"), auxiliary("e"), auxiliary("h_0")
 
 
 CELL = Setting("linf", "argmax", 1)
-
-
-ROUNDING = Hypothesis(
-    "(A1) attention weights ≤ 2^−p relative to the largest are dropped; nothing else is rounded"
-)
-
-
-MODEL = Hypothesis(
-    "(A2) lag biases vanish beyond τ, positions are Δ-periodic, φ depends on the lag"
-)
-
-
-SHARED = Hypothesis(
-    "(A3) f and g have the same Σ, Δ and τ (otherwise take the lcm and the maximum)"
-)
-
-
-ONE_HEAD = Hypothesis("one head each (H = 1)", check=lambda v: v["heads"] == 1)
-
-
-NO_LAG_BIAS = Hypothesis("no lag bias (φ = 0)", name="no_lag_bias")
 
 
 _MODELS = ("lipschitz", "vocabulary_size", "period", "locality", "heads")
@@ -109,6 +88,17 @@ ONE_LAYER_LINF = Theorem(
         "s ≥ L, where N = Δ, z keeps only the last token and the residue of |x|."
     ),
     conclusion="|f − g| ≤ {target} at every length",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
     parameters=("epsilon", "target", *_MODELS, *_HARDMAX),
     defaults={"heads": 1},
     hypotheses=(ROUNDING, MODEL, SHARED),
@@ -144,6 +134,17 @@ ONE_LAYER_LINF_ADDITIVE = Theorem(
         "instead of |Σ|Δ."
     ),
     conclusion="|f − g| ≤ {target} at every length",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
     parameters=("epsilon", "target", "lipschitz_marginal", *_MODELS[1:], *_HARDMAX),
     defaults={"heads": 1},
     hypotheses=(ROUNDING, MODEL, SHARED),
@@ -213,9 +214,20 @@ ONE_LAYER_LINF_CHAIN = Theorem(
         "and further m in steps of m/16 counts."
     ),
     conclusion="|f − g| ≤ {target} at every length",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=ANY,
+        locality=ANY,
+        heads=exactly(1),
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
     parameters=("epsilon", "target", *_MODELS, *_HARDMAX),
     defaults={"heads": 1},
-    hypotheses=(ROUNDING, MODEL, SHARED, ONE_HEAD),
+    hypotheses=(ROUNDING, MODEL, SHARED),
     formula=_chain,
     choices=_chain_lengths,
     exponents={
@@ -247,6 +259,17 @@ ONE_LAYER_LINF_STEEP = Theorem(
         "(4L/s)^(1/(γ−1)) are nearly hardmax, whatever the precision."
     ),
     conclusion="|f − g| ≤ {target} at every length",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
     parameters=("epsilon", "target", *_MODELS, *_HARDMAX),
     defaults={"heads": 1},
     hypotheses=(
@@ -281,19 +304,29 @@ ONE_LAYER_LINF_SHARED_LOGITS = Theorem(
     direction=Direction.SUFFICIENT,
     constants="proved",
     statement=(
-        "If f and g attend alike, without positions, and no two logits of a query differ by more "
-        "than ĝ < 1, then counts in proportion to (attention)·n^gap give one short input that "
-        "is attended like x, at every length of x."
+        "If f and g attend alike, with one precision p and without positions, and no two logits of "
+        "a query differ by more than ĝ < 1, then counts in proportion to (attention)·n^gap give "
+        "one short input that is attended like x, at every length of x."
     ),
     conclusion="|f − g| ≤ {target} at every length",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=exactly(1),
+        locality=ANY,
+        heads=exactly(1),
+        lag_bias="none",
+        logits="shared",
+        precision="common",
+        ties="exact",
+        inputs="every input",
+    ),
     parameters=("epsilon", "target", *_MODELS[:3], "heads", "largest_gap"),
     defaults={"heads": 1},
     hypotheses=(
         ROUNDING,
-        ONE_HEAD,
-        Hypothesis("no positions (Δ = 1)", check=lambda v: v["period"] == 1),
-        NO_LAG_BIAS,
-        Hypothesis("f and g have the same logits", name="shared_logits"),
+        Hypothesis(
+            "largest_gap is the greatest difference of two logits of one query, and below 1"
+        ),
     ),
     formula=_shared_logits,
     exponents={
@@ -349,12 +382,22 @@ ONE_LAYER_LINF_LIMIT = Theorem(
         "exempt, and must be: derived.lower_threshold_window."
     ),
     conclusion="|f − g| ≤ {target} at every length T ≤ N and every T ≥ 2^(p/γ)",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="none",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
     parameters=("epsilon", "target", *_MODELS[:3], "heads", "margin"),
     defaults={"heads": 1},
     hypotheses=(
         ROUNDING,
         Hypothesis("positions are Δ-periodic, Δ the same for f and g"),
-        NO_LAG_BIAS,
         Hypothesis("lengths between N and 2^(p/γ) do not matter", name="limit_regime"),
     ),
     formula=_limit,

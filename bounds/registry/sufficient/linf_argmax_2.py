@@ -1,15 +1,17 @@
-"""Sufficient: ℓ∞ error, argmax attention, two layers."""
+"""Sufficient: ℓ∞ error, argmax attention, two layers, the first a finite automaton."""
 
 from __future__ import annotations
 
+import sympy
 from sympy import ceiling
 
 from bounds.parameters import symbols
+from bounds.registry.hypotheses import MODEL, SHARED
 from bounds.registry.sources import derived
+from bounds.scope import ANY, Hypothesis, Scope
 from bounds.theorem import (
     Direction,
     Formula,
-    Hypothesis,
     Setting,
     Theorem,
     auxiliary,
@@ -17,26 +19,31 @@ from bounds.theorem import (
     simulation_error,
 )
 
-_EPS, _L, _SIGMA, _DELTA, _TAU, _H = (
-    symbols.epsilon,
+_L, _SIGMA, _DELTA, _TAU, _H = (
     symbols.lipschitz,
     symbols.vocabulary_size,
     symbols.period,
     symbols.locality,
     symbols.heads,
 )
+_S, _NU, _PATH = auxiliary("s"), symbols.states, symbols.path_states
+
+CELL = Setting("linf", "argmax", 2)
+
+ROUNDING = Hypothesis(
+    "attention weights ≤ 2^−p relative to the largest are dropped; nothing else is rounded; γ is "
+    "the least logit margin of both layers"
+)
+SECOND_LAYER = Hypothesis(
+    "L bounds the change of the output per total variation in the second layer"
+)
+
+_WINDOWS = _DELTA * _SIGMA ** (_TAU + 1)
+"""States: the last τ + 1 tokens, with the residue."""
 
 
-_NU, _PATH = symbols.states, symbols.path_states
-
-
-_S = auxiliary("s")
-
-
-_CONCLUSION = "|f − g| ≤ {target} at every length"
-
-
-def _two_layer_argmax() -> Formula:
+def _automaton(meaning: dict[sympy.Symbol, sympy.Expr]) -> Formula:
+    """⌈e(1 + νL/s)^(2H)⌉ + ⌈h₀⌉ + Q*, e = Q*(ν + 3)/2 + τ + 1; ν and Q* as `meaning` says."""
     e, h0 = auxiliary("e"), auxiliary("h_0")
     simulation = ceiling(e * (1 + _NU * _L / _S) ** (2 * _H))
     return Formula(
@@ -46,6 +53,7 @@ def _two_layer_argmax() -> Formula:
             e: _PATH * (_NU + 3) / 2 + _TAU + 1,
             _S: simulation_error(),
             h0: hardmax_length(),
+            **meaning,
         },
     )
 
@@ -54,16 +62,77 @@ TWO_LAYER_ARGMAX = Theorem(
     key="derived.two_layer_argmax",
     title="Two layers, argmax, ℓ∞ error, first layer a finite automaton",
     source=derived("derived-two_layer_argmax", "Theorem C7"),
-    setting=Setting("linf", "argmax", 2),
+    setting=CELL,
     direction=Direction.SUFFICIENT,
     constants="proved",
     statement=(
-        "If the first layer's output is a function of the state of a finite automaton (heads that "
-        "stay inside the suffix, or generic weights), cycles of the run of x can be thinned out so "
-        "that every second-layer head of f and g attends as before up to total variation s/L. "
-        "The defaults of ν and Q* cover both examples."
+        "If the first layer's output is a function of the state of a finite automaton, cycles of "
+        "the run of x can be thinned out so that every second-layer head of f and g attends as "
+        "before up to total variation s/L. ν is the number of states in the largest strongly "
+        "connected component, Q* that of the states on one run; both are the user's."
     ),
-    conclusion=_CONCLUSION,
+    conclusion="|f − g| ≤ {target} at every length",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
+    parameters=(
+        "epsilon",
+        "target",
+        "lipschitz",
+        "locality",
+        "heads",
+        "precision_bits",
+        "margin",
+        "states",
+        "path_states",
+    ),
+    defaults={"heads": 1},
+    hypotheses=(
+        Hypothesis(
+            "first layer of f and g: a function of the state of one finite automaton, which "
+            "also determines the residue of the position",
+            name="finite_state_first_layer",
+        ),
+        ROUNDING,
+        MODEL,
+        SHARED,
+        SECOND_LAYER,
+    ),
+    formula=lambda: _automaton({}),
+    exponents={"epsilon": -2 * _H, "lipschitz": 2 * _H, "states": 2 * _H + 1, "path_states": 1},
+)
+
+TWO_LAYER_ARGMAX_SUFFIX_ONLY = Theorem(
+    key="derived.two_layer_argmax_suffix_only",
+    title="Two layers, argmax, ℓ∞ error, first-layer heads inside the last τ + 1 positions",
+    source=derived("derived-two_layer_argmax", "Theorem C7 (F1)"),
+    setting=CELL,
+    direction=Direction.SUFFICIENT,
+    constants="proved",
+    statement=(
+        "As derived.two_layer_argmax: the state is the window of the last τ + 1 tokens with the "
+        "residue, so ν = Δ|Σ|^(τ+1) and Q* = ν + τ."
+    ),
+    conclusion="|f − g| ≤ {target} at every length",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
     parameters=(
         "epsilon",
         "target",
@@ -74,35 +143,70 @@ TWO_LAYER_ARGMAX = Theorem(
         "heads",
         "precision_bits",
         "margin",
-        "states",
-        "path_states",
     ),
-    defaults={
-        "heads": 1,
-        "states": lambda v: v["period"] * v["vocabulary_size"] ** int(v["locality"] + 1),
-        "path_states": lambda v: (
-            v["period"] * v["vocabulary_size"] * v["states"] + v["locality"] + 1
-        ),
-    },
+    defaults={"heads": 1},
     hypotheses=(
         Hypothesis(
-            "first layer of f and g: a function of the state of a finite automaton",
-            name="finite_state_first_layer",
+            "every first-layer head of f and g attends inside the last τ + 1 positions",
+            name="suffix_only_first_layer",
         ),
-        Hypothesis(
-            "attention weights ≤ 2^−p relative to the largest are dropped; nothing else is "
-            "rounded; γ is the least logit margin of both layers"
-        ),
-        Hypothesis("L bounds the change of the output per total variation in the second layer"),
+        ROUNDING,
+        MODEL,
+        SHARED,
+        SECOND_LAYER,
     ),
-    formula=_two_layer_argmax,
-    exponents={
-        "epsilon": -2 * _H,
-        "lipschitz": 2 * _H,
-        "states": 2 * _H + 1,
-        "path_states": 1,
-    },
+    formula=lambda: _automaton({_PATH: _NU + _TAU, _NU: _WINDOWS}),
+    exponents={"epsilon": -2 * _H, "lipschitz": 2 * _H},
 )
 
+TWO_LAYER_ARGMAX_GENERIC = Theorem(
+    key="derived.two_layer_argmax_generic",
+    title="Two layers, argmax, ℓ∞ error, generic first-layer weights",
+    source=derived("derived-two_layer_argmax", "Theorem C7 (F2)"),
+    setting=CELL,
+    direction=Direction.SUFFICIENT,
+    constants="proved",
+    statement=(
+        "As derived.two_layer_argmax: if equal first-layer logits of one query have equal values, "
+        "the state is the window of the last τ + 1 tokens with the residue and the set of types "
+        "seen before, so ν ≤ Δ|Σ|^(τ+1) and Q* ≤ Δ|Σ|ν + τ + 1."
+    ),
+    conclusion="|f − g| ≤ {target} at every length",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
+    parameters=(
+        "epsilon",
+        "target",
+        "lipschitz",
+        "vocabulary_size",
+        "period",
+        "locality",
+        "heads",
+        "precision_bits",
+        "margin",
+    ),
+    defaults={"heads": 1},
+    hypotheses=(
+        Hypothesis(
+            "whenever two first-layer logits of one query of f or g are equal, so are the values",
+            name="generic_first_layer",
+        ),
+        ROUNDING,
+        MODEL,
+        SHARED,
+        SECOND_LAYER,
+    ),
+    formula=lambda: _automaton({_PATH: _DELTA * _SIGMA * _NU + _TAU + 1, _NU: _WINDOWS}),
+    exponents={"epsilon": -2 * _H, "lipschitz": 2 * _H},
+)
 
-THEOREMS = (TWO_LAYER_ARGMAX,)
+THEOREMS = (TWO_LAYER_ARGMAX, TWO_LAYER_ARGMAX_SUFFIX_ONLY, TWO_LAYER_ARGMAX_GENERIC)

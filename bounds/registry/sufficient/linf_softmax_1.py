@@ -5,52 +5,33 @@ from __future__ import annotations
 from sympy import Max, Rational, ceiling, exp
 
 from bounds.parameters import symbols
+from bounds.registry.hypotheses import SOFTMAX
 from bounds.registry.sources import derived
+from bounds.scope import ANY, Scope, exactly
 from bounds.theorem import (
     Direction,
     Formula,
-    Hypothesis,
     Setting,
     Theorem,
     auxiliary,
     simulation_error,
 )
 
-_EPS, _L, _SIGMA, _DELTA, _TAU, _H = (
-    symbols.epsilon,
+_L, _SIGMA, _TAU, _R, _GAMMA = (
     symbols.lipschitz,
     symbols.vocabulary_size,
-    symbols.period,
     symbols.locality,
-    symbols.heads,
+    symbols.logit_range,
+    symbols.positional_margin,
 )
-
-
-_GAMMA, _C, _THETA = symbols.positional_margin, symbols.complexity, symbols.block
-
-
 _S = auxiliary("s")
-
-
-_CONCLUSION = "|f − g| ≤ {target} at every length"
-
-
-SOFTMAX = Hypothesis("softmax attention; lag biases φ(0..τ) times log i, content logits unscaled")
-
-
-NO_POSITIONS = Hypothesis(
-    "no positional vectors (Δ = 1); the bias depends on the lag", check=lambda v: v["period"] == 1
-)
 
 
 def _one_layer_softmax() -> Formula:
     c, power = auxiliary("C"), Max(1 / _GAMMA, 1)
     return Formula(
         terms={"simulation": ceiling((c / _S) ** power), "one token": Rational(1)},
-        where={
-            c: _L * exp(symbols.logit_range) * (_SIGMA / 4 + 3 * (_TAU + 1)),
-            _S: simulation_error(),
-        },
+        where={c: _L * exp(_R) * (_SIGMA / 4 + 3 * (_TAU + 1)), _S: simulation_error()},
     )
 
 
@@ -65,19 +46,28 @@ ONE_LAYER_SOFTMAX = Theorem(
         "z is the rounded histogram of x in any order, then the last τ+1 tokens of x: both f and g "
         "change by at most s from n = (C/s)^max(1/γ, 1) on, C = L·e^R·(|Σ|/4 + 3(τ+1))."
     ),
-    conclusion=_CONCLUSION,
+    conclusion="|f − g| ≤ {target} at every length",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=exactly(1),
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="infinite",
+        ties="no matter",
+        inputs="every input",
+    ),
     parameters=(
         "epsilon",
         "target",
         "lipschitz",
         "vocabulary_size",
-        "period",
         "locality",
         "logit_range",
         "positional_margin",
     ),
-    defaults={"period": 1},
-    hypotheses=(SOFTMAX, NO_POSITIONS),
+    hypotheses=(SOFTMAX,),
     formula=_one_layer_softmax,
     exponents={
         "epsilon": -Max(1 / _GAMMA, 1),
@@ -86,6 +76,5 @@ ONE_LAYER_SOFTMAX = Theorem(
         "locality": Max(1 / _GAMMA, 1),
     },
 )
-
 
 THEOREMS = (ONE_LAYER_SOFTMAX,)
