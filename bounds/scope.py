@@ -77,13 +77,6 @@ def at_least_quantity(keyword: str) -> Rule:
     return Rule(f"≥ max(1, {symbol})", lambda value, values: value >= least(values), least)
 
 
-def multiple_of(number: int) -> Rule:
-    """Only multiples of this value."""
-    return Rule(
-        f"a multiple of {number}", lambda value, _: value % number == 0, lambda _: Fraction(number)
-    )
-
-
 NO_LAG_BIAS, EXACT_TIES, MARKOV_INPUTS = "no_lag_bias", "exact_ties", "markov_inputs"
 
 Law: TypeAlias = Literal["every input", "exchangeable", "mixed", "Dirichlet", "fixed", "Markov"]

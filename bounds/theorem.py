@@ -74,7 +74,7 @@ class Direction(StrEnum):
     NECESSARY = "necessary"
     """No shorter length is enough."""
     FAILURE = "failure"
-    """From this length on the model fails, whatever it was trained on."""
+    """Beyond this length the model fails, whatever it was trained on."""
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,12 @@ def all_theorems() -> dict[str, Theorem]:
     return _THEOREMS
 
 
+def _entry(key: str) -> Theorem:
+    return _THEOREMS[key]
+
+
 def _reduce(theorem: Theorem) -> tuple[Any, ...]:
-    return _THEOREMS.__getitem__, (theorem.key,)
+    return _entry, (theorem.key,)  # a copy, here or in another process, is the entry itself
 
 
 copyreg.pickle(Theorem, _reduce)

@@ -2,6 +2,7 @@
 
 from bounds.registry.necessary import (
     average_argmax_1,
+    average_argmax_2,
     average_softmax_1,
     average_softmax_2,
     linf_argmax_1,
@@ -18,6 +19,7 @@ FILES = (
     linf_softmax_1,
     linf_softmax_2,
     average_argmax_1,
+    average_argmax_2,
     average_softmax_1,
     average_softmax_2,
 )
