@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -19,6 +19,7 @@ from verify.average import DirichletLaw, FixedLaw, MarkovLaw, average_heads
 from verify.average.laws import Law
 
 from .case import Case
+from .facts import readings
 
 UNDECIDED = frozenset({"limit_regime"})
 """Hypotheses about what is asked, not about the weights: anyone may assume them."""
@@ -32,12 +33,14 @@ class Question:
         error: "linf" or "average".
         keywords: all others, without `assume`.
         assume: hypotheses that may be asserted, any subset of them; `always` must be.
+        law: index of the law of the case; None for the error at every input.
     """
 
     error: str
     keywords: Mapping[str, Any]
     assume: frozenset[str]
     always: frozenset[str] = frozenset()
+    law: int | None = None
 
     def subsets(self) -> Iterator[frozenset[str]]:
         """Yield every subset of what may be asserted, the largest first."""
@@ -45,6 +48,19 @@ class Question:
         for size in range(len(names), -1, -1):
             for chosen in itertools.combinations(names, size):
                 yield frozenset(chosen) | self.always
+
+    @property
+    def hard_from(self) -> int:
+        """A length from which attention is hardmax."""
+        bits, margin = self.keywords["precision_bits"], self.keywords["margin"]
+        exponent = Fraction(bits) / Fraction(margin)
+        return int(2.0 ** float(exponent) * (1 + 1e-9)) + 2 if exponent < 1000 else 2**1000
+
+    @property
+    def horizon(self) -> int | None:
+        """The longest length that the answer is about; None: every length."""
+        horizon: int | None = self.keywords.get("horizon")
+        return horizon
 
 
 @lru_cache(maxsize=1)
@@ -73,65 +89,89 @@ def sufficient_theorems() -> tuple[Any, ...]:
     )
 
 
-def questions(case: Case) -> list[tuple[int | None, Question]]:
-    """Return everything that may be asked about a case: (index of the law or None, question)."""
-    allowed, variants = _measured(case)
-    found: list[tuple[int | None, Question]] = []
-    for keywords in variants:
-        found.append((None, Question("linf", keywords, allowed)))
+def questions(case: Case) -> list[Question]:
+    """Return everything that may be asked about a case."""
+    found: list[Question] = []
+    for number, (keywords, allowed) in enumerate(_variants(case)):
+        found.append(Question("linf", keywords, allowed))
+        if _ABOUT_SETS & set(keywords) and number:
+            continue  # no theorem about averages reads them
         for index, law in enumerate(case.laws):
             always = frozenset({"markov_inputs"} if isinstance(law, MarkovLaw) else ())
             for of_law in _law_keywords(case, law):
                 given = {**keywords, **of_law}
-                found.append((index, Question("average", given, allowed, always)))
-    return [
-        (index, _narrowed(question, dropped))
-        for index, question in found
-        for dropped in _droppable(question.keywords)
-    ]
+                found.append(Question("average", given, allowed, always, index))
+    return [_narrowed(question, dropped) for question in found for dropped in _droppable(question)]
+
+
+_ABOUT_SETS = {"light_groups", "tie_tolerance", "horizon"}
 
 
 def _narrowed(question: Question, dropped: tuple[str, ...]) -> Question:
     kept = {k: v for k, v in question.keywords.items() if k not in dropped}
-    return Question(question.error, kept, question.assume, question.always)
+    return replace(question, keywords=kept)
 
 
-def _droppable(keywords: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+def _droppable(question: Question) -> Iterator[tuple[str, ...]]:
     """Yield every set of keywords that a user may leave to the theorem."""
-    names = sorted(derived_keywords() & set(keywords))
+    names = sorted(derived_keywords() & set(question.keywords) - _HORIZON)
     for size in range(len(names) + 1):
         yield from itertools.combinations(names, size)
 
 
-def _measured(case: Case) -> tuple[frozenset[str], list[dict[str, Any]]]:
-    """Return what may be assumed, and the keywords in every form that `parameters` offers."""
+_HORIZON = {"horizon", "tie_tolerance"}
+"""Without them the answer is about another model, or about longer inputs."""
+
+
+def _variants(case: Case) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Yield keywords that describe f and g, in every form there is, with what may be asserted."""
     if case.constants:
-        known = {k: v for k, v in case.constants.items() if k in ("attention", "layers")}
-        known |= {k: v for k, v in case.constants.items() if k in BY_KEYWORD}
-        if "lipschitz_euclidean" not in BY_KEYWORD:  # then one keyword stands for both
-            known["lipschitz"] = max(case.constants[k] for k in _BOTH)
-        return case.facts & known_names(), [known]
+        yield _known_constants(case), case.facts & known_names()
+        return
     constants = verify.measure(case.f, case.g)
-    if hasattr(constants, "assume"):
-        names = set(constants.assume)
-    else:
-        names = {"shared_logits"} if getattr(constants, "shared_logits", False) else set()
-        heads = [h for m in (case.f, case.g) for layer in m.layers for h in layer.heads]
-        names |= set() if any(h.lag_bias.any() for h in heads) else {"no_lag_bias"}
-    allowed = (frozenset(names) | case.facts | UNDECIDED) & known_names()
-    options = inspect.signature(constants.parameters).parameters
-    variants = [constants.parameters()]
-    for option in options:
+    names = case.facts | UNDECIDED | _measured_names(case, constants)
+    forms = _forms(constants)
+    if case.key != ("argmax", 1):
+        yield from ((form, names & known_names()) for form in forms)
+        return
+    for reading in readings(case.f, case.g):
+        for form in forms:
+            known = {k: v for k, v in reading.keywords.items() if k in BY_KEYWORD}
+            if len(known) < len(reading.keywords):
+                continue
+            if "tie_tolerance" in known:  # a gap that is no tie is no largest gap, either
+                form = {k: v for k, v in form.items() if k != "largest_gap"}
+            yield {**form, **known}, (names | reading.facts) & known_names()
+
+
+def _known_constants(case: Case) -> dict[str, Any]:
+    """Return the constants that the family gave, as far as `bounds` knows their names."""
+    setting = {k: v for k, v in case.constants.items() if k in ("attention", "layers")}
+    known = {k: v for k, v in case.constants.items() if k in BY_KEYWORD}
+    return setting | known
+
+
+def _measured_names(case: Case, constants: Any) -> frozenset[str]:
+    """Return the named hypotheses that `measure` does not contradict."""
+    return frozenset(constants.assume) & _DECIDED_BY_WEIGHTS
+
+
+_DECIDED_BY_WEIGHTS = frozenset(
+    h.name for t in bounds.theorems() for h in t.hypotheses if h.needs_assertion()
+)
+
+
+def _forms(constants: Any) -> list[dict[str, Any]]:
+    """Return `constants.parameters()` in every form that it offers."""
+    forms = [constants.parameters()]
+    for option in inspect.signature(constants.parameters).parameters:
         try:
-            variant = constants.parameters(**{option: True})
+            form = constants.parameters(**{option: True})
         except verify.InputError:
             continue
-        if variant not in variants:
-            variants.append(variant)
-    return allowed, variants
-
-
-_BOTH = ("lipschitz", "lipschitz_euclidean")
+        if form not in forms:
+            forms.append(form)
+    return forms
 
 
 def _law_keywords(case: Case, law: Law) -> Iterator[dict[str, Any]]:
@@ -148,12 +188,11 @@ def _law_keywords(case: Case, law: Law) -> Iterator[dict[str, Any]]:
         assert isinstance(law, FixedLaw)
         support = [p for p in law.probabilities if p > 0]
         if case.key == ("argmax", 2):
-            name = "gram_probability" if "gram_probability" in BY_KEYWORD else "class_probability"
             locality = int(case.constants["locality"])
-            yield {name: min(support) ** (locality + 1)}
+            yield {"gram_probability": min(support) ** (locality + 1)}
         elif one_layer_argmax:
             yield {"class_probability": min(support)}
-            yield {"class_probability": _class_mass(case, law)}
+            yield {"class_probability": min(_class_mass(case, law), Fraction(1))}
         else:
             yield {}
 

@@ -144,7 +144,7 @@ class CountTruth:
         spent = 0
         for length in itertools.count(1):
             spent += self._number(length)
-            if spent > budget or length > 600:
+            if spent > budget or length > 2000:
                 break
             errors, means = self._at(length, laws)
             exact.append(errors)
@@ -153,9 +153,9 @@ class CountTruth:
         beyond: dict[int, float] = {}
         beyond_means: list[dict[int, float]] = [{} for _ in laws]
         longest = len(exact)
-        for length in (2 * longest, 4 * longest, 8 * longest):
-            for shifted in range(length, length + self.period):
-                if laws and self._number(shifted) <= budget // 8:
+        for factor in (2, 4, 8, 32, 128):
+            for shifted in range(factor * longest, factor * longest + self.period):
+                if laws and self._number(shifted) <= 2 * budget:
                     beyond[shifted], means = self._at(shifted, laws)
                     for known, mean in zip(beyond_means, means, strict=True):
                         known[shifted] = mean
@@ -243,7 +243,7 @@ def probabilities(
         shares = np.array([float(p) for p in law.probabilities])
         logs = np.log(np.where(shares > 0, shares, 1.0))
         possible = (seen[:, shares == 0] == 0).all(axis=1)
-        return np.where(possible, np.exp(ways + seen @ logs), 0.0)
+        return np.exp(np.where(possible, ways + seen @ logs, -np.inf))
     alpha = np.array([float(a) for a in law.alpha])
     rising = (gammaln(alpha + seen) - gammaln(alpha)).sum(axis=1)
     total = alpha.sum()

@@ -98,6 +98,44 @@ def share_readers(rng: Generator, attention: str) -> Case:
     return Case(f"share readers, {attention}", f, g, laws, watched=thresholds(f, g))
 
 
+def on_a_line(rng: Generator, attention: str) -> Case:
+    """f and g read one mean linearly, so that L = Λ is small: attention alone tells them apart."""
+    vocabulary_size, period = pick(rng, 1, 2, 2, 3), pick(rng, 1, 1, 2)
+    unit, bits = pick(rng, 0.25, 0.5, 1.0), int(rng.integers(1, 5))
+    # Coordinates: 1, value, logit, mean.
+    embedding, positions = np.zeros((vocabulary_size, 4)), np.zeros((period, 4))
+    embedding[:, 0] = 1.0
+    embedding[:, 1] = rng.integers(-2, 3, size=vocabulary_size) / 2
+    embedding[:, 2] = rng.integers(0, 3, size=vocabulary_size)
+    if period > 1:
+        positions[:, 1:3] = rng.integers(-1, 2, size=(period, 2))
+    query_key, value = np.zeros((4, 4)), np.zeros((4, 4))
+    query_key[2, 0] = unit if attention == "argmax" else pick(rng, 0.0, unit / 2)
+    value[3, 1] = 1.0
+    readout = np.array([[0.0, pick(rng, 0.0, 0.0, 1.0), 0.0, 1.0]])
+
+    def bias() -> np.ndarray:
+        lags = pick(rng, 1, 1, 2)
+        if attention == "softmax":
+            return rng.integers(-4, 9, size=lags) / 4
+        return unit * rng.integers(-2, 3, size=lags) * float(chance(rng, 0.5))
+
+    def model(lag_bias: np.ndarray, precision_bits: int) -> LimitTransformer:
+        layer = Layer((Head(query_key, value, lag_bias),))
+        p = precision_bits if attention == "argmax" else None
+        return LimitTransformer(embedding, positions, (layer,), readout, p)
+
+    f = model(bias(), bits)
+    if attention == "argmax" and chance(rng, 0.6):
+        g = replace(f, precision_bits=bits + int(rng.integers(1, 10)))
+    elif chance(rng, 0.2):
+        g = replace(f, unembedding=np.zeros_like(readout))
+    else:
+        g = model(bias(), bits)
+    laws = random_laws(rng, vocabulary_size)
+    return Case(f"on a line, {attention}", f, g, laws, watched=thresholds(f, g))
+
+
 def known_pairs(rng: Generator) -> Case:
     """The pairs behind the necessary lengths, at sizes that can be gone through."""
     kind = pick(rng, "presence", "tents", "nested", "residues", "one residue", "window", "limit")

@@ -46,23 +46,24 @@ class Profile:
         """The greatest length looked at."""
         return max([len(self.exact), *self.beyond])
 
-    def levels(self, first_counted: int = 0) -> Iterator[Level]:
+    def levels(self, first_counted: int = 0, last_counted: int | None = None) -> Iterator[Level]:
         """Yield one level for each length after which the largest error so far is exceeded.
 
         The target is as large as the facts allow, since lengths fall when the target grows.
 
         Args:
-            first_counted: errors at lengths below this one do not refute (they still count for
-                the agreement).
+            first_counted, last_counted: errors at lengths outside do not refute (those at short
+                lengths still count for the agreement).
         """
         slack = NOISE * max(1.0, self.size)
         errors = dict(enumerate(self.exact, 1)) | dict(self.beyond)
+        last = self.longest if last_counted is None else last_counted
         worst = 0.0
         for length, error in enumerate(self.exact, 1):
             worst = max(worst, error)
             if length < len(self.exact) and self.exact[length] <= worst:
                 continue  # agreement within the same ε lasts longer
-            later = [t for t in errors if t > length and t >= first_counted]
+            later = [t for t in errors if t > length and first_counted <= t <= last]
             if not later:
                 return
             witness = max(later, key=lambda t: errors[t])

@@ -20,8 +20,14 @@ def table(result: Result) -> str:
         first = "–" if tally.first is None else f"{tally.first[0]} ({tally.first[1]})"
         rows.append(
             (
-                key, str(tally.cases), str(tally.applicable), str(tally.refutable),
-                str(tally.biting), tightest, str(tally.violations), first,
+                key,
+                str(tally.cases),
+                str(tally.applicable),
+                str(tally.refutable),
+                str(tally.biting),
+                tightest,
+                str(tally.violations),
+                first,
                 f"{tally.seconds:.1f} s",
             )  # fmt: skip
         )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import bounds
 from verify.average import MarkovLaw
 
-from . import one_layer, two_layers, wide
+from . import one_layer, two_layers
 from .case import Case, Truth
 from .claims import Question, questions, sufficient_theorems
 from .counts import CountTruth
@@ -21,15 +21,19 @@ from .profile import Level, Profile
 from .strings import StringTruth
 
 Family = Callable[[np.random.Generator], Case]
+Spoil = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 FAMILIES: dict[str, tuple[Family, int]] = {
     "argmax, one layer": (lambda rng: one_layer.random_pair(rng, "argmax"), 5),
     "share readers": (lambda rng: one_layer.share_readers(rng, "argmax"), 4),
     "softmax, one layer": (lambda rng: one_layer.random_pair(rng, "softmax"), 4),
     "soft share readers": (lambda rng: one_layer.share_readers(rng, "softmax"), 2),
+    "on a line": (lambda rng: one_layer.on_a_line(rng, "argmax"), 3),
+    "soft, on a line": (lambda rng: one_layer.on_a_line(rng, "softmax"), 3),
     "known pairs": (one_layer.known_pairs, 3),
     "known average pairs": (one_layer.known_average_pairs, 2),
     "suffix-only first layer": (two_layers.suffix_only, 4),
+    "generic first layer": (two_layers.generic, 2),
     "counting first layer": (two_layers.counters, 3),
     "grams": (two_layers.grams, 1),
     "softmax, two layers": (two_layers.softmax_pair, 3),
@@ -113,6 +117,8 @@ def run(
     most_levels: int = 3,
     most_subsets: int = 3,
     budget: int = 20_000,
+    spoil: Spoil | None = None,
+    stop_at_first: bool = False,
     progress: Callable[[Result], None] | None = None,
 ) -> Result:
     """Make cases and try to refute every length that is claimed about them.
@@ -124,16 +130,20 @@ def run(
         most_levels, most_subsets: how many pairs (ε, target) and how many ways to assert
             hypotheses are asked for, per question; chosen at random if there are more.
         budget: inputs (summaries) to go through per case.
+        spoil: changes the keywords that describe a pair, to see whether that is noticed.
+        stop_at_first: stop after the first case with a violation.
         progress: called after each case.
     """
     result = Result({t.key: Tally() for t in sufficient_theorems()})
     start = time.perf_counter()
     for index, case in enumerate(make_cases(number, seed, families)):
         rng = np.random.default_rng([seed, index, 1])
-        check(case, result, rng, most_levels, most_subsets, budget)
+        check(case, result, rng, most_levels, most_subsets, budget, spoil)
         result.seconds = time.perf_counter() - start
         if progress is not None:
             progress(result)
+        if stop_at_first and result.violations:
+            break
     return result
 
 
@@ -149,9 +159,7 @@ def truth_of(case: Case, budget: int) -> Truth:
             case.f, case.g, laws=case.laws, budget=strings, long_lengths=case.watched
         )
         return Truth(found.linf, found.averages)
-    counted = CountTruth(
-        case.f, case.g, laws=others, budget=budget, long_lengths=case.watched
-    )
+    counted = CountTruth(case.f, case.g, laws=others, budget=budget, long_lengths=case.watched)
     by_law = dict(zip(map(id, others), counted.averages, strict=True))
     if chains:
         by_strings = StringTruth(case.f, case.g, laws=chains, budget=min(strings, 2000))
@@ -166,6 +174,7 @@ def check(
     most_levels: int,
     most_subsets: int,
     budget: int,
+    spoil: Spoil | None = None,
 ) -> None:
     """Ask everything about one case and enter the answers into the result."""
     result.cases += 1
@@ -178,21 +187,22 @@ def check(
             for index in profiles:
                 if (theorem.setting.error == "linf") == (index is None):
                     result.tallies[theorem.key].cases += 1
-    for index, question in questions(case):
-        profile = profiles[index]
-        levels = _some(rng, list(profile.levels()), most_levels)
-        late = _hard_from(question)
-        pairs = [(level, False) for level in levels]
-        if late is not None and index is None:
-            later = list(profile.levels(first_counted=late))
-            pairs += [(level, True) for level in _some(rng, later, 1)]
-        if not pairs:  # f and g are nowhere further apart than at the start: nothing to refute
-            error = max(profile.exact[0], 1e-6)
-            quiet = Level(0, Fraction(error), Fraction(3 * error), 0)
-            pairs = [(quiet, False)]
-        for level, limit_only in pairs:
+    for honest in questions(case):
+        question = honest if spoil is None else replace(honest, keywords=spoil(honest.keywords))
+        profile = profiles[question.law]
+        levels = [
+            (level, False)
+            for level in _some(rng, list(profile.levels(0, question.horizon)), most_levels)
+        ]
+        if question.law is None and case.key == ("argmax", 1):
+            late = list(profile.levels(question.hard_from, question.horizon))
+            levels += [(level, True) for level in _some(rng, late, 1)]
+        if not levels:  # f and g are nowhere further apart than at the start: nothing to refute
+            error = Fraction(max(profile.exact[0], 1e-6))
+            levels = [(Level(0, error, 3 * error, 0), False)]
+        for level, limit_only in levels:
             for assume in _some(rng, list(question.subsets()), most_subsets):
-                _ask(case, result, question, assume, level, limit_only, profile, seen, index)
+                _ask(case, result, question, assume, level, limit_only, profile, seen)
     for marks in seen.values():
         for mark in marks:
             kind, key = mark.split(":")
@@ -209,7 +219,6 @@ def _ask(
     limit_only: bool,
     profile: Profile,
     seen: dict[tuple[str, int | None], set[str]],
-    index: int | None,
 ) -> None:
     """Ask once, without naming a theorem, then for each theorem that was not in the answer."""
     asked = {
@@ -228,7 +237,7 @@ def _ask(
             continue
         tally = result.tallies[key]
         tally.seconds += spent
-        marks = seen.setdefault((key, index), set())
+        marks = seen.setdefault((key, question.law), set())
         marks.add(f"applicable:{key}")
         in_the_limit = any(h.name == "limit_regime" for h in bound.theorem.hypotheses)
         if level.length == 0 or in_the_limit != limit_only:
@@ -237,7 +246,7 @@ def _ask(
         if bound.length is None or bound.length > 10**300:
             continue
         tally.tightest = min(tally.tightest, bound.length / (level.length + 1))
-        reached = bound.length < profile.longest
+        reached = bound.length < min(profile.longest, question.horizon or profile.longest)
         if reached and 2 * level.epsilon <= level.target:
             marks.add(f"biting:{key}")
         if bound.length <= level.length:
@@ -265,21 +274,13 @@ def _answers(asked: dict[str, Any], cell: tuple[str, int]) -> list[Any]:
             continue
         if setting.error != asked["error"]:
             continue
-        if any(h.name and h.name not in asked["assume"] for h in theorem.hypotheses):
-            continue  # named hypotheses that do not hold are the user's to check
+        if any(h.needs_assertion() and h.name not in asked["assume"] for h in theorem.hypotheses):
+            continue  # whether a named hypothesis holds is the user's to say
         try:
             found.append(bounds.required_length(theorem=theorem.key, **asked))
         except bounds.BoundsError:
             continue
     return found
-
-
-def _hard_from(question: Question) -> int | None:
-    """Return a length from which attention is hardmax, if it is not beyond all we look at."""
-    bits, margin = question.keywords.get("precision_bits"), question.keywords.get("margin")
-    if bits is None or margin is None or bits > 50 * margin:
-        return None
-    return int(2.0 ** float(bits / margin) * (1 + 1e-9)) + 2
 
 
 def _some(rng: np.random.Generator, items: list[Any], most: int) -> list[Any]:

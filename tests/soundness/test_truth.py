@@ -95,7 +95,9 @@ def test_levels_say_which_lengths_are_too_short():
     profile = Profile((1.0, 1.0, 2.0, 1.5), {9: 3.0}, 3.0)
     levels = list(profile.levels())
     assert [(level.length, level.witness) for level in levels] == [(2, 9), (4, 9)]
-    assert all(level.epsilon > level_error for level, level_error in zip(levels, (1.0, 2.0), strict=True))
+    assert all(
+        level.epsilon > level_error for level, level_error in zip(levels, (1.0, 2.0), strict=True)
+    )
     assert all(level.target < 3 for level in levels)
     assert not list(Profile((1.0, 1.0), {5: 1.0}, 1.0).levels())
     assert not list(profile.levels(first_counted=10))

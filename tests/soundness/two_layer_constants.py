@@ -38,9 +38,7 @@ def first_layer_gaps(f: LimitTransformer) -> list[float]:
     return _gaps(f.layers[0].heads, types)
 
 
-def two_layer_constants(
-    models: tuple[LimitTransformer, ...], longest: int
-) -> dict[str, Any]:
+def two_layer_constants(models: tuple[LimitTransformer, ...], longest: int) -> dict[str, Any]:
     """Return the keywords that describe models whose first layer sees ≤ `longest` tokens' states.
 
     The second layer's constants are taken over the outputs of all strings of that length.

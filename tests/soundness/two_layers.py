@@ -88,6 +88,44 @@ def suffix_only(rng: Generator) -> Case:
     return Case("suffix-only first layer", f, g, laws, frozenset(facts), constants)
 
 
+def generic(rng: Generator) -> Case:
+    """Argmax; equal first-layer logits of a query belong to one type, so to one value."""
+    locality, unit, d = pick(rng, 0, 1), pick(rng, 0.5, 1.0, 2.0), 5
+    value_scale = pick(rng, 0.0, 0.25, 1.0)
+
+    def numbers(*size: int, density: float = 0.6) -> np.ndarray:
+        return rng.integers(-2, 3, size=size) * (rng.random(size) < density) * 1.0
+
+    def first_head() -> Head:
+        query_key = np.zeros((d, d))
+        query_key[1, 0] = unit * pick(rng, 1, -1)  # tokens 0 and 1 differ by one unit
+        lags = unit * rng.integers(-2, 3, size=locality + 1)
+        # Half a unit off: a lag never ties with another token.
+        return Head(query_key, numbers(d, d), lags + np.where(lags, unit / 2, 0.0))
+
+    def model(bits: int) -> LimitTransformer:
+        embedding = numbers(2, d)
+        embedding[:, 0], embedding[:, 1] = 1.0, [0.0, 1.0]
+        m = pick(rng, 0, 2, 4)
+        heads = tuple(first_head() for _ in range(pick(rng, 1, 2)))
+        first = Layer(heads, numbers(m, d), rng.integers(-4, 5, size=m) / 2, numbers(d, m))
+        keys = numbers(d, d, density=0.15) * pick(rng, 0.0, 0.5)
+        second = Layer((Head(keys, numbers(d, d) * value_scale, np.zeros(1)),))
+        readout = numbers(1, d, density=0.9)
+        return LimitTransformer(embedding, np.zeros((1, d)), (first, second), readout, bits)
+
+    bits = pick(rng, 1, 2)
+    f = model(bits)
+    g = model(bits)
+    if chance(rng, 0.5):
+        g = replace(f, precision_bits=bits + 2)
+    elif chance(rng, 0.5):
+        g = replace(f, unembedding=np.zeros_like(f.unembedding))
+    constants: dict[str, Any] = two_layer_constants((f, g), 7)
+    facts = frozenset({"generic_first_layer"})
+    return Case("generic first layer", f, g, (), facts, constants)
+
+
 def counters(rng: Generator) -> Case:
     """Argmax; the first layer counts up to a limit, as a finite automaton can."""
     return _length_counter(rng) if chance(rng, 0.6) else _token_counter(rng)
