@@ -271,9 +271,17 @@ def _related(rng: Generator, f: LimitTransformer, shape: _Shape) -> LimitTransfo
     """Return a model that agrees with f in some respects and not in others."""
     (layer,) = f.layers
     relation = pick(
-        rng, "other", "other", "readout", "values", "precision", "logits", "near tie", "zero",
+        rng,
+        "other",
+        "other",
+        "readout",
+        "values",
+        "precision",
+        "logits",
+        "near tie",
+        "zero",
         "positions",
-    )  # fmt: skip
+    )
     if relation == "precision":
         if f.precision_bits is not None:
             return replace(f, precision_bits=int(rng.integers(1, 16)))

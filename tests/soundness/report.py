@@ -7,9 +7,16 @@ import math
 from .runner import Result
 
 HEADER = (
-    "theorem", "cases", "applicable", "refutable", "biting", "tightest", "violations",
-    "first at", "time",
-)  # fmt: skip
+    "theorem",
+    "cases",
+    "applicable",
+    "refutable",
+    "biting",
+    "tightest",
+    "violations",
+    "first at",
+    "time",
+)
 
 
 def table(result: Result) -> str:
@@ -29,7 +36,7 @@ def table(result: Result) -> str:
                 str(tally.violations),
                 first,
                 f"{tally.seconds:.1f} s",
-            )  # fmt: skip
+            )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [

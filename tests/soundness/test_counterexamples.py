@@ -184,9 +184,14 @@ def test_necessary_lengths_ask_for_what_their_pairs_need():
             )
     with pytest.raises(bounds.ParameterError):
         bounds.required_length(
-            theorem="derived.lower_two_layer_argmax", epsilon=0, target="1/100", lipschitz=1,
-            vocabulary_size=2, locality=2, heads=1,
-        )  # fmt: skip
+            theorem="derived.lower_two_layer_argmax",
+            epsilon=0,
+            target="1/100",
+            lipschitz=1,
+            vocabulary_size=2,
+            locality=2,
+            heads=1,
+        )
 
 
 def test_an_asymptotic_constant_is_not_called_proved():
@@ -275,18 +280,33 @@ def test_inputs_from_a_chain_are_not_exchangeable():
         ("argmax", {"precision_bits": 4, "margin": 1}),
     ):
         found = guarantees(
-            error="average", attention=attention, layers=1, epsilon="1/10", lipschitz=1,
-            lipschitz_euclidean=1, vocabulary_size=2, period=1, locality=0, heads=1,
-            assume={"markov_inputs"}, **more,
-        )  # fmt: skip
+            error="average",
+            attention=attention,
+            layers=1,
+            epsilon="1/10",
+            lipschitz=1,
+            lipschitz_euclidean=1,
+            vocabulary_size=2,
+            period=1,
+            locality=0,
+            heads=1,
+            assume={"markov_inputs"},
+            **more,
+        )
         assert not found
 
 
 def test_the_number_of_heads_taken_by_default_is_shown():
     bound = bounds.required_length(
-        theorem="derived.one_layer_linf", epsilon="1/10", lipschitz=1, vocabulary_size=2, period=1,
-        locality=0, precision_bits=4, margin=1,
-    )  # fmt: skip
+        theorem="derived.one_layer_linf",
+        epsilon="1/10",
+        lipschitz=1,
+        vocabulary_size=2,
+        period=1,
+        locality=0,
+        precision_bits=4,
+        margin=1,
+    )
     assert "heads" in bound.defaults
     assert "heads = 1" in str(bound)
     assert "heads" not in replace_heads(bound).defaults

@@ -91,7 +91,13 @@ def test_a_false_constant_is_noticed(keyword):
         return spoilt
 
     found = run(
-        60, 3, families=(family,), most_levels=2, most_subsets=1, budget=6000, spoil=spoil,
+        60,
+        3,
+        families=(family,),
+        most_levels=2,
+        most_subsets=1,
+        budget=6000,
+        spoil=spoil,
         stop_at_first=True,
-    )  # fmt: skip
+    )
     assert found.violations, table(found)
