@@ -16,8 +16,8 @@ from bounds.numbers import Exact, to_sympy
 MAX_BITS = 100_000
 """No integer longer than this is ever built; beyond it only log2 is given."""
 
-_FACTORED_BITS = 2000
-"""SymPy is asked for roots of numbers up to this size only; it factors them."""
+_FACTORED_BITS = 8192
+"""SymPy is asked for a root only if index × bits are at most these; it factors such numbers."""
 
 _FACTORS = 256
 """So many factors at most are multiplied for a beta function that is rational."""
@@ -80,18 +80,31 @@ def algebraic(formula: sympy.Basic, values: Mapping[sympy.Symbol, Exact]) -> sym
         if part is None:
             return None
         parts.append(part)
-    if isinstance(formula, sympy.Pow) and not _is_short(*parts):
-        return None
+    if isinstance(formula, sympy.Pow):
+        return _algebraic_power(*parts)
     if isinstance(formula, sympy.beta):
         return _algebraic_beta(*parts[:2])
     return _logarithm(parts[0]) if isinstance(formula, sympy.log) else formula.func(*parts)
 
 
+def _algebraic_power(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr | None:
+    if base.is_Rational and exponent.is_Rational:
+        found = exact_power(*(Fraction(int(x.p), int(x.q)) for x in (base, exponent)))
+        if found is not None:
+            return to_sympy(found)
+    if not _is_short(base, exponent):
+        return None
+    try:
+        return base**exponent
+    except OverflowError:  # SymPy takes log2 of integers beyond 2^1024 in floats
+        return None
+
+
 def _is_short(base: sympy.Expr, exponent: sympy.Expr) -> bool:
     """Whether SymPy meets no integer of more than `MAX_BITS` on its way to base**exponent.
 
-    For 28^(1/q) it writes 7^q: the index of a root counts like a power. And it looks for
-    the factors of 28, which takes long in long numbers.
+    For (3/28)^(1/q) it writes 7^(q−1) and looks for its factors: the index of a root counts
+    like a power.
     """
     if not isinstance(exponent, sympy.Rational):
         return True
@@ -99,9 +112,7 @@ def _is_short(base: sympy.Expr, exponent: sympy.Expr) -> bool:
     bits = (part.bit_length() for part in parts if abs(part) != 1)
     size = max(bits, default=1) if base.is_Rational else sum(bits)
     power, index = abs(int(exponent.p)), int(exponent.q)
-    if index > 1 and (size > _FACTORED_BITS or index * size > MAX_BITS):
-        return False
-    return power * size <= MAX_BITS * index
+    return power * size <= MAX_BITS * index and (index == 1 or index * size <= _FACTORED_BITS)
 
 
 def _algebraic_beta(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:

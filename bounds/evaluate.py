@@ -134,13 +134,15 @@ def compare(left: Exact, right: Exact) -> int:
 
 def _decide(left: sympy.Expr, right: sympy.Expr, values: Mapping[sympy.Symbol, Exact]) -> int:
     """Sign of left − right, by growing precision."""
+    asked = False
     for guard in _GUARDS:
         run = _Evaluation(values, _START_BITS + guard)
         difference = run(left - right)
         if not isinstance(difference, Fraction):
             if difference.is_finite() and not difference.contains(0):
                 return 1 if difference > 0 else -1
-            hidden = rational_in_disguise(left - right, values)
+            hidden = None if asked else rational_in_disguise(left - right, values)
+            asked = True
             if hidden is None:
                 if run.costly and run.bits >= _MOST_FOR_GAMMA:
                     break
@@ -275,6 +277,7 @@ def _round(run: _Evaluation, argument: sympy.Basic, up: bool) -> Enclosure:
 def _settle(run: _Evaluation, argument: sympy.Basic, up: bool) -> Enclosure:
     """⌈argument⌉ or ⌊argument⌋ if precision decides it, otherwise an interval around `argument`."""
     value = run(argument)
+    asked = False  # SymPy's algebra is exact: its answer does not change with precision
     for guard in _GUARDS:
         if isinstance(value, Fraction):
             return Fraction(math.ceil(value) if up else math.floor(value))
@@ -284,7 +287,8 @@ def _settle(run: _Evaluation, argument: sympy.Basic, up: bool) -> Enclosure:
             integer = _rounded_interval(value, up, bits).unique_fmpz()
             if integer is not None:
                 return Fraction(int(integer))
-            hidden = rational_in_disguise(argument, run.values)
+            hidden = None if asked else rational_in_disguise(argument, run.values)
+            asked = True
             if hidden is not None:
                 return Fraction(math.ceil(hidden) if up else math.floor(hidden))
         elif value.is_finite() and value.rel_accuracy_bits() >= _ENOUGH:

@@ -149,3 +149,10 @@ def test_long_powers_stay_written_in_a_formula():
     assert formula.exp == 1 / WrittenOut(1, 10**300)
     assert len(str(formula)) < 700
     assert put_in(x**y, {y: sympy.Rational(3, 2)}) == x ** sympy.Rational(3, 2)
+
+
+def test_roots_of_long_numbers_without_small_factors():
+    long = (10**400 + 69) * (10**401 + 61)
+    values = {x: Fraction(long), y: Fraction(long)}
+    assert algebraic(sympy.sqrt(x) * sympy.sqrt(y), values) == long
+    assert certify(sympy.sqrt(x) * sympy.sqrt(y), values).integer == long
