@@ -61,6 +61,7 @@ import sympy
 
 from bounds.algebra import put_in
 from bounds.evaluate import Certified, certify, compare, least
+from bounds.functions import for_arrays
 from bounds.numbers import Exact
 from bounds.parameters import BY_KEYWORD, symbols
 from bounds.scope import Hypothesis, Rule, Scope, Values
@@ -218,7 +219,7 @@ class Theorem:
 
     def in_parameters(self, expression: sympy.Expr) -> sympy.Expr:
         """`expression` with the auxiliary symbols replaced by what they stand for."""
-        return put_in(expression, {} if self.stated is None else self.stated.where)
+        return for_arrays(put_in(expression, {} if self.stated is None else self.stated.where))
 
     @property
     def symbols(self) -> tuple[sympy.Symbol, ...]:

@@ -33,12 +33,15 @@ def all_theorems() -> dict[str, Theorem]:
     return _THEOREMS
 
 
-def _entry(key: str) -> Theorem:
+def _from_registry(key: str) -> Theorem:
     return _THEOREMS[key]
 
 
 def _reduce(theorem: Theorem) -> tuple[Any, ...]:
-    return _entry, (theorem.key,)  # a copy, here or in another process, is the entry itself
+    """Entries are pickled by their key: formulas and checks are functions without a name."""
+    if _THEOREMS.get(theorem.key) is theorem:
+        return _from_registry, (theorem.key,)
+    return copyreg.__newobj__, (Theorem,), vars(theorem)  # type: ignore[attr-defined]
 
 
 copyreg.pickle(Theorem, _reduce)
