@@ -122,6 +122,7 @@ def run(
     budget: int = 20_000,
     spoil: Spoil | None = None,
     stop_at_first: bool = False,
+    seconds: float = float("inf"),
     progress: Callable[[Result], None] | None = None,
 ) -> Result:
     """Make cases and try to refute every length that is claimed about them.
@@ -135,6 +136,7 @@ def run(
         budget: inputs (summaries) to go through per case.
         spoil: changes the keywords that describe a pair, to see whether that is noticed.
         stop_at_first: stop after the first case with a violation.
+        seconds: start no case later than this.
         progress: called after each case.
     """
     result = Result({t.key: Tally() for t in sufficient_theorems()})
@@ -145,7 +147,7 @@ def run(
         result.seconds = time.perf_counter() - start
         if progress is not None:
             progress(result)
-        if stop_at_first and result.violations:
+        if (stop_at_first and result.violations) or result.seconds > seconds:
             break
     return result
 
