@@ -6,17 +6,18 @@ import argparse
 import sys
 
 from .report import table
-from .runner import FAMILIES, Result, run
+from .runner import FAMILIES, ON_DEMAND, Result, run
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soundness", description=__doc__)
     parser.add_argument("--cases", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--family", action="append", default=[], choices=list(FAMILIES))
+    parser.add_argument("--family", action="append", default=[], choices=[*FAMILIES, *ON_DEMAND])
     parser.add_argument("--levels", type=int, default=4, help="pairs (ε, target) per question")
     parser.add_argument("--subsets", type=int, default=4, help="ways to assume, per question")
     parser.add_argument("--budget", type=int, default=40_000, help="inputs to go through per case")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after that long")
     parser.add_argument("--show", type=int, default=5, help="violations to print per theorem")
     given = parser.parse_args()
 
@@ -31,6 +32,7 @@ def main() -> int:
         most_levels=given.levels,
         most_subsets=given.subsets,
         budget=given.budget,
+        seconds=given.seconds,
         progress=progress,
     )
     print(table(result))

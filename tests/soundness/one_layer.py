@@ -20,7 +20,7 @@ def random_laws(rng: Generator, vocabulary_size: int) -> tuple[Law, ...]:
     """Return one fixed law and one prior; probabilities may be 0, or small."""
     if vocabulary_size == 1:
         return (FixedLaw([1]), DirichletLaw([pick(rng, "1/2", 1, 3)]))
-    parts = rng.integers(0 if chance(rng, 0.2) else 1, 6, size=vocabulary_size)
+    parts = rng.integers(0 if chance(rng, 0.2) else 1, pick(rng, 6, 60), size=vocabulary_size)
     parts[rng.integers(vocabulary_size)] += 1
     fixed = FixedLaw([Fraction(int(n), int(parts.sum())) for n in parts])
     alpha = [pick(rng, "1/4", "1/2", 1, 2, 5) for _ in range(vocabulary_size)]
@@ -208,8 +208,8 @@ class _Shape:
         self.heads = pick(rng, 1, 1, 1, 2, 3)
         self.bits = int(rng.integers(1, 7))
         self.unit = pick(rng, 0.125, 0.25, 0.5, 1.0, 2.0)
-        self.value_scale = pick(rng, 0.0, 1 / 16, 0.25, 1.0, 1.0, 2.0)
-        self.position_scale = pick(rng, 0.0, 0.125, 1.0)
+        self.value_scale = pick(rng, 0.0, 0.0, 1 / 64, 1 / 16, 0.25, 1.0, 1.0, 2.0)
+        self.position_scale = pick(rng, 0.0, 0.125, 1.0, 1.0)
         self.token_scale = pick(rng, 0.0, 0.5, 0.5, 1.0)
         self.bias_kind = pick(rng, "none", "none", "positive", "negative", "both")
         self.hidden = pick(rng, 0, 0, 2, 4)
@@ -235,7 +235,7 @@ class _Shape:
     def bias(self) -> np.ndarray:
         lags = self.locality + 1
         if self.bias_kind == "none":
-            return np.zeros(lags)
+            return np.zeros(lags)  # the locality declared is then more than that of the weights
         bias = self.rng.integers(-2, 3, size=lags) * self.unit
         if self.attention == "softmax":
             bias = self.rng.integers(-4, 8, size=lags) / 4
@@ -270,18 +270,14 @@ class _Shape:
 def _related(rng: Generator, f: LimitTransformer, shape: _Shape) -> LimitTransformer:
     """Return a model that agrees with f in some respects and not in others."""
     (layer,) = f.layers
-    relation = pick(
-        rng,
-        "other",
-        "other",
-        "readout",
-        "values",
-        "precision",
-        "logits",
-        "near tie",
-        "zero",
-        "positions",
-    )
+    relations = ["other", "other", "readout", "values", "precision", "logits", "near tie", "zero"]
+    if f.period > 1:
+        relations += ["positions", "later positions", "later positions"]
+    relation = pick(rng, *relations)
+    if relation == "later positions":  # alike at length 1
+        rows = np.zeros_like(f.positions)
+        rows[1] = f.positions[1]
+        return replace(f, positions=rows)
     if relation == "precision":
         if f.precision_bits is not None:
             return replace(f, precision_bits=int(rng.integers(1, 16)))
@@ -304,7 +300,9 @@ def _related(rng: Generator, f: LimitTransformer, shape: _Shape) -> LimitTransfo
         heads = (head, *layer.heads[1:])
         return replace(f, layers=(replace(layer, heads=heads),))
     outputs = f.output_dimension
-    shape.period = pick(rng, f.period, 1)
+    shape.period, shape.locality = pick(rng, f.period, 1), pick(rng, 0, f.locality)
+    if not shape.on_a_line:
+        shape.heads = pick(rng, 1, 2)
     other = shape.model()
     readout = np.resize(other.unembedding, (outputs, f.dimension))
     return replace(other, unembedding=readout)

@@ -13,7 +13,7 @@ import numpy as np
 import bounds
 from verify.average import MarkovLaw
 
-from . import one_layer, two_layers
+from . import one_layer, two_layers, wide
 from .case import Case, Truth
 from .claims import Question, questions, sufficient_theorems
 from .counts import CountTruth
@@ -39,6 +39,9 @@ FAMILIES: dict[str, tuple[Family, int]] = {
     "softmax, two layers": (two_layers.softmax_pair, 3),
 }
 """Name → generator and its weight: out of every sum of weights, so many cases."""
+
+ON_DEMAND: dict[str, Family] = {"many tokens": wide.many_tokens}
+"""Families that take minutes a case: only if asked for by name."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,11 @@ class Result:
 
 def make_cases(number: int, seed: int, families: tuple[str, ...] = ()) -> Iterator[Case]:
     """Yield cases, the families in turn; each depends on the seed and its number only."""
-    chosen = families or tuple(FAMILIES)
-    order = [name for name in chosen for _ in range(FAMILIES[name][1])]
+    known = FAMILIES | {name: (make, 1) for name, make in ON_DEMAND.items()}
+    order = [name for name in families or FAMILIES for _ in range(known[name][1])]
     np.random.default_rng(0).shuffle(order)
     for index in range(number):
-        make, _ = FAMILIES[order[index % len(order)]]
+        make, _ = known[order[index % len(order)]]
         yield make(np.random.default_rng([seed, index]))
 
 
@@ -119,6 +122,7 @@ def run(
     budget: int = 20_000,
     spoil: Spoil | None = None,
     stop_at_first: bool = False,
+    seconds: float = float("inf"),
     progress: Callable[[Result], None] | None = None,
 ) -> Result:
     """Make cases and try to refute every length that is claimed about them.
@@ -132,6 +136,7 @@ def run(
         budget: inputs (summaries) to go through per case.
         spoil: changes the keywords that describe a pair, to see whether that is noticed.
         stop_at_first: stop after the first case with a violation.
+        seconds: start no case later than this.
         progress: called after each case.
     """
     result = Result({t.key: Tally() for t in sufficient_theorems()})
@@ -142,7 +147,7 @@ def run(
         result.seconds = time.perf_counter() - start
         if progress is not None:
             progress(result)
-        if stop_at_first and result.violations:
+        if (stop_at_first and result.violations) or result.seconds > seconds:
             break
     return result
 

@@ -54,6 +54,34 @@ BITTEN = {
 """Theorems that these few cases test near their own lengths; the table names the others."""
 
 
+@pytest.mark.covers(
+    "soundness",
+    "derived.one_layer_linf",
+    "derived.one_layer_linf_additive",
+    "derived.one_layer_linf_chain",
+    "derived.one_layer_linf_steep",
+    "derived.one_layer_linf_shared_logits",
+    "derived.one_layer_linf_limit",
+    "derived.one_layer_linf_horizon",
+    "derived.one_layer_linf_positional",
+    "derived.one_layer_linf_heavy",
+    "derived.one_layer_linf_light",
+    "derived.two_layer_argmax",
+    "derived.two_layer_argmax_suffix_only",
+    "derived.two_layer_argmax_generic",
+    "derived.one_layer_softmax",
+    "derived.two_layer_softmax",
+    "derived.two_layer_softmax_periodic",
+    "derived.one_layer_average",
+    "derived.one_layer_average_fixed",
+    "derived.one_layer_average_nested",
+    "derived.average_two_layer_argmax",
+    "derived.average_two_layer_argmax_fixed",
+    "derived.average_softmax",
+    "derived.average_softmax_dirichlet",
+    "derived.average_softmax_two_layer",
+    "derived.average_softmax_two_layer_markov",
+)
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell[0]}-{cell[1]}")
 def test_no_claimed_length_is_refuted(cell):

@@ -6,7 +6,6 @@ of the order √(|Σ|/N): averages see the Euclidean constant.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -38,11 +37,7 @@ def deviation(vocabulary_size: int, *, softmax: bool = False) -> LimitTransforme
 
 
 def wide_pair(vocabulary_size: int, lengths: int, *, softmax: bool = False) -> Case:
-    """f = Σ_σ relu(p̂_σ − 1/|Σ|) and g = 1 − f, which draw apart as averages settle.
-
-    As 0 ≤ f ≤ 1 … E|f − g| ≤ |1 − 2 E f| + … is exact where f ≤ ½ or f ≥ ½ for all inputs; we take
-    g = 2 − f, so that |f − g| = 2 − 2f always.
-    """
+    """f = Σ_σ relu(p̂_σ − 1/|Σ|) ≤ 1 and g = 2 − f: E|f − g| = 2 − 2 E f grows as shares settle."""
     f = deviation(vocabulary_size, softmax=softmax)
     readout = -f.unembedding
     readout[0, vocabulary_size] = 2.0
@@ -64,4 +59,6 @@ def mean(vocabulary_size: int, length: int) -> float:
     return float(vocabulary_size * above / length)
 
 
-Maker = Callable[[np.random.Generator], Case]
+def many_tokens(rng: np.random.Generator) -> Case:
+    """A pair of a size at which the constant in total variation gives too short a length."""
+    return wide_pair(int(rng.integers(1100, 1500)), 700)
