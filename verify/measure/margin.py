@@ -254,13 +254,17 @@ class _QueryLogits:
         for _, group in groupby(enumerate(levels), key=lambda pair: pair[1].group):
             members = [number for number, _ in group]
             length = longest(levels[members[-1]].numerator)
-            for top in members:
+            for top in members if length else ():
+                own: set[int] | None = None  # looked up once a gap is small enough
                 for other in reversed(range(members[0])):
                     gap = levels[top].numerator - levels[other].numerator
                     if below is not None and gap >= below:
                         break
-                    own, second = lags_of(top, length), lags_of(other, length)
-                    if own and second and len(own | second) > 1:
+                    own = lags_of(top, length) if own is None else own
+                    if not own:
+                        break
+                    second = lags_of(other, length)
+                    if second and len(own | second) > 1:
                         gaps.append(gap)
                         break
         return gaps
