@@ -17,10 +17,9 @@ laws; a head may look at any subset of the suffix, and a missing class costs 1.
 
 import itertools
 import math
-
-import mpmath
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 from scipy.special import betainc, betaincinv, betaln, gammaln

@@ -232,8 +232,12 @@ def test_stated_powers_are_the_slopes_where_two_layers_meet():
     }
     for gamma in (F(1, 3), F(1, 2), F(4)):
         values = given | {"positional_margin": gamma}
-        double = evaluation("derived.two_layer_softmax", **values | {"complexity_balanced": F(2 * 10**6)})
+        double = evaluation(
+            "derived.two_layer_softmax", **values | {"complexity_balanced": F(2 * 10**6)}
+        )
         grown = double.length.log2 - evaluation("derived.two_layer_softmax", **values).length.log2
         theorem = bounds.theorem("derived.two_layer_softmax")
-        stated = theorem.exponent("complexity_balanced").subs(bounds.symbols.positional_margin, gamma)
+        stated = theorem.exponent("complexity_balanced").subs(
+            bounds.symbols.positional_margin, gamma
+        )
         assert grown == pytest.approx(float(stated), rel=1e-6)

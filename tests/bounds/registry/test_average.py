@@ -190,9 +190,7 @@ def test_fixed_laws(q, period):
 
     assert cost(k) <= 0.1
     assert 2 * max(c / math.sqrt((k - 1) * q), end / ((k - 1) * q)) > 0.1
-    two = length(
-        "derived.average_two_layer_argmax_fixed", gram_probability=q, period=period
-    ).length
+    two = length("derived.average_two_layer_argmax_fixed", gram_probability=q, period=period).length
     k = (two - 4 * 2 - 1) // period - 1
     c0 = 1 + 1 / math.sqrt(2)
     assert 2 * (c0 * math.sqrt(5 / (k * q)) + (8 + period) / (k * q)) <= 0.1
@@ -486,7 +484,9 @@ def test_inversion_of_every_parameter(key):
             continue
         given = {k: v for k, v in BASE[key].items() if k != keyword}
         try:
-            found = bounds.solve_for(keyword, length=reference, theorem=key, assume=asserted(key), **given)
+            found = bounds.solve_for(
+                keyword, length=reference, theorem=key, assume=asserted(key), **given
+            )
         except bounds.errors.NoSolution:
             continue  # every value fits: the parameter does not bind at this length
         assert length(key, **{keyword: found}).length <= reference

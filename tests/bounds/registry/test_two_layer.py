@@ -566,8 +566,7 @@ def test_monotone_in_every_parameter(key):
             point["epsilon"] = 0
         for keyword, values in grid.items():
             found = [
-                bounds.required_length(theorem=key, **point | {keyword: value})
-                for value in values
+                bounds.required_length(theorem=key, **point | {keyword: value}) for value in values
             ]
             if keyword in ("epsilon", "target") or effects[keyword] < 0:
                 found.reverse()

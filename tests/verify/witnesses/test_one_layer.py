@@ -100,9 +100,7 @@ def exact_worst(witness, lengths):
     """The largest |f − g| over all inputs of these lengths, in fractions."""
     size, period = witness.f.vocabulary_size, witness.f.period
     f, g = Exact(witness.f), Exact(witness.g)
-    return max(
-        abs(f(s) - g(s)) for length in lengths for s in all_summaries(size, period, length)
-    )
+    return max(abs(f(s) - g(s)) for length in lengths for s in all_summaries(size, period, length))
 
 
 def assert_agree_on_strings(witness, up_to):
