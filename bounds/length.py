@@ -257,6 +257,9 @@ def _refuse_other_models(
     law = theorem.scope.refused_law(values, asserted)
     if law:
         problems.append(Problem(theorem.key, sorted(asserted) or sorted(values), law))
+    if theorem.scope.precision == "infinite" and "precision_bits" in values:
+        allowed = f"nothing: {theorem.key} is about infinite precision"
+        problems.append(Problem("precision_bits", values["precision_bits"], allowed))
     if theorem.direction is Direction.NECESSARY:
         beyond = sorted(restrictions() & set(asserted) - set(theorem.survives))
         problems += [

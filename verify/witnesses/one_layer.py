@@ -4,8 +4,7 @@ In these pairs the logits are apart by p or are equal, so that attention is a un
 length 2 on: the hardmax threshold plays no part. The models are functions of the counts of the
 tokens at the residue of the first position; tents and nested classes are switched off unless Δ
 divides the length, so that W tokens are read only by an input of ΔW.
-
-Source: [derived, docs/theory.md#derived-lower_presence, #derived-lower_tent,
+Source: [derived, docs/theory.md#derived-lower_presence, #derived-lower_tent and
 #derived-lower_linf_c3].
 """
 
@@ -226,9 +225,8 @@ def _first_then(first: int, then: int, length: int) -> Tokens:
 
 
 def _with_shares(shares: list[Fraction], length: int, period: int) -> Tokens:
-    """At least `length` tokens; token t has the share shares[t] of the positions ≡ 1.
-
-    The rest of these positions is the next token; other positions hold token 0.
+    """At least `length` tokens; token t has the share shares[t] of the positions ≡ 1, the rest is
+    the next token after these. Other positions hold token 0.
     """
     multiple = lcm(*(share.denominator for share in shares))
     positions = multiple * ceil(length / (period * multiple))
