@@ -7,6 +7,7 @@ interest; κ = 0 is an exact tie, and then every length is covered.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 import sympy
@@ -70,9 +71,15 @@ def cost_of_ties(length: sympy.Expr) -> sympy.Expr:
 
 
 def _kept(values: Values) -> bool:
+    """Whether T* < 2^(p/κ); the power is formed only where it has about as many bits as T*."""
     if not values["tie_tolerance"]:
         return True
     power = values["precision_bits"] / values["tie_tolerance"]
+    bits = int(values["horizon"]).bit_length()
+    if compare(power, Fraction(bits)) >= 0:
+        return True
+    if compare(power, Fraction(bits - 1)) <= 0:
+        return False
     return compare(sympy.Integer(int(values["horizon"])), sympy.Integer(2) ** power) < 0
 
 
