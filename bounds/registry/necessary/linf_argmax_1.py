@@ -125,6 +125,8 @@ LOWER_TENT = Theorem(
     survives=(
         "no_lag_bias",
         "shared_logits",
+        "positional_attention",
+        "heavy",
         "limit_regime",
     ),
     parameters=("epsilon", "target", "lipschitz", "vocabulary_size", "period"),
@@ -177,7 +179,7 @@ LOWER_THRESHOLD = Theorem(
         ties="exact",
         inputs="every input",
     ),
-    survives=("limit_regime",),
+    survives=("positional_attention", "heavy", "limit_regime"),
     parameters=(
         "epsilon",
         "target",

@@ -39,7 +39,9 @@ def _near_tie() -> Formula:
     )
     shortest = Min(by_attention, by_target, evaluate=False)
     return Formula(
-        terms={"near ties": Max(1, ceiling(shortest), evaluate=False)},
+        terms={
+            "near ties": Piecewise((1, _L <= s), (Max(1, ceiling(shortest), evaluate=False), True))
+        },
         where={
             slope: (2 + exp(y) + exp(-y)) / y,
             y: Min(_KAPPA * log(even), _BEST, evaluate=False),
@@ -74,7 +76,7 @@ LOWER_NEAR_TIE = Theorem(
         ties="near",
         inputs="every input",
     ),
-    survives=("no_lag_bias",),
+    survives=("no_lag_bias", "positional_attention", "heavy"),
     parameters=(
         "epsilon",
         "target",

@@ -7,6 +7,7 @@ interest; κ = 0 is an exact tie, and then every length is covered.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 import sympy
@@ -16,7 +17,7 @@ from bounds.evaluate import compare
 from bounds.parameters import symbols
 from bounds.registry.hypotheses import MODEL, ROUNDING, SHARED
 from bounds.registry.sources import derived
-from bounds.registry.sufficient.near_ties import columns, least_steps, nested
+from bounds.registry.sufficient.near_ties import columns, least_steps, nested, within_reach
 from bounds.scope import ANY, Hypothesis, Scope, Values
 from bounds.theorem import (
     Direction,
@@ -64,15 +65,27 @@ _ROOM = Hypothesis(
 )
 
 
+_ROOM_OR_SEARCH = Hypothesis(
+    "tanh(κ ln(T*)/4) < s/L; or T* and 2^(p/γ) are below 2^4096, so that n can be found",
+    check=lambda v: _room(v) or within_reach(v),
+)
+
+
 def cost_of_ties(length: sympy.Expr) -> sympy.Expr:
     """θ(κ, ρ) = tanh(κ ln(ρ)/4): what attention moves when lengths grow by the factor ρ."""
     return 1 - 2 / (1 + length ** (_KAPPA / 2))
 
 
 def _kept(values: Values) -> bool:
+    """Whether T* < 2^(p/κ); the power is formed only where it has about as many bits as T*."""
     if not values["tie_tolerance"]:
         return True
     power = values["precision_bits"] / values["tie_tolerance"]
+    bits = int(values["horizon"]).bit_length()
+    if compare(power, Fraction(bits)) >= 0:
+        return True
+    if compare(power, Fraction(bits - 1)) <= 0:
+        return False
     return compare(sympy.Integer(int(values["horizon"])), sympy.Integer(2) ** power) < 0
 
 
@@ -120,11 +133,11 @@ def _lengths(e: sympy.Expr, steps: sympy.Expr, best: sympy.Symbol) -> Formula:
 
 
 def _best(inverse: Callable[[int, Values], Any]) -> Callable[[Values], _Choices]:
-    """The closed form, and what `least_steps` finds: the shorter length counts."""
+    """The closed form where it applies, and what `least_steps` finds: the shorter counts."""
 
     def choices(values: Values) -> _Choices:
         found = least_steps(values, inverse)
-        closed_form = [{_N: _STEPS}]
+        closed_form = [{_N: _STEPS}] if _room(values) else []
         return closed_form if found is None else [*closed_form, {_N: sympy.Integer(found)}]
 
     return choices
@@ -143,7 +156,7 @@ _PARAMETERS = (
     "horizon",
 )
 _DEFAULTS = {"tie_tolerance": 0, "horizon": _no_horizon}
-_HYPOTHESES = (CLUSTERED, KEPT, _ROOM, ROUNDING, MODEL, SHARED)
+_MODELS = (ROUNDING, MODEL, SHARED)
 _TYPES = _DELTA * (_SIGMA + 1) / 4 + _TAU + 1
 
 ONE_LAYER_LINF_HORIZON = Theorem(
@@ -172,7 +185,7 @@ ONE_LAYER_LINF_HORIZON = Theorem(
     ),
     parameters=(*_PARAMETERS, "heads"),
     defaults={**_DEFAULTS, "heads": 1},
-    hypotheses=_HYPOTHESES,
+    hypotheses=(CLUSTERED, KEPT, _ROOM_OR_SEARCH, *_MODELS),
     formula=lambda: _lengths(_TYPES, _E * ((1 + _INVERSE) ** (2 * _H) - 1), _N),
     choices=_best(nested),
     exponents={"vocabulary_size": 1, "period": 2, "locality": 1},
@@ -211,7 +224,7 @@ ONE_LAYER_LINF_POSITIONAL = Theorem(
     ),
     parameters=_PARAMETERS,
     defaults=_DEFAULTS,
-    hypotheses=(POSITIONAL, *_HYPOTHESES),
+    hypotheses=(POSITIONAL, CLUSTERED, KEPT, _ROOM_OR_SEARCH, *_MODELS),
     formula=lambda: _lengths(_SIGMA / 4 + _TAU + 1, _E * _INVERSE, _N),
     choices=_best(columns),
     exponents={"vocabulary_size": 1, "period": 1, "locality": 1},
@@ -256,7 +269,10 @@ ONE_LAYER_LINF_HEAVY = Theorem(
             name="heavy",
         ),
         _LIGHT,
-        *_HYPOTHESES,
+        CLUSTERED,
+        KEPT,
+        _ROOM,
+        *_MODELS,
     ),
     formula=lambda: _lengths(_TYPES, _E * _INVERSE * (1 + _INVERSE) ** _G, _STEPS),
     exponents={"vocabulary_size": 1, "period": 2, "locality": 1},
@@ -294,7 +310,10 @@ ONE_LAYER_LINF_LIGHT = Theorem(
             name="all_light",
         ),
         _LIGHT,
-        *_HYPOTHESES,
+        CLUSTERED,
+        KEPT,
+        _ROOM,
+        *_MODELS,
     ),
     formula=lambda: _lengths(_TYPES, _E * ((1 + _INVERSE) ** _G - 1), _STEPS),
     exponents={"vocabulary_size": 1, "period": 2, "locality": 1},

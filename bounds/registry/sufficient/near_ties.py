@@ -26,6 +26,19 @@ _LONGEST = 4096
 """Bits of the longest horizon, and of the largest threshold, for which n is looked for."""
 
 
+def within_reach(values: Values) -> bool:
+    """Whether n is looked for: T* and the threshold have at most `_LONGEST` bits."""
+    threshold = _threshold(values)
+    longest = 0 if threshold is None else max(threshold, int(values["horizon"]))
+    return 0 < longest.bit_length() <= _LONGEST
+
+
+def _threshold(values: Values) -> int | None:
+    """⌈h₀⌉, or None where it is too large to be written out."""
+    bits = {symbols[k]: values[k] for k in ("precision_bits", "margin")}
+    return certify(ceiling(hardmax_length()), bits).integer
+
+
 def least_steps(values: Values, inverse: Callable[[int, Values], Any]) -> int | None:
     """The least n that a bisection finds; None where there is nothing to gain, or it is too large.
 
@@ -38,9 +51,8 @@ def least_steps(values: Values, inverse: Callable[[int, Values], Any]) -> int | 
     if not values["tie_tolerance"] or compare(s, lipschitz) >= 0:
         return None
     horizon, period, locality = (int(values[k]) for k in ("horizon", "period", "locality"))
-    bits = {symbols[k]: values[k] for k in ("precision_bits", "margin")}
-    threshold = certify(ceiling(hardmax_length()), bits).integer
-    if threshold is None or max(threshold, horizon).bit_length() > _LONGEST:
+    threshold = _threshold(values)
+    if threshold is None or not within_reach(values):
         return None
     hard = max(1, -((locality + 1 - threshold) // period))
     with ctx.workprec(_BITS):
