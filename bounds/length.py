@@ -129,6 +129,11 @@ def _shortest(
     return _without_guarantee(setting, covering, refused, values, asserted)
 
 
+def _distance(error: ParameterError) -> tuple[int, int]:
+    """How far a refusal is from an answer: what is missing is nearer than what contradicts."""
+    return sum(problem.given is not None for problem in error.problems), len(error.problems)
+
+
 def _reasons(refused: Mapping[str, BoundsError]) -> dict[str, str]:
     """Why each theorem was not used, in a few words."""
     return {key: _reason(key, problem) for key, problem in refused.items()}
@@ -158,7 +163,7 @@ def apply(
     unused = tuple(k for k in values if k not in theorem.reads)
     if theorem.stated is None:
         status = _status_without_number(theorem)
-        return LengthBound(theorem, status, complete, assumptions, defaults=defaults, unused=unused)
+        return LengthBound(theorem, status, complete, assumptions, defaults=defaults)
     evaluation = theorem.evaluate(complete)
     return LengthBound(
         theorem,
@@ -218,7 +223,7 @@ def _without_guarantee(
     if beyond:
         raise beyond[0]
     if unusable:
-        raise min(unusable, key=lambda problem: len(problem.problems))
+        raise min(unusable, key=_distance)
     orders = [
         entry
         for entry in covering

@@ -7,21 +7,14 @@ the bounds are as sharp as they can be. Controls leave out one term and must fai
 
 import itertools
 import math
-from collections import Counter
 from fractions import Fraction as F
-from random import Random
 
-import pytest
-
-import bounds
-from tests.helpers.instance_bound import Instance
 from tests.helpers.counted_heads import (
     Head,
     Input,
     ball,
     by_columns,
     columns_of,
-    falls,
     hat,
     image,
     joined,
@@ -31,6 +24,7 @@ from tests.helpers.counted_heads import (
     theta,
     variation,
 )
+from tests.helpers.instance_bound import Instance
 
 
 def shares(rng, tokens, total, unit):
@@ -223,8 +217,6 @@ def certified_head(rng, size, kappa, length):
     step = kappa + F(rng.choice([1, 2, 4]))
     head = clustered_head(rng, size, kappa, step - kappa, rng.random() < 0.3)
     small = F(bits, 4 * length.bit_length())
-    bias = tuple(
-        b if rng.random() < 0.4 else small * F(rng.randint(-8, 8), 8) for b in head.bias
-    )
+    bias = tuple(b if rng.random() < 0.4 else small * F(rng.randint(-8, 8), 8) for b in head.bias)
     values = {t: rng.choice([0, 0, 1, 2]) if rng.random() < 0.7 else t[0] for t in head.logits}
     return Head(head.logits, bias, bits, values)
