@@ -225,8 +225,9 @@ def _first_then(first: int, then: int, length: int) -> Tokens:
 
 
 def _with_shares(shares: list[Fraction], length: int, period: int) -> Tokens:
-    """At least `length` tokens; token t has the share shares[t] of the positions ≡ 1, the rest is
-    the next token after these. Other positions hold token 0.
+    """At least `length` tokens; token t has the share shares[t] of the positions ≡ 1.
+
+    The rest of these positions is the next token; other positions hold token 0.
     """
     multiple = lcm(*(share.denominator for share in shares))
     positions = multiple * ceil(length / (period * multiple))
