@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,13 @@ _MLP = ("mlp_in", "mlp_bias", "mlp_out")
 _ENDS = ("embedding", "positions", "unembedding")
 
 
-def save(f: Weights, path: str | os.PathLike[str]) -> None:
+def save(f: Weights, path: str | os.PathLike[str], notes: Mapping[str, str] | None = None) -> None:
     """Write `f` to one file; an existing one stays until the new one is complete.
+
+    Args:
+        f: the weights.
+        path: the file.
+        notes: more text for the file's metadata, such as how the weights were trained.
 
     Raises:
         InputError: the file cannot be written.
@@ -33,6 +39,7 @@ def save(f: Weights, path: str | os.PathLike[str]) -> None:
         for h, head in enumerate(layer.heads):
             tensors |= {f"layers.{k}.heads.{h}.{name}": getattr(head, name) for name in _HEAD}
     metadata = {
+        **(notes or {}),
         "format": _FORMAT,
         "version": _VERSION,
         "precision_bits": "none" if f.precision_bits is None else str(f.precision_bits),
