@@ -19,7 +19,7 @@ from functools import lru_cache
 import flint
 
 from verify.certificates.contexts import Context, HeadLogits, Pair, floor_of
-from verify.certificates.values import Others, PairValues
+from verify.certificates.values import Constant, Others, PairValues
 from verify.errors import InputError
 from verify.model.precision import is_dropped
 
@@ -41,6 +41,7 @@ class HeadChoice:
         threshold: the least length ≥ 2^(p/γ).
         inert: whether all that is attended to has one value.
         constant: L, of the values attended to; 0 if inert.
+        on_line: whether L is a steepest slope on a line; else the sharp form over pairs.
         columns: residues that meet P.
         full: residues whose types in U all lie in P.
         rounding: ρ, over `columns`.
@@ -59,6 +60,7 @@ class HeadChoice:
     threshold: int
     inert: bool
     constant: Fraction
+    on_line: bool
     columns: tuple[int, ...]
     full: tuple[int, ...]
     rounding: Fraction
@@ -120,7 +122,7 @@ class KeptLags:
 
     Attributes:
         kept: the kept lags; the others are mild.
-        free: for each residue, how many positions of it are kept lags.
+        taken: for each residue, how many positions of it are kept lags.
         cases: one for each U.
     """
 
@@ -336,7 +338,7 @@ class _Reader:
         full = tuple(
             r for r in columns if allowed.intersection(pair.column(r)).issubset(cut.prefix)
         )
-        constant = Fraction(0)
+        constant = Constant(Fraction(0), True)
         if not cut.inert:
             members = cut.prefix | {self.lag_types[lag] for lag in cut.suffix}
             others = self._others(reader, cuts)
@@ -350,7 +352,8 @@ class _Reader:
         )
         return HeadChoice(
             **vars(cut),
-            constant=constant,
+            constant=constant.value,
+            on_line=constant.on_line,
             columns=columns,
             full=full,
             rounding=sum((rounding[r] for r in columns), Fraction(0)),

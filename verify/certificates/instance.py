@@ -144,7 +144,7 @@ class Instance:
                 others = tuple(kind for (model, _), kind in single.items() if model == head.model)
                 total += self._values.constant(
                     head.model, head.number, query, self.pair.types, others
-                )
+                ).value
             self._trivial[query] = total
         return self._trivial[query]
 

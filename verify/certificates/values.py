@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import NamedTuple
 
 from verify.certificates.contexts import GRID, Pair
 from verify.measure.dyadic import Dyadic
@@ -23,26 +24,37 @@ Others = tuple[int | None, ...]
 """For each head of a model, the type whose value it gives; None: it may give several."""
 
 
+class Constant(NamedTuple):
+    """L, and whether it is the steepest slope on a line; else it is the sharp form over pairs."""
+
+    value: Fraction
+    on_line: bool
+
+
 class Values:
     """Value vectors of one model's heads, and the response of the outputs to them."""
 
     def __init__(self, f: LimitTransformer, types: int) -> None:
         """Take a model, and the number of types of the common period."""
         layer = f.layers[0]
-        self._unembedding = Dyadic.of(f.unembedding)
-        self._mlp_in, self._bias = Dyadic.of(layer.mlp_in), Dyadic.of(layer.mlp_bias)
-        gains = self._unembedding @ Dyadic.of(layer.mlp_out)
+        unembedding, mlp_in = Dyadic.of(f.unembedding), Dyadic.of(layer.mlp_in)
+        gains = unembedding @ Dyadic.of(layer.mlp_out)
+        vectors = type_vectors(f)
+        self._has_mlp = layer.hidden > 0
         self._gains = [gains[o].fractions() for o in range(f.output_dimension)]
         self._absolute_gains = abs(gains).T
-        self._vectors = type_vectors(f)
-        self._of_heads = [self._vectors @ Dyadic.of(head.value).T for head in layer.heads]
-        own = self._vectors.shape[0]
+        self._values = [vectors @ Dyadic.of(head.value).T for head in layer.heads]
+        # What a value adds to the outputs directly, and to the hidden units.
+        self._direct = [values @ unembedding.T for values in self._values]
+        self._hidden = [values @ mlp_in.T for values in self._values]
+        self._hidden_of_query = vectors @ mlp_in.T + Dyadic.of(layer.mlp_bias)
+        own = vectors.shape[0]
         self._own = [t % own for t in range(types)]
         self._pairs: dict[tuple[int, int, int], Fraction] = {}
         self._sets: dict[tuple[int, frozenset[int]], Fraction] = {}
         self._slopes: dict[tuple[int, int, frozenset[int], Others], Fraction | None] = {}
 
-    def constant(self, head: int, query: int, types: Iterable[int], others: Others) -> Fraction:
+    def constant(self, head: int, query: int, types: Iterable[int], others: Others) -> Constant:
         """Return L for attention of one head that moves among `types`.
 
         Args:
@@ -59,8 +71,8 @@ class Values:
             )
             slope = self._slope(head, self._own[query], members, own)
             if slope is not None:
-                return slope
-        return self._sharp(head, members)
+                return Constant(slope, True)
+        return Constant(self._sharp(head, members), False)
 
     def _sharp(self, head: int, members: frozenset[int]) -> Fraction:
         known = self._sets.get((head, members))
@@ -75,12 +87,10 @@ class Values:
         """Return max over outputs of |U·w| + Σ_k |(UB)_k| |A_k·w|, w the difference of values."""
         key = (head, first, second)
         if key not in self._pairs:
-            values = self._of_heads[head]
-            w = values[first : first + 1] - values[second : second + 1]
-            direct = abs(w @ self._unembedding.T)
-            moved = direct
-            if self._mlp_in.shape[0]:
-                moved = direct + abs(w @ self._mlp_in.T) @ self._absolute_gains
+            direct, hidden = self._direct[head], self._hidden[head]
+            moved = abs(direct[[first]] - direct[[second]])
+            if self._has_mlp:
+                moved = moved + abs(hidden[[first]] - hidden[[second]]) @ self._absolute_gains
             self._pairs[key] = _up(moved.reshape(-1).largest())
         return self._pairs[key]
 
@@ -96,26 +106,27 @@ class Values:
     def _on_line(
         self, head: int, query: int, members: list[int], others: Others
     ) -> Fraction | None:
-        values = self._of_heads[head][members]
+        values = self._values[head][members]
         differences = values - values[:1]
         if not differences.numerators.any():
             return Fraction(0)
         if len(members) > 2 and differences.rank() > 1:
             return None
         row, column = (int(i) for i in next(zip(*differences.numerators.nonzero(), strict=True)))
-        direction = differences[row : row + 1]
-        unit = int(direction.numerators[0, column])
+        unit = int(differences.numerators[row, column])
         places = [Fraction(int(n), unit) for n in differences.numerators[:, column]]
-        base = self._vectors[query : query + 1] + values[:1]
-        for number, kind in enumerate(others):
-            if kind is not None and number != head:
-                base = base + self._of_heads[number][kind : kind + 1]
-        direct = (direction @ self._unembedding.T).fractions()
+        first, last = members[0], members[row]
+        direct = (self._direct[head][[last]] - self._direct[head][[first]]).fractions()
         rates: list[Fraction] = []
         offsets: list[Fraction] = []
-        if self._mlp_in.shape[0]:
-            rates = (direction @ self._mlp_in.T).fractions()
-            offsets = (base @ self._mlp_in.T + self._bias).fractions()
+        if self._has_mlp:
+            hidden = self._hidden[head]
+            rates = (hidden[[last]] - hidden[[first]]).fractions()
+            base = self._hidden_of_query[[query]] + hidden[[first]]
+            for number, kind in enumerate(others):
+                if kind is not None and number != head:
+                    base = base + self._hidden[number][[kind]]
+            offsets = base.fractions()
         low, high = min(places), max(places)
         steepest = max(
             steepest_slope(start, gains, rates, offsets, low, high)
@@ -136,7 +147,7 @@ class PairValues:
 
     def constant(
         self, model: str, head: int, query: int, types: Iterable[int], others: Others
-    ) -> Fraction:
+    ) -> Constant:
         """Return `Values.constant` of one model."""
         return self._models[model].constant(head, query, types, others)
 
