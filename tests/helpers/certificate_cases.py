@@ -27,13 +27,12 @@ class Tally:
     worst: float = 0.0
     violations: int = 0
 
-    def look(self, rng, instance, context, length, x):
-        """Compare one x with its z; `length` is N."""
-        found = instance.context_cost(context, length)
+    def look(self, rng, pair, found, x):
+        """Compare one x with its z; `found` is the cost of its context."""
         if found.kept is None:
             self.trivial += 1
             return
-        string = ShortString(rng, instance.pair, found, x)
+        string = ShortString(rng, pair, found, x)
         z = string.build()
         if z is None:
             self.trivial += 1
@@ -43,7 +42,7 @@ class Tally:
         self.light += bool(choice.groups)
         self.suffix += any(head.suffix for head in choice.heads)
         self.mild += any(any(head.mild) for head in choice.heads)
-        difference = output_difference(instance.pair, x, z)
+        difference = output_difference(pair, x, z)
         bound = float(string.cost.value)
         if bound > 1e-6:
             self.worst = max(self.worst, difference / bound)
@@ -118,9 +117,10 @@ def look_at_pair(rng, tally, f, g, inputs):
         short = instance.short_length(context.residue, length)
         if short + instance.pair.period > horizon:
             continue
+        found = instance.context_cost(context, length)
         for _ in range(inputs):
             steps = (horizon - short) // instance.pair.period
             scale = rng.random() if rng.random() < 0.8 else 1.0
             step = max(1, min(steps, int(float(steps) ** scale)))
             x = random_long(rng, instance.pair, context, short + step * instance.pair.period)
-            tally.look(rng, instance, context, length, x)
+            tally.look(rng, instance.pair, found, x)
