@@ -93,7 +93,7 @@ def trained_pair(
 
 
 def all_trained(task: str | None = None) -> list[TrainedPair]:
-    """Return every stored model with its target, of one task or of all, in the order of the page."""
+    """Return every stored model, of one task or of all, with its target."""
     tasks = list(DIFFICULTIES) if task is None else [_known("task", task, tuple(DIFFICULTIES))]
     return [
         trained_pair(name, training_length=n, **{"period" if name == "mod_p" else "omega": d})
