@@ -34,7 +34,7 @@ class CountedInput:
     @property
     def residue(self) -> int:
         """T mod Δ."""
-        return self.length % self.summary.counts.shape[0]
+        return self.length % len(self.summary.counts)
 
     def tokens(self) -> npt.NDArray[np.int64]:
         """Return such an input, shape (T,), in every residue class tokens in ascending order.

@@ -31,7 +31,7 @@ class CountVectors:
         self._numbers = [
             math.comb(n + a - 1, a - 1) for n, a in zip(self.totals, self.parts, strict=True)
         ]
-        self.number = math.prod(self._numbers)
+        self.number: int = math.prod(self._numbers)
 
     def rows(self, start: int, stop: int) -> npt.NDArray[np.float64]:
         """Return the vectors start..stop−1, shape (stop − start, Σ parts), columns side by side.

@@ -113,7 +113,11 @@ class Pair:
     def classes(self, length: int) -> Iterator[InputClass]:
         """Yield the classes of all inputs of this length."""
         for suffix in self.suffixes(length):
-            yield InputClass(self, length, suffix)
+            yield self.input_class(length, suffix)
+
+    def input_class(self, length: int, suffix: tuple[int, ...]) -> InputClass:
+        """Return the class of the inputs of this length with this suffix."""
+        return InputClass(self, length, suffix)
 
     def column_sizes(self, length: int) -> list[int]:
         """Return the number of prefix positions i ≡ r (mod Δ) for r = 0..Δ−1."""
@@ -163,12 +167,16 @@ class _Levels:
         return flat.reshape(size, size)
 
     def weights(self, length: int, drop: npt.NDArray[np.bool_]) -> Floats:
-        """Return T^(−gap) of level j below level i, 0 where it is dropped, (n, n)."""
+        """Return T^(−gap) of level j below level i, 0 where it is dropped, (forced + 1, n).
+
+        No input has a largest logit below the forced level.
+        """
+        drop = drop[: self.forced + 1]
         table = np.where(drop, 0.0, 1.0)
         unit = 1 << self.exponent
         with flint.ctx.workprec(_BITS):
             logarithm = flint.arb(length).log()
-            for i, j in zip(*np.nonzero(~drop & (self.gaps > 0)), strict=True):
+            for i, j in zip(*np.nonzero(~drop & (self.gaps[: len(drop)] > 0)), strict=True):
                 gap = flint.arb(flint.fmpq(self.numerators[i] - self.numerators[j], unit))
                 table[i, j] = float((-gap * logarithm).exp().mid())
         return table
@@ -235,7 +243,7 @@ class InputClass:
         ]
         self.atoms = self._find_atoms()
         sizes = pair.column_sizes(length)
-        self.vectors = CountVectors(
+        self.vectors: CountVectors = CountVectors(
             [sizes[r] for r in self._setting.columns], [len(atoms) for atoms in self.atoms]
         )
 
