@@ -42,14 +42,16 @@ def line_lipschitz(f: LimitTransformer) -> Fraction | None:
     rates = (direction @ mlp_in.T).fractions()
     offsets = (types + values[:1]) @ mlp_in.T + bias
     steepest = max(
-        _steepest(start, per_output, rates, offsets[query].fractions(), min(places), max(places))
+        steepest_slope(
+            start, per_output, rates, offsets[query].fractions(), min(places), max(places)
+        )
         for start, per_output in zip(direct, gains, strict=True)
         for query in range(types.shape[0])
     )
     return steepest * (max(places) - min(places))
 
 
-def _steepest(
+def steepest_slope(
     slope: Fraction,
     gains: list[Fraction],
     rates: list[Fraction],
