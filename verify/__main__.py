@@ -21,13 +21,14 @@ from verify.checks.check_softmax import check_softmax
 from verify.checks.inputs import Input, from_text
 from verify.checks.pairs import BUILT_IN
 from verify.checks.replay import replay
-from verify.checks.report import Report, Row, summary_table, write_json
+from verify.checks.report import Report, Row, summary_table
 from verify.checks.slope_report import SlopeReport, SlopeRow
 from verify.checks.softmax_pairs import SOFTMAX_BUILT_IN
 from verify.errors import InputError
 from verify.simulation import OneLayerSimulator, simulator
 from verify.simulation.argmax.controls import CONTROLS
 from verify.simulation.result import Simulation
+from verify.tables import write_json
 
 HOLDS, COUNTEREXAMPLE, BAD_ARGUMENT, INTERRUPTED = 0, 1, 2, 130
 

@@ -1,6 +1,20 @@
 """Proofs about two given models: what they do on all inputs of some lengths, or of all lengths."""
 
 from verify.certificates.counted_input import CountedInput
+from verify.certificates.ladder import Ladder, Rung, ladder
+from verify.certificates.proof import prove
+from verify.certificates.verdict import ProofStatus, Verdict
 from verify.certificates.window import Agreement, LengthAgreement, agreement
 
-__all__ = ["Agreement", "CountedInput", "LengthAgreement", "agreement"]
+__all__ = [
+    "Agreement",
+    "CountedInput",
+    "Ladder",
+    "LengthAgreement",
+    "ProofStatus",
+    "Rung",
+    "Verdict",
+    "agreement",
+    "ladder",
+    "prove",
+]

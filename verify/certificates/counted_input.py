@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from verify.certificates.keys import trimmed
+from verify.certificates.outputs import trimmed
 from verify.model.plain import summary_data, summary_from
 from verify.model.summary import Summary
 from verify.model.transformer import LimitTransformer

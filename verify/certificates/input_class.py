@@ -30,7 +30,6 @@ is twice this, which also covers the rounding of the bound itself.
 from __future__ import annotations
 
 import itertools
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,9 +40,10 @@ import flint
 import numpy as np
 import numpy.typing as npt
 
+from verify.certificates.contexts import Context, HeadLogits, Pair, pair_of
 from verify.certificates.counts import CountVectors
-from verify.certificates.keys import HeadKeys, ModelKeys, trimmed
-from verify.errors import InputError, WeightsError
+from verify.certificates.outputs import Outputs
+from verify.errors import WeightsError
 from verify.model.precision import dropped
 from verify.model.summary import Summary
 from verify.model.transformer import LimitTransformer
@@ -62,15 +62,14 @@ _BLOCK_ENTRIES = 1 << 16
 algebra library starts no threads."""
 
 
-class Pair:
-    """Two one-layer models in finite precision on the same inputs.
+class PairInputs:
+    """The inputs of two one-layer models in finite precision, class by class.
 
     Attributes:
-        f, g: the models with their least periods and localities.
-        period: Δ, the least common multiple.
-        locality: τ, the larger one.
-        vocabulary_size: |Σ|.
-        models: the keys of f and g.
+        pair: the models, with exact logits.
+        period: Δ, locality: τ, vocabulary_size: |Σ|.
+        outputs: the tables of f and g.
+        heads: the exact logits of the heads of f and of g.
     """
 
     def __init__(self, f: LimitTransformer, g: LimitTransformer) -> None:
@@ -80,59 +79,38 @@ class Pair:
             InputError: a model is none of one layer in finite precision, or they do not match.
             WeightsError: products of weights are beyond the range of float64.
         """
-        for name, model in (("f", f), ("g", g)):
-            if not isinstance(model, LimitTransformer):
-                raise InputError(name, model, "a LimitTransformer")
-            if len(model.layers) != 1:
-                allowed = "one layer: with more, the output is no function of counts"
-                raise InputError(f"{name}.layers", len(model.layers), allowed)
-            if model.precision_bits is None:
-                allowed = "finite precision (an integer p); for softmax see verify.check"
-                raise InputError(f"{name}.precision_bits", None, allowed)
-        sizes = ("vocabulary_size", "output_dimension")
-        wrong = [
-            (f"g.{size}", getattr(g, size), f"{getattr(f, size)}, as in f")
-            for size in sizes
-            if getattr(f, size) != getattr(g, size)
-        ]
-        if wrong:
-            raise InputError.of_all(wrong)
-        self.f, self.g = trimmed(f), trimmed(g)
-        self.period = math.lcm(self.f.period, self.g.period)
-        self.locality = max(self.f.locality, self.g.locality)
-        self.vocabulary_size = f.vocabulary_size
-        self.models = tuple(
-            ModelKeys.of(model, self.period, self.locality) for model in (self.f, self.g)
+        self.pair: Pair = pair_of(f, g)
+        self.period, self.locality = self.pair.period, self.pair.locality
+        self.vocabulary_size = self.pair.vocabulary_size
+        self.outputs = tuple(Outputs.of(model, self.pair.period) for model in (f, g))
+        self.heads = tuple(
+            tuple(head for head in self.pair.heads if head.model == name) for name in ("f", "g")
         )
-        self._settings: dict[tuple[int, tuple[int, ...], tuple[int, ...]], _Setting] = {}
+        self._settings: dict[tuple[Context, tuple[int, ...]], _Setting] = {}
 
-    def suffixes(self, length: int) -> Iterator[tuple[int, ...]]:
-        """Yield the suffixes of inputs of this length, oldest token first."""
-        return itertools.product(range(self.vocabulary_size), repeat=min(length, self.locality + 1))
+    def number_of_suffixes(self, length: int) -> int:
+        """Return how many suffixes inputs of this length have."""
+        number: int = self.vocabulary_size ** min(length, self.locality + 1)
+        return number
 
     def classes(self, length: int) -> Iterator[InputClass]:
         """Yield the classes of all inputs of this length."""
-        for suffix in self.suffixes(length):
-            yield self.input_class(length, suffix)
-
-    def input_class(self, length: int, suffix: tuple[int, ...]) -> InputClass:
-        """Return the class of the inputs of this length with this suffix."""
-        return InputClass(self, length, suffix)
+        tokens, size = range(self.vocabulary_size), min(length, self.locality + 1)
+        for suffix in itertools.product(tokens, repeat=size):
+            yield InputClass(self, length, suffix)
 
     def column_sizes(self, length: int) -> list[int]:
         """Return the number of prefix positions i ≡ r (mod Δ) for r = 0..Δ−1."""
         prefix = max(length - self.locality - 1, 0)
-        return [
-            (prefix - r) // self.period + (r > 0) if prefix >= r else 0 for r in range(self.period)
-        ]
+        return [self.pair.positions(prefix, r) if prefix >= r else 0 for r in range(self.period)]
 
     def setting(self, length: int, suffix: tuple[int, ...]) -> _Setting:
         """Return what does not depend on the length beyond its residue."""
         columns = tuple(r for r, size in enumerate(self.column_sizes(length)) if size)
-        key = (length % self.period, suffix, columns)
-        if key not in self._settings:
-            self._settings[key] = _Setting(self, *key)
-        return self._settings[key]
+        context = Context(length % self.period, suffix[::-1])
+        if (context, columns) not in self._settings:
+            self._settings[context, columns] = _Setting(self, context, columns)
+        return self._settings[context, columns]
 
 
 @dataclass(frozen=True)
@@ -140,14 +118,14 @@ class _Levels:
     """The distinct logits of one head in a setting, from the largest down.
 
     Attributes:
-        numerators: the logits, times 2^exponent.
+        numerators: the logits, times `unit`.
         prefix: level of each prefix type; suffix: of each suffix position.
         forced: the level of M_h.
         gaps: (n, n), gap of level j below level i, rounded once; ≤ 0 on and below the diagonal.
     """
 
     numerators: list[int]
-    exponent: int
+    unit: int
     prefix: npt.NDArray[np.intp]
     suffix: npt.NDArray[np.intp]
     forced: int
@@ -160,7 +138,7 @@ class _Levels:
         def exact_gap(index: int) -> Fraction:
             above, below = divmod(index, size)
             difference = self.numerators[above] - self.numerators[below]
-            return Fraction(difference, 1 << self.exponent)
+            return Fraction(difference, self.unit)
 
         error = 2 * _UNIT * float(np.abs(self.gaps).max())
         flat = dropped(length, self.gaps.ravel(), precision_bits, error, exact_gap)
@@ -173,41 +151,42 @@ class _Levels:
         """
         drop = drop[: self.forced + 1]
         table = np.where(drop, 0.0, 1.0)
-        unit = 1 << self.exponent
         with flint.ctx.workprec(_BITS):
             logarithm = flint.arb(length).log()
             for i, j in zip(*np.nonzero(~drop & (self.gaps[: len(drop)] > 0)), strict=True):
-                gap = flint.arb(flint.fmpq(self.numerators[i] - self.numerators[j], unit))
+                gap = flint.arb(flint.fmpq(self.numerators[i] - self.numerators[j], self.unit))
                 table[i, j] = float((-gap * logarithm).exp().mid())
         return table
 
 
 class _Setting:
-    """T mod Δ, a suffix and the columns that are not empty: the keys that inputs can have."""
+    """A context and the columns that are not empty: the keys that inputs can have.
 
-    def __init__(
-        self, pair: Pair, residue: int, suffix: tuple[int, ...], columns: tuple[int, ...]
-    ) -> None:
-        tokens = pair.vocabulary_size
-        self.query = residue * tokens + suffix[-1]
+    Attributes:
+        query: the query's type.
+        columns: residues of the columns that are not empty.
+        prefix: the types of these columns; suffix: the types of the lags 0, 1, ….
+        levels: for f and g, the levels of each head.
+    """
+
+    def __init__(self, inputs: PairInputs, context: Context, columns: tuple[int, ...]) -> None:
+        pair = inputs.pair
         self.columns = columns
-        self.prefix = [r * tokens + s for r in columns for s in range(tokens)]
-        self.suffix = [
-            (residue - lag) % pair.period * tokens + token
-            for lag, token in enumerate(reversed(suffix))
-        ]
+        self.prefix = [t for r in columns for t in pair.column(r)]
+        self.suffix = pair.lag_types(context)
+        self.query = self.suffix[0]
         self.levels = [
-            [self._levels(head, tokens) for head in model.heads] for model in pair.models
+            [self._levels(head, pair.vocabulary_size) for head in heads] for heads in inputs.heads
         ]
 
-    def _levels(self, head: HeadKeys, tokens: int) -> _Levels:
-        content = head.content[:, self.query].tolist()
+    def _levels(self, head: HeadLogits, tokens: int) -> _Levels:
+        content = head.content[self.query]
         prefix = [content[t] for t in self.prefix]
         suffix = [content[t] + head.bias[lag] for lag, t in enumerate(self.suffix)]
         numerators = sorted({*prefix, *suffix}, reverse=True)
         place = {numerator: level for level, numerator in enumerate(numerators)}
         least = [min(prefix[k : k + tokens]) for k in range(0, len(prefix), tokens)]
-        unit = 1 << head.exponent
+        unit = head.unit.denominator
         try:
             gaps = [[(above - below) / unit for below in numerators] for above in numerators]
         except OverflowError:
@@ -215,7 +194,7 @@ class _Setting:
             raise WeightsError("query_key", "a logit beyond 1.8e308", allowed) from None
         return _Levels(
             numerators,
-            head.exponent,
+            unit,
             np.array([place[logit] for logit in prefix], dtype=np.intp),
             np.array([place[logit] for logit in suffix], dtype=np.intp),
             place[max([*suffix, *least])],
@@ -233,16 +212,19 @@ class InputClass:
         vectors: the count vectors of the atoms.
     """
 
-    def __init__(self, pair: Pair, length: int, suffix: tuple[int, ...]) -> None:
+    def __init__(self, inputs: PairInputs, length: int, suffix: tuple[int, ...]) -> None:
         """Find the atoms; nothing is evaluated yet."""
-        self._pair, self.length, self.suffix = pair, length, suffix
-        self._setting = pair.setting(length, suffix)
+        self._inputs, self.length, self.suffix = inputs, length, suffix
+        self._setting = inputs.setting(length, suffix)
         self._dropped = [
-            [levels.dropped(length, model.precision_bits) for levels in of_model]
-            for model, of_model in zip(pair.models, self._setting.levels, strict=True)
+            [
+                levels.dropped(length, head.precision_bits)
+                for head, levels in zip(heads, of_model, strict=True)
+            ]
+            for heads, of_model in zip(inputs.heads, self._setting.levels, strict=True)
         ]
         self.atoms = self._find_atoms()
-        sizes = pair.column_sizes(length)
+        sizes = inputs.column_sizes(length)
         self.vectors: CountVectors = CountVectors(
             [sizes[r] for r in self._setting.columns], [len(atoms) for atoms in self.atoms]
         )
@@ -277,15 +259,15 @@ class InputClass:
 
     def summary(self, counts: Sequence[Sequence[int]]) -> Summary:
         """Return an input with these counts of atoms, given by column."""
-        tokens = self._pair.vocabulary_size
-        table = np.zeros((self._pair.period, tokens), dtype=object)
+        tokens = self._inputs.vocabulary_size
+        table = np.zeros((self._inputs.period, tokens), dtype=object)
         for atoms, numbers in zip(self.atoms, counts, strict=True):
             for atom, number in zip(atoms, numbers, strict=True):
                 table[divmod(atom[0], tokens)] = int(number)
         return Summary(table, np.array(self.suffix), self.length)
 
     def _find_atoms(self) -> list[list[list[int]]]:
-        setting, tokens = self._setting, self._pair.vocabulary_size
+        setting, tokens = self._setting, self._inputs.vocabulary_size
         columns = []
         for first in range(0, len(setting.prefix), tokens):
             groups: dict[tuple[tuple[int, int] | None, ...], list[int]] = defaultdict(list)
@@ -295,12 +277,12 @@ class InputClass:
                     if drop[levels.forced, levels.prefix[index]]
                     else (
                         int(levels.prefix[index]),
-                        int(head.value_numbers[setting.prefix[index]]),
+                        head.values[setting.prefix[index]],
                     )
-                    for model, of_model, drops in zip(
-                        self._pair.models, setting.levels, self._dropped, strict=True
+                    for heads, of_model, drops in zip(
+                        self._inputs.heads, setting.levels, self._dropped, strict=True
                     )
-                    for head, levels, drop in zip(model.heads, of_model, drops, strict=True)
+                    for head, levels, drop in zip(heads, of_model, drops, strict=True)
                 )
                 groups[signature].append(setting.prefix[index])
             columns.append(list(groups.values()))
@@ -315,7 +297,7 @@ class InputClass:
         return [
             _Evaluation(model, self._setting, levels, drops, atoms, self.length)
             for model, levels, drops in zip(
-                self._pair.models, self._setting.levels, self._dropped, strict=True
+                self._inputs.outputs, self._setting.levels, self._dropped, strict=True
             )
         ]
 
@@ -325,7 +307,7 @@ class _Evaluation:
 
     def __init__(
         self,
-        model: ModelKeys,
+        model: Outputs,
         setting: _Setting,
         levels: list[_Levels],
         drops: list[npt.NDArray[np.bool_]],
@@ -338,13 +320,13 @@ class _Evaluation:
         ]
         types = np.array([*(setting.prefix[a] for a in atoms), *setting.suffix], dtype=np.intp)
         values = [
-            head.values[types[attention.keys]]
-            for head, attention in zip(model.heads, self._heads, strict=True)
+            of_head[types[attention.keys]]
+            for of_head, attention in zip(model.values, self._heads, strict=True)
         ]
         self._values = np.concatenate(values)
         self._own = model.own[setting.query]
         self._gains = model.gains
-        self.width = self._own.size
+        self.width = int(self._own.size)
         size = np.abs(self._own) + sum(np.abs(v).max(axis=0) for v in values)
         hidden, direct = size[: model.gains.shape[1]], size[model.gains.shape[1] :]
         keys = max(len(v) for v in values)

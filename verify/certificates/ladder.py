@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import Any
 
 from verify.certificates.counted_input import CountedInput
-from verify.certificates.input_class import LONGEST, Pair
+from verify.certificates.input_class import LONGEST, PairInputs
 from verify.certificates.instance import cost
 from verify.certificates.window import (
     LIMIT,
@@ -27,9 +27,9 @@ from verify.certificates.window import (
     float_up,
     plan,
 )
-from verify.checks.report import aligned, show_integer
 from verify.errors import InputError
 from verify.model.transformer import LimitTransformer
+from verify.tables import aligned, show_integer
 
 
 @dataclass(frozen=True)
@@ -188,17 +188,17 @@ def ladder(
         InputError: an argument is not usable, or it would take more than `limit` evaluations.
         WeightsError: the weights lead to numbers beyond the range of float64.
     """
-    pair = Pair(f, g)
-    read_length("length", length, pair.period)
+    inputs = PairInputs(f, g)
+    read_length("length", length, inputs.period)
     read_length("horizon", horizon, length)
     if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not factor > 1:
         raise InputError("factor", factor, "a number > 1")
     lengths = [length]
     while lengths[-1] < horizon:
         lengths.append(min(max(int(lengths[-1] * factor), lengths[-1] + 1), horizon))
-    windows = [window_lengths(pair, top) for top in lengths]
-    plans = plan(pair, sorted({n for window in windows for n in window}), limit)
-    total = sum(inputs.number for window in windows for n in window for inputs in plans[n])
+    windows = [window_lengths(inputs, top) for top in lengths]
+    plans = plan(inputs, sorted({n for window in windows for n in window}), limit)
+    total = sum(one_class.number for window in windows for n in window for one_class in plans[n])
 
     def rungs() -> Iterator[Rung]:
         done = 0
@@ -219,9 +219,9 @@ def ladder(
     return Ladder(tuple(found), finished)
 
 
-def window_lengths(pair: Pair, length: int) -> range:
+def window_lengths(inputs: PairInputs, length: int) -> range:
     """Return the Δ lengths up to this one."""
-    return range(length - pair.period + 1, length + 1)
+    return range(length - inputs.period + 1, length + 1)
 
 
 def read_length(name: str, value: Any, least: int) -> int:

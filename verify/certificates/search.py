@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.certificates.counted_input import CountedInput
-from verify.certificates.input_class import InputClass, Pair
+from verify.certificates.input_class import InputClass, PairInputs
 from verify.certificates.window import LengthAgreement
 
 Counts = list[list[int]]
@@ -25,62 +25,62 @@ _STEPS = 12
 """Rounds of improvement, at most."""
 
 
-def worst_found(pair: Pair, length: int, seed: int = 0) -> LengthAgreement:
+def worst_found(inputs: PairInputs, length: int, seed: int = 0) -> LengthAgreement:
     """Return the input of this length with the largest |f − g| that a short search finds.
 
     With few inputs, all are tried.
     """
     rng = np.random.default_rng(seed)
-    suffixes = pair.vocabulary_size ** min(length, pair.locality + 1)
+    suffixes = inputs.number_of_suffixes(length)
     best: LengthAgreement | None = None
     if suffixes <= _MOST_CLASSES:
-        classes = list(pair.classes(length))
+        classes = list(inputs.classes(length))
     else:
-        size = min(length, pair.locality + 1)
-        drawn = rng.integers(0, pair.vocabulary_size, (_MOST_CLASSES, size)).tolist()
-        classes = [pair.input_class(length, tuple(suffix)) for suffix in drawn]
-    for inputs in classes:
-        found = _worst_of_class(inputs, rng)
+        size = min(length, inputs.locality + 1)
+        drawn = rng.integers(0, inputs.vocabulary_size, (_MOST_CLASSES, size)).tolist()
+        classes = [InputClass(inputs, length, tuple(suffix)) for suffix in drawn]
+    for one_class in classes:
+        found = _worst_of_class(one_class, rng)
         if best is None or found.value > best.value:
             best = found
     assert best is not None
     return best
 
 
-def _worst_of_class(inputs: InputClass, rng: np.random.Generator) -> LengthAgreement:
-    if inputs.number <= _ROWS:
-        rows = [inputs.vectors.vector(index) for index in range(inputs.number)]
+def _worst_of_class(one_class: InputClass, rng: np.random.Generator) -> LengthAgreement:
+    if one_class.number <= _ROWS:
+        rows = [one_class.vectors.vector(index) for index in range(one_class.number)]
         steps = 0
     else:
         columns = [
             _columns(total, parts, rng)
-            for total, parts in zip(inputs.vectors.totals, inputs.vectors.parts, strict=True)
+            for total, parts in zip(one_class.vectors.totals, one_class.vectors.parts, strict=True)
         ]
         rows = [[column[min(k, len(column) - 1)] for column in columns] for k in range(_ROWS)]
         steps = _STEPS
-    errors = _errors(inputs, rows)
+    errors = _errors(one_class, rows)
     evaluations = len(rows)
     index = int(errors.argmax())
     value, counts = float(errors[index]), rows[index]
     for _ in range(steps):
         rows = _moves(counts)
-        errors = _errors(inputs, rows)
+        errors = _errors(one_class, rows)
         evaluations += len(rows)
         index = int(errors.argmax())
         if errors[index] <= value:
             break
         value, counts = float(errors[index]), rows[index]
     return LengthAgreement(
-        value, inputs.rounding, CountedInput(inputs.summary(counts)), evaluations
+        value, one_class.rounding, CountedInput(one_class.summary(counts)), evaluations
     )
 
 
-def _errors(inputs: InputClass, rows: Sequence[Counts]) -> npt.NDArray[np.float64]:
+def _errors(one_class: InputClass, rows: Sequence[Counts]) -> npt.NDArray[np.float64]:
     flat = [[float(count) for column in row for count in column] for row in rows]
     return np.concatenate(
         [
-            inputs.errors(np.array(flat[start : start + inputs.step]))
-            for start in range(0, len(flat), inputs.step)
+            one_class.errors(np.array(flat[start : start + one_class.step]))
+            for start in range(0, len(flat), one_class.step)
         ]
     )
 

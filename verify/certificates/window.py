@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from verify.certificates.counted_input import CountedInput
-from verify.certificates.input_class import LONGEST, InputClass, Pair
-from verify.checks.report import aligned, show_integer
+from verify.certificates.input_class import LONGEST, InputClass, PairInputs
 from verify.errors import InputError
 from verify.model.transformer import LimitTransformer
+from verify.tables import aligned, show_integer
 
 LIMIT = 10**7
 """Evaluations that are done without being asked for: about half a minute."""
@@ -157,15 +157,15 @@ def agreement(
         InputError: an argument is not usable, or it would take more than `limit` evaluations.
         WeightsError: the weights lead to numbers beyond the range of float64.
     """
-    pair = Pair(f, g)
-    return evaluate(plan(pair, read_lengths(lengths), limit), progress)
+    inputs = PairInputs(f, g)
+    return evaluate(plan(inputs, read_lengths(lengths), limit), progress)
 
 
 Plan = dict[int, list[InputClass]]
 """Lengths, and the classes of their inputs."""
 
 
-def plan(pair: Pair, lengths: Sequence[int], limit: int) -> Plan:
+def plan(inputs: PairInputs, lengths: Sequence[int], limit: int) -> Plan:
     """Return the classes of all inputs of these lengths, unless there is too much to evaluate.
 
     Raises:
@@ -175,23 +175,23 @@ def plan(pair: Pair, lengths: Sequence[int], limit: int) -> Plan:
     total = 0
     for length in lengths:
         # At least one evaluation for each suffix: some pairs are out of reach at once.
-        suffixes = pair.vocabulary_size ** min(length, pair.locality + 1)
+        suffixes = inputs.number_of_suffixes(length)
         if total + suffixes > limit:
             total += suffixes
             break
-        found[length] = list(pair.classes(length))
-        total += sum(inputs.number for inputs in found[length])
+        found[length] = list(inputs.classes(length))
+        total += sum(one_class.number for one_class in found[length])
         if total > limit:
             break
     else:
         return found
-    raise InputError("lengths", _span(lengths), _refusal(pair, lengths, limit, total, length))
+    raise InputError("lengths", _span(lengths), _refusal(inputs, lengths, limit, total, length))
 
 
-def number_of_evaluations(pair: Pair, lengths: Iterable[int]) -> Iterator[tuple[int, int]]:
+def number_of_evaluations(inputs: PairInputs, lengths: Iterable[int]) -> Iterator[tuple[int, int]]:
     """Yield each length with the number of evaluations that it takes."""
     for length in lengths:
-        yield length, sum(inputs.number for inputs in pair.classes(length))
+        yield length, sum(one_class.number for one_class in inputs.classes(length))
 
 
 def evaluate(classes: Plan, progress: Progress | None = None) -> Agreement:
@@ -200,7 +200,7 @@ def evaluate(classes: Plan, progress: Progress | None = None) -> Agreement:
     Raises:
         KeyboardInterrupt: interrupted before one length was done.
     """
-    total = sum(inputs.number for of_length in classes.values() for inputs in of_length)
+    total = sum(one_class.number for of_length in classes.values() for one_class in of_length)
     by_length: dict[int, LengthAgreement] = {}
     done = 0
 
@@ -256,26 +256,26 @@ def _of_length(classes: Sequence[InputClass], count: Callable[[int], None]) -> L
     """Return the maximum over the classes of one length."""
     best, rounding = -1.0, 0.0
     where: tuple[InputClass, int] | None = None
-    for inputs in classes:
-        rounding = max(rounding, inputs.rounding)
-        for start in range(0, inputs.number, inputs.step):
-            stop = min(start + inputs.step, inputs.number)
-            errors = inputs.errors(inputs.vectors.rows(start, stop))
+    for one_class in classes:
+        rounding = max(rounding, one_class.rounding)
+        for start in range(0, one_class.number, one_class.step):
+            stop = min(start + one_class.step, one_class.number)
+            errors = one_class.errors(one_class.vectors.rows(start, stop))
             index = int(errors.argmax())
             if errors[index] > best:
-                best, where = float(errors[index]), (inputs, start + index)
+                best, where = float(errors[index]), (one_class, start + index)
             count(stop - start)
     assert where is not None
-    inputs, index = where
-    worst = CountedInput(inputs.summary(inputs.vectors.vector(index)))
+    one_class, index = where
+    worst = CountedInput(one_class.summary(one_class.vectors.vector(index)))
     return LengthAgreement(best, rounding, worst, sum(c.number for c in classes))
 
 
-def _refusal(pair: Pair, lengths: Sequence[int], limit: int, total: int, last: int) -> str:
+def _refusal(inputs: PairInputs, lengths: Sequence[int], limit: int, total: int, last: int) -> str:
     """Say how much it would be, and what would work."""
     reachable, sums = 0, 0
     for length, number in number_of_evaluations(
-        pair, (n for n in lengths if pair.vocabulary_size ** min(n, pair.locality + 1) <= limit)
+        inputs, (n for n in lengths if inputs.number_of_suffixes(n) <= limit)
     ):
         sums += number
         if sums > limit:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from bounds.result import show_length
 from verify.errors import Counterexample
+from verify.tables import aligned, show_fraction, show_integer, write_json
 
 
 @dataclass(frozen=True)
@@ -187,40 +185,3 @@ def summary_table(reports: Sequence[Report]) -> str:
             ]
         )
     return "\n".join(aligned(cells))
-
-
-def write_json(path: str | os.PathLike[str], data: Any) -> None:
-    """Write a file that is either complete or not there: first beside it, then renamed."""
-    target = Path(path)
-    text = json.dumps(data, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of text as lines with aligned columns; the first column to the left."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(
-            text.ljust(width) if number == 0 else text.rjust(width)
-            for number, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
-
-
-def show_integer(value: int) -> str:
-    """Digits with separators, or a power of ten beyond 10⁹."""
-    return f"{value:,}" if value < 10**9 else f"{value:.2e}"
-
-
-def show_fraction(value: Fraction) -> str:
-    """The fraction itself where it is short, else four digits."""
-    text = str(value)
-    return text if len(text) <= 9 else f"{float(value):.4g}"

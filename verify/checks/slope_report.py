@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bounds.result import show_length
-from verify.checks.report import aligned, show_fraction, show_integer, write_json
+from verify.tables import aligned, show_fraction, show_integer, write_json
 
 BALANCED, CHAIN, ROUNDING = "balanced", "random chain", "rounding"
 
