@@ -27,6 +27,9 @@ from verify.model.transformer import LimitTransformer
 _FACTORS = (64, 8, 2, 1.25)
 """How far a rung tries to carry, where it does not reach the horizon."""
 
+_CLASS = 200
+"""Evaluations that take as long as it takes to set up a suffix at a length."""
+
 _MOST_STEPS = 200
 """Windows that are tried for a proof by several rungs."""
 
@@ -118,7 +121,7 @@ class _Proof:
         self._search()
         if self._violation() is not None:
             return self._refuted()
-        ways = [self._one_window, self._climb, self._look_at_all] if rungs else [self._one_window]
+        ways = [self._one_window, self._look_at_all, self._climb] if rungs else [self._one_window]
         for way in ways:
             found = way()
             if self._violation() is not None:
@@ -177,6 +180,18 @@ class _Proof:
                 self.used += number
             if length >= self.half and self.looked[length].low > self.target:
                 return True
+        return True
+
+    def _affordable(self, lengths: Iterable[int]) -> bool:
+        """Return whether all these lengths are within the limit, before any is looked at."""
+        total = self.used
+        for length in lengths:
+            total += _CLASS * self.inputs.number_of_suffixes(length)
+            if total <= self.limit:
+                classes = self.inputs.classes(length)
+                total += sum(one_class.number for one_class in classes)
+            if total > self.limit:
+                return False
         return True
 
     def _report(self, done: int, _: int) -> None:
@@ -273,7 +288,8 @@ class _Proof:
 
     def _look_at_all(self) -> tuple[Rung, ...] | None:
         """Return no rungs, if all lengths of the claim can be looked at."""
-        return () if self._look(range(self.horizon, self.half - 1, -1)) else None
+        lengths = range(self.horizon, self.half - 1, -1)
+        return () if self._affordable(lengths) and self._look(lengths) else None
 
     def _furthest(self, length: int, window: Agreement) -> Rung | None:
         """Return the rung from this window that is found to carry furthest."""
@@ -308,14 +324,9 @@ class _Proof:
     def _extended(self, first: int) -> int:
         """Look at the lengths below `first`, if all of them are within reach; return the start."""
         self.used = 0
-        total = 0
-        for length in range(first - 1, 0, -1):
-            total += self.inputs.number_of_suffixes(length)
-            if total > self.limit:
-                return first
-            classes = self.inputs.classes(length)
-            total += sum(one_class.number for one_class in classes)
-        self._look(range(first - 1, 0, -1))
+        lengths = range(first - 1, 0, -1)
+        if self._affordable(lengths):
+            self._look(lengths)
         start = first
         while start > 1 and self._within([start - 1]):
             start -= 1
