@@ -10,6 +10,7 @@ from verify.average import (
     average_simulation_error,
     simulate_last,
 )
+from verify.certificates import Certificate, certify
 from verify.checks import inputs as inputs
 from verify.checks.check import check
 from verify.checks.replay import replay
@@ -34,6 +35,7 @@ from verify.simulation.softmax.one_layer import simulate_softmax_one_layer
 from verify.simulation.softmax.random_chain import simulate_random_chain
 
 __all__ = [
+    "Certificate",
     "CertificateError",
     "Counterexample",
     "DirichletLaw",
@@ -52,6 +54,7 @@ __all__ = [
     "average_error",
     "average_profile",
     "average_simulation_error",
+    "certify",
     "check",
     "measure",
     "measure_slopes",

@@ -1,5 +1,6 @@
 """Proofs about two given models: what they do on all inputs of some lengths, or of all lengths."""
 
+from verify.certificates.certificate import Certificate, certify
 from verify.certificates.counted_input import CountedInput
 from verify.certificates.ladder import Ladder, Rung, ladder
 from verify.certificates.proof import prove
@@ -8,6 +9,7 @@ from verify.certificates.window import Agreement, LengthAgreement, agreement
 
 __all__ = [
     "Agreement",
+    "Certificate",
     "CountedInput",
     "Ladder",
     "LengthAgreement",
@@ -15,6 +17,7 @@ __all__ = [
     "Rung",
     "Verdict",
     "agreement",
+    "certify",
     "ladder",
     "prove",
 ]

@@ -409,3 +409,59 @@ def least_length(gap: Fraction | None, precision_bits: int, horizon: int) -> int
     while not is_dropped(length, gap, precision_bits):
         length += 1
     return length
+
+
+@dataclass(frozen=True)
+class CutSketch:
+    """A cut of one head with all lags kept, whether it is valid or not.
+
+    Attributes:
+        model: "f" or "g".
+        number: of the head.
+        precision_bits: p.
+        spread: κ, range of the logits from the cut up.
+        gap: γ, from the cut down to the next logit; None: there is none.
+        inert: whether one value has all these logits.
+    """
+
+    model: str
+    number: int
+    precision_bits: int
+    spread: Fraction
+    gap: Fraction | None
+    inert: bool
+
+    def valid(self, horizon: int) -> bool:
+        """Whether near ties stay, and what is below the gap goes, up to the horizon."""
+        near = self.inert or not is_dropped(horizon, self.spread, self.precision_bits)
+        return near and least_length(self.gap, self.precision_bits, horizon) is not None
+
+
+def cut_sketches(
+    pair: Pair, context: Context, allowed: frozenset[int]
+) -> tuple[tuple[CutSketch, ...], ...]:
+    """Return, for each head, all cuts of the inputs with types in `allowed`, all lags kept."""
+    lag_types = pair.lag_types(context)
+    result = []
+    for head in pair.heads:
+        logits = head.content[lag_types[0]]
+        holders = [(logits[t], head.values[t]) for t in allowed]
+        holders += [
+            (logits[t] + bias, head.values[t]) for t, bias in zip(lag_types, head.bias, strict=True)
+        ]
+        levels = sorted({logit for logit, _ in holders}, reverse=True)
+        of_head = []
+        for number, cut in enumerate(levels):
+            below = levels[number + 1] if number + 1 < len(levels) else None
+            of_head.append(
+                CutSketch(
+                    head.model,
+                    head.number,
+                    head.precision_bits,
+                    head.up(levels[0] - cut),
+                    None if below is None else head.down(cut - below),
+                    len({value for logit, value in holders if logit >= cut}) == 1,
+                )
+            )
+        result.append(tuple(of_head))
+    return tuple(result)
