@@ -2,7 +2,7 @@
 
 from verify.certificates.certificate import Certificate, certify
 from verify.certificates.counted_input import CountedInput
-from verify.certificates.ladder import Ladder, Rung, ladder
+from verify.certificates.ladder import Ladder, Rung, enclose
 from verify.certificates.proof import prove
 from verify.certificates.verdict import ProofStatus, Verdict
 from verify.certificates.window import Agreement, LengthAgreement, agreement
@@ -18,6 +18,6 @@ __all__ = [
     "Verdict",
     "agreement",
     "certify",
-    "ladder",
+    "enclose",
     "prove",
 ]

@@ -13,6 +13,7 @@ from verify.model.plain import summary_data, summary_from
 from verify.model.summary import Summary
 from verify.model.transformer import LimitTransformer
 from verify.simulation.argmax.summaries import coarsened, expanded
+from verify.tables import show_integer
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,9 @@ class CountedInput:
     def __str__(self) -> str:
         """Return length, counts and suffix in one line."""
         counts = "; ".join(
-            f"{residue} mod {len(self.summary.counts)}: {' '.join(map(str, row))}"
+            f"{residue} mod {len(self.summary.counts)}: {' '.join(map(show_integer, row))}"
             for residue, row in enumerate(self.summary.counts.tolist())
         )
         suffix = " ".join(map(str, self.summary.suffix.tolist()))
-        return f"length {self.length}, prefix tokens by residue ({counts}), last tokens {suffix}"
+        length = show_integer(self.length)
+        return f"length {length}, prefix tokens by residue ({counts}), last tokens {suffix}"

@@ -160,7 +160,7 @@ class Ladder:
         )
 
 
-def ladder(
+def enclose(
     f: LimitTransformer,
     g: LimitTransformer,
     *,

@@ -14,18 +14,22 @@ from fractions import Fraction
 from typing import Any
 
 from bounds.numbers import exact
+from verify.certificates.digest import digest
 from verify.certificates.input_class import LONGEST, PairInputs
 from verify.certificates.instance import cost, least_length
 from verify.certificates.ladder import Rung, read_length, window_lengths
 from verify.certificates.search import worst_found
 from verify.certificates.unbounded import carried_loss, settled_exponent
-from verify.certificates.verdict import ProofStatus, Verdict
+from verify.certificates.verdict import ProofStatus, Verdict, show_long
 from verify.certificates.window import LIMIT, Agreement, LengthAgreement, Progress, evaluate
 from verify.errors import InputError
 from verify.model.transformer import LimitTransformer
 
 _FACTORS = (64, 8, 2, 1.25)
 """How far a rung tries to carry, where it does not reach the horizon."""
+
+_SETTLED = 40
+"""Least exponent of the horizon that stands for all of them: windows are small beside it."""
 
 _CLASS = 200
 """Evaluations that take as long as it takes to set up a suffix at a length."""
@@ -335,7 +339,9 @@ class _Proof:
     def _refuted(self) -> Verdict:
         found = self._violation()
         assert found is not None
-        reason = f"An input of length {found.worst.length} has an error above the target."
+        reason = (
+            f"An input of length {show_long(found.worst.length)} has an error above the target."
+        )
         verdict = self._verdict(ProofStatus.REFUTED, self.from_length, reason, (), {}, {})
         return replace(verdict, counterexample=found.worst)
 
@@ -368,6 +374,7 @@ class _Proof:
             found=self._largest(),
             proved_horizon=None,
             inputs=evaluations,
+            weights={"f": digest(self.inputs.pair.f), "g": digest(self.inputs.pair.g)},
         )
 
     def _obstacle(self) -> str:
@@ -406,9 +413,8 @@ def _without_horizon(
     def proof(horizon: int) -> _Proof:
         return _Proof(inputs, target, horizon, from_length, limit, progress)
 
-    exponent = settled_exponent(inputs) + 1
-    least = (from_length or 1) + 2 * (inputs.period + inputs.locality + 1)
-    exponent = max(exponent, least.bit_length())
+    exponent = max(settled_exponent(inputs) + 1, _SETTLED)
+    exponent = max(exponent, 2 * (from_length or 1).bit_length())
     if 2**exponent <= LONGEST:
         settled = 2**exponent
         found = proof(settled).verdict()

@@ -14,9 +14,9 @@ positions is put aside, all other counts are multiplied by s, and the tokens put
 x_s exists (its length is ≡ |x| mod Δ, and the longer columns are the same), has the same types as
 x, hence the same largest logits, and counts that are s times those of x less at most (s−1) times
 the suffix and the tokens put aside. So the attention of head h differs from that at x by a total
-variation of at most r_h = (τ + 1 + Δ)/M_h, M_h the number of attended positions of x, and
-|f − g|(x_s) ≥ |f − g|(x) − Σ_h L_h r_h, for all s: if that is above the target, the claim fails at
-lengths beyond every bound.
+variation of at most r_h = (S_h + Δ)/M_h, where M_h positions of x are attended, S_h of them in the
+suffix; r_h = 0 if all of them are. Hence |f − g|(x_s) ≥ |f − g|(x) − Σ_h L_h r_h for all s: if that
+is above the target, the claim fails at lengths beyond every bound.
 """
 
 from __future__ import annotations
@@ -40,14 +40,12 @@ def carried_loss(inputs: PairInputs, summary: Summary) -> Fraction:
     """Return Σ_h L_h r_h, what |f − g| can lose from x to any x_s, for x of a settled length."""
     pair = inputs.pair
     constants = [*head_lipschitz(pair.f), *head_lipschitz(pair.g)]
-    leaving = pair.locality + 1 + pair.period
-    return sum(
-        (
-            constant.least * Fraction(leaving, _attended(inputs, head, summary))
-            for head, constant in zip(pair.heads, constants, strict=True)
-        ),
-        Fraction(0),
-    )
+    loss = Fraction(0)
+    for head, constant in zip(pair.heads, constants, strict=True):
+        prefix, suffix = _attended(inputs, head, summary)
+        if prefix:
+            loss += constant.least * Fraction(suffix + pair.period, prefix + suffix)
+    return loss
 
 
 def _exponent(head: HeadLogits) -> int:
@@ -60,13 +58,16 @@ def _exponent(head: HeadLogits) -> int:
     return 0 if least is None else math.ceil(head.precision_bits / (least * head.unit))
 
 
-def _attended(inputs: PairInputs, head: HeadLogits, summary: Summary) -> int:
-    """Return the number of positions whose logit is the largest of the input."""
+def _attended(inputs: PairInputs, head: HeadLogits, summary: Summary) -> tuple[int, int]:
+    """Return how many positions of prefix and suffix have the largest logit of the input."""
     pair = inputs.pair
     context = Context(summary.length % pair.period, tuple(summary.suffix.tolist()[::-1]))
-    suffix = pair.lag_types(context)
-    content = head.content[suffix[0]]
-    masses = [(content[t], int(c)) for t, c in enumerate(summary.counts.ravel().tolist()) if c]
-    masses += [(content[t] + head.bias[lag], 1) for lag, t in enumerate(suffix)]
-    largest = max(logit for logit, _ in masses)
-    return sum(mass for logit, mass in masses if logit == largest)
+    types = pair.lag_types(context)
+    content = head.content[types[0]]
+    prefix = [(content[t], int(c)) for t, c in enumerate(summary.counts.ravel().tolist()) if c]
+    suffix = [(content[t] + head.bias[lag], 1) for lag, t in enumerate(types)]
+    largest = max(logit for logit, _ in prefix + suffix)
+    before, after = (
+        sum(count for logit, count in part if logit == largest) for part in (prefix, suffix)
+    )
+    return before, after

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -54,6 +55,7 @@ class Verdict:
             nothing was evaluated there.
         proved_horizon: OPEN: the largest horizon found for which the claim is proved, or None.
         inputs: number of count vectors looked at.
+        weights: SHA-256 of f and of g, as `verify.certificates.digest` says.
         finished: False if the run was interrupted.
     """
 
@@ -69,6 +71,7 @@ class Verdict:
     found: LengthAgreement | None
     proved_horizon: int | None
     inputs: int
+    weights: dict[str, str]
     finished: bool = True
 
     @property
@@ -109,23 +112,23 @@ class Verdict:
         lines = [str(self), self.reason]
         for rung in self.rungs:
             lines.append(
-                f"All inputs of length {show_integer(min(rung.window.by_length))} … "
-                f"{show_integer(rung.length)} were looked at ({rung.window.evaluations:,} count "
-                f"vectors): the error is at most a = {float_up(rung.window.high):.6g}. Longer "
+                f"All inputs of length {_span(rung.window.by_length)} were looked at "
+                f"({rung.window.evaluations:,} count vectors): the error is at most "
+                f"a = {float_up(rung.window.high):.6g}. Longer "
                 f"inputs up to {self._reach(rung)} cost at most c = {float_up(rung.cost):.6g} "
                 f"more: a + c = {float_up(rung.high):.6g}."
             )
         if self.direct:
             worst = max(entry.value for entry in self.direct.values())
             lines.append(
-                f"All inputs of {len(self.direct)} more lengths ({min(self.direct)} … "
-                f"{max(self.direct)}) were looked at, one by one: at most {worst:.6g}."
+                f"All inputs of length {_span(self.direct)} were looked at as well: at most "
+                f"{worst:.6g}."
             )
         if self.shorter:
             worst = max(entry.value for entry in self.shorter.values())
             lines.append(
-                f"Below that, not part of the claim: at the lengths {min(self.shorter)} … "
-                f"{max(self.shorter)} the error reaches {worst:.6g}."
+                f"Below that, not part of the claim, the error reaches {worst:.6g} "
+                f"(length {_span(self.shorter)})."
             )
         if self.counterexample is not None and self.found is not None:
             lines.append(f"Error {self.found.value:.6g} on this input: {self.counterexample}.")
@@ -138,6 +141,8 @@ class Verdict:
         return {
             "status": self.status.name,
             "advice": self.status.value,
+            "claim": str(self),
+            "weights": self.weights,
             "target": str(self.target),
             "horizon": self.horizon,
             "from_length": self.from_length,
@@ -163,11 +168,24 @@ class Verdict:
 
     def _reach(self, rung: Rung) -> str:
         last = rung is self.rungs[-1] and self.status is ProofStatus.PROVED
-        return "any length" if last and self.horizon is None else show_integer(rung.reach)
+        return "any length" if last and self.horizon is None else show_long(rung.reach)
 
     def __str__(self) -> str:
         """Return the verdict in one line."""
-        claim = f"|f − g| ≤ {show_fraction(self.target)}"
-        to = "every length" if self.horizon is None else show_integer(self.horizon)
-        start = "some length" if self.from_length is None else show_integer(self.from_length)
-        return f"{self.status.name}: {claim} on every input from {start} to {to}"
+        claim = f"|f − g| ≤ {show_fraction(self.target)} on every input"
+        to = "any length" if self.horizon is None else f"length {show_long(self.horizon)}"
+        if self.from_length is None:
+            return f"{self.status.name}: {claim} up to {to}, wherever one starts"
+        return f"{self.status.name}: {claim} from length {show_long(self.from_length)} to {to}"
+
+
+def show_long(length: int) -> str:
+    """Return a length with separators, or as a power of two where it is a large one."""
+    if length >= 10**9 and length & (length - 1) == 0:
+        return f"2^{length.bit_length() - 1}"
+    return show_integer(length)
+
+
+def _span(lengths: Collection[int]) -> str:
+    least, most = min(lengths), max(lengths)
+    return show_long(least) if least == most else f"{show_long(least)} … {show_long(most)}"
