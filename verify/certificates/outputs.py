@@ -12,6 +12,7 @@ The vectors on the right are computed exactly, and then rounded.
 from __future__ import annotations
 
 import dataclasses
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from verify.model.weights import Head, Layer
 Floats = npt.NDArray[np.float64]
 
 
+@lru_cache(maxsize=4)
 def trimmed(f: LimitTransformer) -> LimitTransformer:
     """Return the same function with its least period and locality."""
     layer, locality = f.layers[0], minimal_locality(f)

@@ -25,8 +25,11 @@ from verify.certificates.window import LIMIT, Agreement, LengthAgreement, Progre
 from verify.errors import InputError
 from verify.model.transformer import LimitTransformer
 
-_FACTORS = (64, 8, 2, 1.25)
-"""How far a rung tries to carry, where it does not reach the horizon."""
+_STEP = 1.25
+"""Ratio of two lengths whose windows are tried one after the other."""
+
+_FACTORS = (_STEP, 2, 8, 64)
+"""How far a rung tries to carry, before it tries the horizon."""
 
 _SETTLED = 40
 """Least exponent of the horizon that stands for all of them: windows are small beside it."""
@@ -280,7 +283,7 @@ class _Proof:
                 rungs.append(rung)
                 self.reached = length = rung.reach
                 continue
-            onward = min(max(int(length * _FACTORS[-1]), length + 1), self.horizon)
+            onward = min(max(int(length * _STEP), length + 1), self.horizon)
             if self.from_length is None:
                 rungs = []
                 if onward > self.half + period - 1:
@@ -299,13 +302,14 @@ class _Proof:
         """Return the rung from this window that is found to carry furthest."""
         if window.high > self.target:
             return None
-        reaches = [self.horizon, *(max(int(length * k), length + 1) for k in _FACTORS)]
-        for reach in reaches:
-            if length < reach <= self.horizon:
-                rung = self._rung(length, reach, window)
-                if rung is not None:
-                    return rung
-        return None
+        found = None
+        reaches = {min(max(int(length * k), length + 1), self.horizon) for k in _FACTORS}
+        for reach in sorted({*reaches, self.horizon}):
+            rung = self._rung(length, reach, window)
+            if rung is None:
+                break
+            found = rung
+        return found
 
     # ------------------------------------------------------------ verdicts
 
