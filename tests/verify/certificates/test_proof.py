@@ -340,13 +340,25 @@ def test_scaled_inputs_lose_no_more_than_is_said(seed):
 
 def test_near_ties_are_open_with_the_largest_horizon():
     f, g = simple_pair(0.01)
-    g = near_ties(np.random.default_rng(1), g, 0.05)
+    g = near_ties(np.random.default_rng(1), g, 0.003)
     v = prove(f, g, target="3/10", horizon=None)
     assert v.status is OPEN
-    assert v.proved_horizon >= 2**10
+    assert v.proved_horizon > 2**40
     assert "nearly equal" in v.reason
     assert prove(f, g, target="3/10", horizon=v.proved_horizon).status is PROVED
-    assert prove(f, g, target="3/10", horizon=v.proved_horizon**8).status is not PROVED
+    assert prove(f, g, target="3/10", horizon=2**900).status is not PROVED
+
+
+def test_wider_ties_are_refuted_beyond_the_largest_horizon():
+    f, g = simple_pair(0.01)
+    g = near_ties(np.random.default_rng(1), g, 0.05)
+    v = prove(f, g, target="3/10", horizon=None)
+    assert v.status is REFUTED
+    assert v.counterexample.length > 2**40
+    assert v.counterexample.error(f, g) > 0.3
+    assert v.proved_horizon < v.counterexample.length
+    assert prove(f, g, target="3/10", horizon=v.proved_horizon).status is PROVED
+    assert prove(f, g, target="3/10", horizon=None, from_length=20).status is REFUTED
 
 
 # ---------------------------------------------------------------- what is missing, refusals
