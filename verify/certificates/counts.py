@@ -81,9 +81,12 @@ class CountVectors:
 
     @cached_property
     def _binomials(self) -> dict[tuple[int, int], npt.NDArray[np.int64]]:
-        """C(s+b−1, b) for s = 0..n, by (n, b)."""
-        return {
-            (n, b): np.array([math.comb(s + b - 1, b) for s in range(n + 1)])
-            for n, a in zip(self.totals, self.parts, strict=True)
-            for b in range(1, a)
-        }
+        """C(s+b−1, b) for s = 0..n, by (n, b): each the running sum of the one before."""
+        rows = {}
+        columns = zip(self.totals, self.parts, strict=True)
+        for n, a in ((n, a) for n, a in columns if a > 1):
+            row = np.arange(n + 1)
+            for b in range(1, a):
+                rows[n, b] = row
+                row = np.cumsum(row)
+        return rows

@@ -90,7 +90,7 @@ def _farthest(claim: Callable[[int], Claim], beyond: int) -> Verdict | None:
             low, best = middle, found
         else:
             high = middle
-    return None if best is None or best.horizon is None else claim(best.horizon).verdict()
+    return best
 
 
 def _nearly_equal(exponent: int) -> str:
