@@ -10,7 +10,18 @@ from verify.average import (
     average_simulation_error,
     simulate_last,
 )
-from verify.certificates import Certificate, certify
+from verify.certificates import (
+    Agreement,
+    Certificate,
+    CountedInput,
+    Ladder,
+    ProofStatus,
+    Verdict,
+    agreement,
+    certify,
+    enclose,
+    prove,
+)
 from verify.checks import inputs as inputs
 from verify.checks.check import check
 from verify.checks.replay import replay
@@ -35,29 +46,37 @@ from verify.simulation.softmax.one_layer import simulate_softmax_one_layer
 from verify.simulation.softmax.random_chain import simulate_random_chain
 
 __all__ = [
+    "Agreement",
     "Certificate",
     "CertificateError",
+    "CountedInput",
     "Counterexample",
     "DirichletLaw",
     "FixedLaw",
     "Head",
     "InputError",
+    "Ladder",
     "Layer",
     "LimitTransformer",
     "MarkovLaw",
+    "ProofStatus",
     "Report",
     "Simulation",
     "SlopeReport",
     "Summary",
+    "Verdict",
     "VerifyError",
     "WeightsError",
+    "agreement",
     "average_error",
     "average_profile",
     "average_simulation_error",
     "certify",
     "check",
+    "enclose",
     "measure",
     "measure_slopes",
+    "prove",
     "reference",
     "replay",
     "simulate",

@@ -14,9 +14,9 @@ import pytest
 import verify
 from verify import InputError, LimitTransformer
 from verify.checks.pairs import nested_pair
-from verify.checks.report import write_json
 from verify.files import write_beside
 from verify.lengths import Length, from_json, show_integer, to_json
+from verify.tables import write_json
 
 HUGE = 3**20_000  # 9543 digits
 

@@ -1,5 +1,23 @@
-"""Certificates for trained weights: how long a window carries, up to a horizon."""
+"""Proofs about two given models: what they do on all inputs of some lengths, or of all lengths."""
 
 from verify.certificates.certificate import Certificate, certify
+from verify.certificates.counted_input import CountedInput
+from verify.certificates.ladder import Ladder, Rung, enclose
+from verify.certificates.proof import prove
+from verify.certificates.verdict import ProofStatus, Verdict
+from verify.certificates.window import Agreement, LengthAgreement, agreement
 
-__all__ = ["Certificate", "certify"]
+__all__ = [
+    "Agreement",
+    "Certificate",
+    "CountedInput",
+    "Ladder",
+    "LengthAgreement",
+    "ProofStatus",
+    "Rung",
+    "Verdict",
+    "agreement",
+    "certify",
+    "enclose",
+    "prove",
+]

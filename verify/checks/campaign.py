@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
 
-from verify.checks.report import Report, write_json
+from verify.checks.report import Report
 from verify.checks.slope_report import SlopeReport
 from verify.checks.verdict import Verdict, overall
+from verify.tables import write_json
 
 
 def version() -> str:

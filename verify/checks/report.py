@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,8 +11,8 @@ from typing import Any
 from bounds.result import show_length
 from verify.checks.verdict import Verdict, counts_of, overall, tally
 from verify.errors import Counterexample
-from verify.files import write_beside
 from verify.lengths import show_integer, to_json
+from verify.tables import aligned, show_fraction, write_json
 
 
 @dataclass(frozen=True)
@@ -211,12 +210,6 @@ def summary_table(reports: Sequence[Report]) -> str:
     return "\n".join(aligned(cells))
 
 
-def write_json(path: str | os.PathLike[str], data: Any) -> None:
-    """Write a file that is either complete or not there: first beside it, then renamed."""
-    text = json.dumps(data, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    write_beside(path, text.encode())
-
-
 def _row_data(row: Row) -> dict[str, Any]:
     """A row as plain data."""
     return asdict(row) | {
@@ -225,21 +218,3 @@ def _row_data(row: Row) -> dict[str, Any]:
         "violations": list(row.violations),
         "verdict": row.verdict,
     }
-
-
-def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of text as lines with aligned columns; the first column to the left."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(
-            text.ljust(width) if number == 0 else text.rjust(width)
-            for number, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
-
-
-def show_fraction(value: Fraction) -> str:
-    """The fraction itself where it is short, else four digits."""
-    text = str(value)
-    return text if len(text) <= 9 else f"{float(value):.4g}"

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from bounds.result import show_length
-from verify.checks.report import aligned, show_fraction, write_json
 from verify.checks.verdict import Verdict, counts_of, overall, tally
 from verify.lengths import show_integer, to_json
+from verify.tables import aligned, show_fraction, write_json
 
 BALANCED, CHAIN, ROUNDING, TRUNCATED = "balanced", "random chain", "rounding", "truncated"
 

@@ -1,13 +1,15 @@
 """Figures of `verify`: functions that take and return matplotlib Axes.
 
-`counts` looks at one simulation, `errors` and `lengths` at checks of one-layer models;
-`regimes`, `slopes` and `k_gram_error` at softmax models. The two `..._figure` functions
-compose them at column width.
+`enclosure` shows what is proved of two models; `counts` looks at one simulation, `errors` and
+`lengths` at checks of one-layer models; `regimes`, `slopes` and `k_gram_error` at softmax models.
+The `..._figure` functions compose them at column width.
 """
 
 from verify.figures.checks import errors, lengths
 from verify.figures.checks import figure as check_figure
 from verify.figures.counts import counts
+from verify.figures.proofs import enclosure
+from verify.figures.proofs import figure as enclosure_figure
 from verify.figures.softmax import (
     attention_on_suffix,
     k_gram_error,
@@ -20,6 +22,8 @@ __all__ = [
     "attention_on_suffix",
     "check_figure",
     "counts",
+    "enclosure",
+    "enclosure_figure",
     "errors",
     "k_gram_error",
     "lengths",

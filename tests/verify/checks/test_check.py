@@ -10,9 +10,10 @@ import pytest
 import verify
 from verify import InputError, Summary, inputs
 from verify.checks.pairs import nested_pair, random_pair
-from verify.checks.report import Report, summary_table, write_json
+from verify.checks.report import Report, summary_table
 from verify.model.plain import model_data, model_from
 from verify.model.summary import summarise
+from verify.tables import write_json
 
 PAIR = nested_pair()
 SIZES = {"vocabulary_size": 4, "period": 3, "locality": 2}

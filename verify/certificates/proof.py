@@ -1,0 +1,83 @@
+"""Is |f − g| ≤ target on every input of length from_length … horizon? A proof, or an input."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from bounds.numbers import exact
+from verify.certificates.claim import Claim
+from verify.certificates.every_length import decide_every_length
+from verify.certificates.input_class import PairInputs
+from verify.certificates.ladder import read_length
+from verify.certificates.verdict import Verdict
+from verify.certificates.window import LIMIT, Progress
+from verify.errors import InputError
+from verify.model.transformer import LimitTransformer
+
+
+def prove(
+    f: LimitTransformer,
+    g: LimitTransformer,
+    *,
+    target: Any,
+    horizon: int | None,
+    from_length: int | None = None,
+    limit: int = LIMIT,
+    progress: Progress | None = None,
+) -> Verdict:
+    """Decide whether |f − g| ≤ target on every input of length from_length … horizon.
+
+    Without `from_length` the claim starts where it can: at the least length from which it is
+    proved. It is refuted, then, if it fails however late one starts: by an input of at least half
+    the horizon (horizon=None: by inputs of unbounded length, one of them explicit).
+
+    An interruption (Ctrl-C) gives OPEN with what was done; `.finished` is then False.
+
+    Args:
+        f: a model of one layer in finite precision.
+        g: the other one, with the same |Σ| and number of outputs.
+        target: the error allowed, ≥ 0: an int, float, Fraction or text such as "3/10".
+        horizon: the longest length of the claim; None: every length.
+        from_length: the shortest length of the claim; None: as short as can be.
+        limit: the largest number of evaluations for the proof, and again for the shorter
+            lengths beside it.
+        progress: called with the evaluations done and `limit`.
+
+    Raises:
+        InputError: an argument is not usable.
+        WeightsError: the weights lead to numbers beyond the range of float64.
+    """
+    inputs = PairInputs(f, g)
+    allowed_error = _read_target(target)
+    if horizon is not None:
+        read_length("horizon", horizon, 1)
+    if from_length is not None:
+        read_length("from_length", from_length, 1)
+        if horizon is not None and from_length > horizon:
+            raise InputError("from_length", from_length, f"at most the horizon, {horizon}")
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise InputError("limit", limit, "an integer ≥ 1")
+
+    def claim(up_to: int) -> Claim:
+        return Claim(inputs, allowed_error, up_to, from_length, limit, progress)
+
+    if horizon is None:
+        return decide_every_length(claim, inputs, from_length)
+    return claim(horizon).verdict()
+
+
+def _read_target(target: Any) -> Fraction:
+    """Return the target as an exact number.
+
+    Raises:
+        InputError: it is no rational number ≥ 0.
+    """
+    allowed = 'a rational number ≥ 0: an int, float, Fraction or text such as "3/10"'
+    try:
+        number = exact(target)
+    except ValueError as problem:
+        raise InputError("target", target, f"{allowed}; {problem}") from None
+    if not isinstance(number, Fraction) or number < 0:
+        raise InputError("target", target, allowed)
+    return number

@@ -1,0 +1,35 @@
+"""What all reports share: tables of text, fractions as people read them, JSON files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from verify.files import write_beside
+
+
+def write_json(path: str | os.PathLike[str], data: Any) -> None:
+    """Write a file that is either complete or not there: first beside it, then renamed."""
+    text = json.dumps(data, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    write_beside(path, text.encode())
+
+
+def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of text as lines with aligned columns; the first column to the left."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            text.ljust(width) if number == 0 else text.rjust(width)
+            for number, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
+
+
+def show_fraction(value: Fraction) -> str:
+    """The fraction itself where it is short, else four digits."""
+    text = str(value)
+    return text if len(text) <= 9 else f"{float(value):.4g}"
