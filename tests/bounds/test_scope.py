@@ -92,6 +92,83 @@ def test_every_entry_with_a_setting_has_a_scope():
     assert len(SCOPED) >= 38
 
 
+RESTRICTED = {
+    "derived.one_layer_linf_chain": {"heads": "= 1"},
+    "derived.one_layer_linf_shared_logits": {"period": "= 1", "heads": "= 1"},
+    "derived.one_layer_softmax": {"period": "= 1"},
+    "derived.two_layer_softmax": {"period": "= 1"},
+    "derived.one_layer_average_nested": {"period": "= 1"},
+    "derived.average_softmax": {"period": "= 1"},
+    "derived.average_softmax_dirichlet": {"period": "= 1"},
+    "derived.average_softmax_two_layer": {"period": "= 1"},
+    "derived.average_softmax_two_layer_markov": {"period": "= 1"},
+    "derived.lower_presence": {"vocabulary_size": "≥ 2"},
+    "derived.lower_tent": {"vocabulary_size": "≥ 2"},
+    "derived.lower_single_z": {"vocabulary_size": "≥ 2"},
+    "derived.lower_linf_c3": {"vocabulary_size": "≥ 3"},
+    "derived.lower_threshold_window": {"vocabulary_size": "≥ 2"},
+    "derived.lower_margin": {"vocabulary_size": "≥ 2"},
+    "derived.lower_logit_range": {"vocabulary_size": "≥ 2"},
+    "derived.lower_two_layer": {"vocabulary_size": "≥ 2", "locality": "≥ 1", "heads": "≥ 2"},
+    "derived.lower_two_layer_argmax": {"vocabulary_size": "≥ 2", "heads": "≥ max(1, τ)"},
+    "derived.lower_two_layer_argmax_margin": {"vocabulary_size": "≥ 4", "heads": "≥ 2"},
+    "derived.no_bound_two_layer_argmax": {
+        "vocabulary_size": "≥ 4",
+        "locality": "≥ 1",
+        "heads": "≥ 2",
+    },
+    "derived.lower_average": {"vocabulary_size": "= 2", "period": "a multiple of 2"},
+    "derived.lower_average_softmax": {"vocabulary_size": "= 2"},
+    "derived.lower_average_softmax_dirichlet": {"vocabulary_size": "= 2"},
+    "derived.lower_average_two_layer": {"vocabulary_size": "= 3", "locality": "≥ 1"},
+}
+"""What the proofs in docs/theory.md need, written down once more."""
+
+
+@pytest.mark.parametrize("entry", SCOPED, ids=by_key)
+def test_the_rules_are_those_of_the_proofs(entry):
+    found = {quantity: rule.text for quantity, rule in entry.rules.items()}
+    assert found == RESTRICTED.get(entry.key, {})
+    assert RESTRICTED.keys() <= {other.key for other in SCOPED}
+
+
+def test_lag_biases_logits_and_laws_are_those_of_the_proofs():
+    def with_(name, value):
+        return {t.key.removeprefix("derived.") for t in SCOPED if getattr(t.scope, name) == value}
+
+    assert with_("lag_bias", "none") == {"one_layer_linf_shared_logits", "one_layer_linf_limit"}
+    assert with_("lag_bias", "first layer") == {
+        "two_layer_softmax",
+        "two_layer_softmax_periodic",
+        "average_softmax_two_layer",
+        "average_softmax_two_layer_markov",
+        "lower_two_layer",
+        "lower_average_two_layer",
+    }
+    assert with_("logits", "shared") == {"one_layer_linf_shared_logits"}
+    assert with_("precision", "common") == {"one_layer_linf_shared_logits"}
+    assert with_("inputs", "exchangeable") == {"average_softmax"}
+    assert with_("inputs", "mixed") == {"average_softmax_two_layer"}
+    assert with_("inputs", "Markov") == {"average_softmax_two_layer_markov"}
+    assert with_("inputs", "fixed") == {
+        "one_layer_average_fixed",
+        "average_two_layer_argmax_fixed",
+        "lower_average_softmax",
+    }
+    assert with_("inputs", "Dirichlet") == {
+        "izzo2025.4.2",
+        "one_layer_average",
+        "one_layer_average_nested",
+        "average_softmax_dirichlet",
+        "average_two_layer_argmax",
+        "lower_average",
+        "lower_average_softmax_dirichlet",
+        "lower_average_two_layer",
+    }
+    worst_case = {t.key for t in SCOPED if t.scope.inputs == "every input"}
+    assert worst_case == {t.key for t in SCOPED if t.setting is None or t.setting.error == "linf"}
+
+
 @pytest.mark.parametrize("entry", SCOPED, ids=by_key)
 def test_what_the_scope_allows_is_answered(entry):
     found = answer(entry, **point(entry))
