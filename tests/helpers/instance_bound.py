@@ -16,7 +16,6 @@ from tests.helpers.counted_heads import (
     columns_of,
     falls,
     hat,
-    joined,
     largest_remainder,
     least_threshold,
     targets,
@@ -100,16 +99,19 @@ class Instance:
         if not inert and falls(self.given.length, max(reach) - min(reach), head.bits):
             return None
         columns = tuple(sorted({t[1] for t in prefix}))
-        full = tuple(
-            r for r in columns if all(t in prefix for t in allowed if t[1] == r)
-        )
+        full = tuple(r for r in columns if all(t in prefix for t in allowed if t[1] == r))
         return Cut(
-            head, prefix, suffix, inert, gap,
+            head,
+            prefix,
+            suffix,
+            inert,
+            gap,
             spread=max(inside) - min(inside),
             prefix_spread=max(own) - min(own) if own else F(0),
             excess=max(F(0), max(inside) - max(own)) if own else F(0),
             mild=tuple(head.bias[k] for k in self.mild if self.given.lags[k][1] in columns),
-            columns=columns, full=full,
+            columns=columns,
+            full=full,
         )
 
     def _atoms(self, allowed):
@@ -138,11 +140,13 @@ class Instance:
         query, forced = self.given.lags[0], 0 in self.mild
         numbers = [sum(a[0][1] == r for a in self.atoms) for r in range(period)]
         self.rounding = [
-            F(0) if a == 1
-            else F(a * a // 4, a - 1) if forced and query[1] == r and "forced" not in omit
+            F(0)
+            if a == 1
+            else F(a * a // 4, a - 1)
+            if forced and query[1] == r and "forced" not in omit
             else F(a, 4)
             for r, a in enumerate(numbers)
-        ]  # fmt: skip
+        ]
         if "rounding" in omit:
             self.rounding = [F(0)] * period
         self.moves = [c for c in self.cuts if c.inert and not c.suffix and not c.full]
@@ -163,7 +167,11 @@ class Instance:
             for i, c in enumerate(self.cuts)
         }
         self.groups = [
-            (set(self.cuts[g[0]].prefix), min(len(self.cuts[i].suffix) for i in g), self.light[g[0]])
+            (
+                set(self.cuts[g[0]].prefix),
+                min(len(self.cuts[i].suffix) for i in g),
+                self.light[g[0]],
+            )
             for g in groups.values()
         ]
         self.light = {i: self.light[g[0]] for g in groups.values() for i in g}

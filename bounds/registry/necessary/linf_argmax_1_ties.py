@@ -40,7 +40,7 @@ def _near_tie() -> Formula:
     shortest = Min(by_attention, by_target, evaluate=False)
     return Formula(
         terms={
-            "near ties": Piecewise((1, _L <= s), (Max(1, ceiling(shortest), evaluate=False), True))
+            "near ties": Piecewise((1, s >= _L), (Max(1, ceiling(shortest), evaluate=False), True))
         },
         where={
             slope: (2 + exp(y) + exp(-y)) / y,
