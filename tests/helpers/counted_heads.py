@@ -154,7 +154,8 @@ def targets(counts, long, short, groups, error):
         rest = {t: c for t, c in counts.items() if c and t[1] == r and t not in low}
         left = n - sum(e for t, e in found.items() if t[1] == r)
         assert sum(c for t, c in counts.items() if t[1] == r) == m
-        assert left >= 0 and (rest or left == 0)
+        assert left >= 0
+        assert rest or left == 0
         found.update({t: left * c / F(sum(rest.values())) for t, c in rest.items()})
     return found, frozenset(low)
 

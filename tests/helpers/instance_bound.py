@@ -140,11 +140,13 @@ class Instance:
         query, forced = self.given.lags[0], 0 in self.mild
         numbers = [sum(a[0][1] == r for a in self.atoms) for r in range(period)]
         self.rounding = [
-            F(0) if a == 1
-            else F(a * a // 4, a - 1) if forced and query[1] == r and "forced" not in omit
+            F(0)
+            if a == 1
+            else F(a * a // 4, a - 1)
+            if forced and query[1] == r and "forced" not in omit
             else F(a, 4)
             for r, a in enumerate(numbers)
-        ]  # fmt: skip
+        ]
         if "rounding" in omit:
             self.rounding = [F(0)] * period
         self.moves = [c for c in self.cuts if c.inert and not c.suffix and not c.full]
