@@ -23,6 +23,17 @@ from verify.checks.replay import replay
 from verify.checks.report import Report, summary_table
 from verify.checks.slope_report import SLOPE_NOTE, SlopeReport, SlopeRow, slope_summary
 from verify.checks.softmax_pairs import SOFTMAX_BUILT_IN
+from verify.commands.prove import (
+    EXIT_CODES,
+    HORIZON,
+    TARGET,
+    Proof,
+    opening_pairs,
+    proof_table,
+    prove_files,
+    prove_pairs,
+    stored_pairs,
+)
 from verify.errors import InputError
 from verify.lengths import Length, to_json
 from verify.simulation import OneLayerSimulator, simulator
@@ -52,6 +63,8 @@ def _command(arguments: Sequence[str] | None) -> int:
     try:
         if options.replay is not None:
             return _replay(options.replay, as_json=options.json)
+        if options.prove is not None:
+            return _prove(options)
         return _run(options)
     except InputError as error:
         parser.exit(BAD_ARGUMENT, f"{parser.prog}: error: {error}\n")
@@ -102,6 +115,38 @@ def _parser() -> argparse.ArgumentParser:
         f"{', '.join(SOFTMAX_CONTROLS)} only",
     )
     parser.add_argument("--replay", metavar="FILE", help="run saved counterexamples again")
+    parser.add_argument(
+        "--prove",
+        nargs=2,
+        metavar=("F", "G"),
+        help="decide whether two saved one-layer models in finite precision stay within --target "
+        "on every input up to --horizon; exit code 0 proved, 1 refuted, 4 open",
+    )
+    parser.add_argument(
+        "--target",
+        type=_positive,
+        default=TARGET,
+        metavar="E",
+        help="with --prove: the error allowed; default 3/10",
+    )
+    parser.add_argument(
+        "--horizon",
+        type=_horizon,
+        default=HORIZON,
+        metavar="T",
+        help="with --prove: longest length, such as 2**20 (default), or none for every length",
+    )
+    parser.add_argument(
+        "--from-length",
+        type=_count,
+        metavar="T",
+        help="with --prove: shortest length; by default as short as can be",
+    )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="open with the proofs for all stored models in finite precision, not for four",
+    )
     return parser
 
 
@@ -111,6 +156,9 @@ def _run(options: argparse.Namespace) -> int:
     campaign = Campaign(_names(options), _plain_options(options))
     interrupted = False
     try:
+        if options.pairs is None and options.control is None:
+            _stored_proofs(campaign, options)
+            campaign.save(saved[0])
         for name in campaign.planned:
             run = _slopes if name in SOFTMAX_BUILT_IN else _errors
             run(name, campaign, options)
@@ -135,6 +183,32 @@ def _run(options: argparse.Namespace) -> int:
         )
         return COUNTEREXAMPLE
     return INTERRUPTED if interrupted else HOLDS
+
+
+def _stored_proofs(campaign: Campaign, options: argparse.Namespace) -> None:
+    """The headline: what is proved of trained models at every length up to 2²⁰."""
+    pairs = stored_pairs() if options.all else opening_pairs()
+    proofs: list[Proof] = []
+    for number, proof in enumerate(prove_pairs(pairs), 1):
+        campaign.proofs.append(proof.to_dict())
+        done = f"proofs: {number}/{len(pairs)}"
+        if sys.stderr.isatty():
+            print(f"\r{done}\033[K", end="", file=sys.stderr, flush=True)
+        proofs.append(proof)
+    if not options.json:
+        show(proof_table(proofs), end="\n\n")
+
+
+def _prove(options: argparse.Namespace) -> int:
+    """Decide for two saved models; the verdict is saved beside the others."""
+    proof = prove_files(options.prove, options.target, options.horizon, options.from_length)
+    saved = _folder(options.out) / "proof.json"
+    proof.verdict.save(saved)
+    if options.json:
+        show(json_text(proof.to_dict()))
+    else:
+        show(f"{proof.verdict.explain()}\n\nsaved: {saved}")
+    return EXIT_CODES[proof.verdict.status]
 
 
 def _names(options: argparse.Namespace) -> list[str]:
@@ -295,6 +369,14 @@ def _positive(text: str) -> Fraction:
     if value <= 0:
         raise argparse.ArgumentTypeError(f"got {text!r}; allowed: a number > 0")
     return Fraction(value)
+
+
+def _horizon(text: str) -> int | None:
+    """An integer, a power such as 2**20, or none."""
+    if text.lower() == "none":
+        return None
+    base, _, power = text.partition("**")
+    return int(_integer(base, 1) ** (_integer(power, 0) if power else 1))
 
 
 def _count(text: str) -> int:

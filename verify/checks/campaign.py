@@ -32,12 +32,14 @@ class Campaign:
         options: what the run was asked for, as plain data.
         started: when, in UTC.
         found: reports by name, finished or not; it grows as the run goes on.
+        proofs: verdicts about stored models, as plain data.
     """
 
     planned: Sequence[str]
     options: Mapping[str, Any]
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     found: dict[str, Report | SlopeReport] = field(default_factory=dict)
+    proofs: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def reports(self) -> list[Report]:
@@ -76,6 +78,7 @@ class Campaign:
             "missing": self.missing,
             "holds": self.holds,
             "verdict": self.verdict,
+            "proofs": self.proofs,
             "reports": self._data(Report),
             "slopes": self._data(SlopeReport),
         }

@@ -1,0 +1,1 @@
+"""Commands of `python -m verify` beside the simulation checks."""
