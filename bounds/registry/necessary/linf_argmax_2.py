@@ -144,7 +144,7 @@ OPEN_TWO_LAYER_ARGMAX = Theorem(
     title="Two argmax layers with margins in both: whether a computable bound exists is not known",
     source=derived("derived-open_two_layer_argmax", "what is not known"),
     setting=CELL,
-    direction=Direction.NECESSARY,
+    direction=Direction.SUFFICIENT,
     constants="proved",
     statement=(
         "If both layers have a positive logit margin, the pair behind "
