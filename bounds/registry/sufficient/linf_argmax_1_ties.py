@@ -17,7 +17,13 @@ from bounds.evaluate import compare
 from bounds.parameters import symbols
 from bounds.registry.hypotheses import MODEL, ROUNDING, SHARED
 from bounds.registry.sources import derived
-from bounds.registry.sufficient.near_ties import columns, least_steps, nested, within_reach
+from bounds.registry.sufficient.near_ties import (
+    columns,
+    least_steps,
+    nested,
+    ties_cost_less,
+    within_reach,
+)
 from bounds.scope import ANY, Hypothesis, Scope, Values
 from bounds.theorem import (
     Direction,
@@ -96,9 +102,7 @@ def _room(values: Values) -> bool:
         return True
     if not values["tie_tolerance"]:
         return True
-    root = sympy.Integer(int(values["horizon"])) ** (values["tie_tolerance"] / 2)
-    # 1 − 2/(1 + root) < s/L, multiplied out.
-    return compare((root - 1) * lipschitz, (root + 1) * s) < 0
+    return ties_cost_less(values)
 
 
 def _no_horizon(values: Values) -> int | None:

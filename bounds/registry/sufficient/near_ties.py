@@ -33,6 +33,14 @@ def within_reach(values: Values) -> bool:
     return 0 < longest.bit_length() <= _LONGEST
 
 
+def ties_cost_less(values: Values) -> bool:
+    """Whether tanh(κ ln(T*)/4) < s/L; undecided counts as no."""
+    with ctx.workprec(_BITS):
+        share = _interval(values["simulation_error"]) / _interval(values["lipschitz"])
+        logarithm = arb(int(values["horizon"])).log()
+        return bool((_interval(values["tie_tolerance"]) * logarithm / 4).tanh() < share)
+
+
 def _threshold(values: Values) -> int | None:
     """⌈h₀⌉, or None where it is too large to be written out."""
     bits = {symbols[k]: values[k] for k in ("precision_bits", "margin")}
