@@ -143,7 +143,7 @@ PARAMETERS: tuple[Parameter, ...] = (
           lower_open=False),
     _integer("horizon", "T_*", +1, "longest length of interest"),
     _integer("light_groups", "g_l", +1,
-             "different attended sets, among the heads of f and g at one query, that contain no "
+             "different attended sets, among the heads of f and g on one input, that contain no "
              "whole column", lower=0),
     _real("complexity", "C_f", +1,
           "the paper's complexity C(f) (Definition 5.1), max over f and g"),

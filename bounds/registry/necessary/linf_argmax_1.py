@@ -39,7 +39,9 @@ _EPS, _ETA, _L, _SIGMA, _DELTA, _TAU, _GAMMA = (
 _MARGIN = Hypothesis("margin γ and precision p may be as large as the pair needs")
 
 
-_TRUE = Hypothesis("L is the least Lipschitz constant (formulas from the weights may give more)")
+TRUE_CONSTANT = Hypothesis(
+    "L is the least Lipschitz constant (formulas from the weights may give more)"
+)
 
 
 def _positive(*expressions: sympy.Expr) -> Callable[[Values], bool]:
@@ -132,7 +134,7 @@ LOWER_TENT = Theorem(
     parameters=("epsilon", "target", "lipschitz", "vocabulary_size", "period"),
     hypotheses=(
         _MARGIN,
-        _TRUE,
+        TRUE_CONSTANT,
         Hypothesis("2·target < L", check=_positive(_L - 2 * _ETA)),
     ),
     formula=_tent,
@@ -318,7 +320,7 @@ LOWER_LIMIT = Theorem(
         "margin",
     ),
     hypotheses=(
-        _TRUE,
+        TRUE_CONSTANT,
         Hypothesis("target < L", check=_positive(_L - _ETA)),
         Hypothesis(
             "Δ ≥ 2; or |Σ| ≥ 2 and target + ε ≤ 2L/5",
@@ -419,7 +421,7 @@ LOWER_LINF_C3 = Theorem(
     parameters=("epsilon", "target", "lipschitz", "vocabulary_size", "period"),
     hypotheses=(
         _MARGIN,
-        _TRUE,
+        TRUE_CONSTANT,
         Hypothesis("ε > 0", check=_positive(_EPS)),
         Hypothesis("target ≤ 3ε", check=_nonnegative(3 * _EPS - _ETA)),
         Hypothesis("2(target − ε) < L", check=_positive(_L - 2 * (_ETA - _EPS))),

@@ -7,6 +7,7 @@ from sympy import Max, Min, Piecewise, Rational, ceiling, exp, floor, log
 
 from bounds.evaluate import compare
 from bounds.parameters import symbols
+from bounds.registry.necessary.linf_argmax_1 import TRUE_CONSTANT
 from bounds.registry.sources import derived
 from bounds.registry.sufficient.linf_argmax_1_ties import KEPT
 from bounds.scope import ANY, Hypothesis, Scope, at_least
@@ -89,6 +90,7 @@ LOWER_NEAR_TIE = Theorem(
         Hypothesis("κ > 0", check=lambda v: compare(v["tie_tolerance"], sympy.Integer(0)) > 0),
         Hypothesis("T* ≥ 2", check=lambda v: v["horizon"] >= 2),
         KEPT,
+        TRUE_CONSTANT,
     ),
     formula=_near_tie,
     compares_with="izzo2025.4.1",

@@ -236,7 +236,7 @@ ONE_LAYER_LINF_POSITIONAL = Theorem(
 )
 
 _LIGHT = Hypothesis(
-    "for every query at most light_groups different attended sets of prefix types, among the heads "
+    "on every input at most light_groups different attended sets of prefix types, among the heads "
     "of f and g, count as light (heads with equal sets are one group)"
 )
 
