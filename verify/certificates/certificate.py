@@ -29,7 +29,7 @@ Each context, with n_r(Z) = number of positions i = 1..Z, i ≡ r (mod Δ), that
     short               Z, the largest length ≤ N that is ≡ residue
     trivial             at least Σ over all heads of L over all types, for this query
     cost                at least the cost of every case; exactly the largest of them. If kept is
-                        null: trivial; or 0 where Z ≥ T*, as there is no longer input
+                        null: trivial; or 0 where Z + Δ > T*, as there is no longer input
     kept                the kept lags, ascending, or null; the others are mild
     free                [n_r(Z) for r = 0..Δ−1], all ≥ 1; and Z ≥ τ+1
     cases               one for each set U that some levels v give: v_i is a logit of head i, U =
@@ -93,7 +93,7 @@ Each case:
 
 Where rounding was needed, numbers are rounded to the safe side: "at least" and "at most" above.
 
-The obstacle: context {residue, tokens} and its cost at N = T* − 1; `allowed`, types of inputs of
+The obstacle: context {residue, tokens} and its cost at N = T* − Δ; `allowed`, types of inputs of
 which some head has no valid cut (all lags kept); `heads`, those heads with all their cuts {model,
 number, precision_bits, spread, gap, inert}; `holds_up_to` {horizon, length}: the largest power of
 two up to which a length was found, or null. It explains; nothing is claimed by it.
@@ -259,7 +259,7 @@ def certify(
         f, g: one-layer models in finite precision, with the same |Σ| and number of outputs.
         epsilon: ε ≥ 0, the error on the window of Δ lengths.
         target: the error wanted up to the horizon, > ε. None (default): 3ε.
-        horizon: T* > Δ, the longest length of interest.
+        horizon: T* ≥ 2Δ, the longest length of interest.
 
     Raises:
         InputError: an argument cannot be used (all problems of the models at once).

@@ -10,7 +10,6 @@ its gap γ, the constant L of its values, and the atoms that rounding works on.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,7 +22,7 @@ from verify.certificates.values import Constant, Others, PairValues
 from verify.errors import InputError
 from verify.model.precision import is_dropped
 
-_MOST_TUPLES = 10**6
+_MOST_CASES = 2 * 10**4
 
 
 @dataclass(frozen=True)
@@ -172,32 +171,35 @@ class _Reader:
         cases = tuple(Case(allowed, tuple(self._choices(allowed))) for allowed in self._allowed())
         return KeptLags(self.kept, self.taken, cases)
 
-    def _allowed(self) -> Iterator[frozenset[int]]:
-        """Yield every U: the levels are the largest logits of some input."""
-        levels = [self._levels(head) for head in range(len(self.logits))]
-        number = math.prod(map(len, levels))
-        if number > _MOST_TUPLES:
-            limit = (
-                f"at most {_MOST_TUPLES} combinations of largest logits, one for each head of f "
-                "and g: fewer heads or types; verify.measure with bounds.required_length has no "
-                "such limit"
-            )
-            raise InputError("combinations of largest logits", number, limit)
-        below = [
-            {v: frozenset(t for t in self.pair.types if logits[t] <= v) for v in of_head}
-            for logits, of_head in zip(self.logits, levels, strict=True)
-        ]
-        mild = {self.lag_types[lag] for lag in self.mild}
-        for tuple_ in itertools.product(*levels):
-            allowed = frozenset.intersection(
-                *(sets[v] for sets, v in zip(below, tuple_, strict=True))
-            )
-            if (
-                mild <= allowed
-                and all(allowed.intersection(self.pair.column(r)) for r in range(self.pair.period))
-                and all(self._attained(h, v, allowed) for h, v in enumerate(tuple_))
-            ):
-                yield allowed
+    def _allowed(self) -> list[frozenset[int]]:
+        """Return every U: the levels are the largest logits of some input."""
+        found: list[tuple[tuple[int, ...], frozenset[int]]] = [((), frozenset(self.pair.types))]
+        for head, logits in enumerate(self.logits):
+            levels = self._levels(head)
+            below = [frozenset(t for t in self.pair.types if logits[t] <= v) for v in levels]
+            # A U that fails with the levels of some heads fails with those of all.
+            found = [
+                (tuple_, allowed)
+                for earlier, wider in found
+                for v, of_head in zip(levels, below, strict=True)
+                for tuple_, allowed in [((*earlier, v), wider & of_head)]
+                if self._occurs(tuple_, allowed)
+            ]
+            if len(found) > _MOST_CASES:
+                limit = (
+                    f"at most {_MOST_CASES} combinations of largest logits of the heads: fewer "
+                    "heads or types; verify.measure with bounds.required_length has no such limit"
+                )
+                raise InputError("combinations of largest logits", len(found), limit)
+        return [allowed for _, allowed in found]
+
+    def _occurs(self, levels: tuple[int, ...], allowed: frozenset[int]) -> bool:
+        """Whether inputs with types in U have these levels at the first heads."""
+        return (
+            all(self.lag_types[lag] in allowed for lag in self.mild)
+            and all(not allowed.isdisjoint(self.pair.column(r)) for r in range(self.pair.period))
+            and all(self._attained(head, v, allowed) for head, v in enumerate(levels))
+        )
 
     def _levels(self, head: int) -> list[int]:
         """Return the logits of a head that can be the largest of an input."""

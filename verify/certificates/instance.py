@@ -110,7 +110,7 @@ class Instance:
     def context_cost(self, context: Context, length: int) -> ContextCost:
         """Return the cost of one context for N = length ≥ Δ."""
         short = self.short_length(context.residue, length)
-        if short >= self.horizon:  # there is no x between
+        if short + self.pair.period > self.horizon:  # there is no longer x
             return ContextCost(context, short, Fraction(0), Fraction(0), None, (), ())
         trivial = self.trivial(context)
         best = ContextCost(context, short, trivial, trivial, None, (), ())
@@ -224,32 +224,32 @@ def cost(f: LimitTransformer, g: LimitTransformer, length: int, horizon: int) ->
 def least_length(
     f: LimitTransformer, g: LimitTransformer, budget: Fraction, horizon: int
 ) -> tuple[int | None, Cost]:
-    """Return an N < T* whose cost is within the budget, about the least one, and its cost.
+    """Return an N ≤ T* − Δ whose cost is within the budget, about the least one, and its cost.
 
     The search is by bisection for each context, as if costs fell with N; what is returned has
-    been checked. Without such an N: None and the cost of the longest window, T* − 1.
+    been checked. Without such an N: None and the cost of the longest window, N = T* − Δ.
 
     Args:
         f, g: one-layer models in finite precision.
         budget: target − ε ≥ 0.
-        horizon: T* > Δ.
+        horizon: T* ≥ 2Δ.
 
     Raises:
         InputError: an argument cannot be used.
     """
     instance = instance_of(f, g, horizon)
     period = instance.pair.period
-    if horizon <= period:
-        raise InputError("horizon", horizon, f"an integer > Δ = {period}")
+    if horizon < 2 * period:
+        raise InputError("horizon", horizon, f"an integer ≥ 2Δ = {2 * period}")
     length = period
     for context in instance.contexts():
         length = _least_of_context(instance, context, budget, length)
-    while length < horizon:
+    while length <= horizon - period:
         found = instance.cost(length)
         if found.value <= budget:
             return length, found
         length += 1
-    return None, instance.cost(horizon - 1)
+    return None, instance.cost(horizon - period)
 
 
 def _least_of_context(instance: Instance, context: Context, budget: Fraction, known: int) -> int:

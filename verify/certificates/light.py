@@ -6,17 +6,19 @@ rationals, and all that is claimed is computed from those. [docs/theory.md, Theo
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import partial
 
 from verify.certificates.choices import Choice
 from verify.certificates.variation import Accuracies, accuracies, least_free
 
 _GRID = 2**40
-_STEPS = 16
+_STEPS = 8
 _ZOOMS = 4
-_SWEEPS = 12
+_SWEEPS = 8
 _LN2 = math.log(2)
 
 
@@ -35,16 +37,11 @@ def best_accuracies(choice: Choice, free: Sequence[int], short: int) -> Accuraci
     if most <= 2**groups - 1:  # each δ < 1 makes a factor above 2
         return None
     cost = _Cost(choice, min(free), short)
-
-    def of_total(total: float) -> tuple[float, list[float]]:
-        return _distributed(total, groups, cost)
-
-    largest = math.log1p(most)
-    if all(head.light or head.inert or not head.prefix for head in choice.heads):
-        _, logs = of_total(largest)
-    else:
-        low = groups * _LN2
-        _, logs = min(of_total(total) for total in _zoomed(low, largest, lambda x: of_total(x)[0]))
+    largest, least = math.log1p(most), groups * _LN2
+    starts = [largest]
+    if any(head.full and not head.inert for head in choice.heads):
+        starts += [(largest + least) / 2, (largest + 9 * least) / 10]
+    logs = min((_descended([s / groups] * groups, largest, cost) for s in starts), key=cost)
     return _rounded(choice, free, logs)
 
 
@@ -81,41 +78,53 @@ def _hat(ratio: float, delta: float) -> float:
     return min(1.0, ratio * delta / (1 + (ratio - 1) * delta))
 
 
-def _distributed(
-    total: float, groups: int, cost: Callable[[Sequence[float]], float]
-) -> tuple[float, list[float]]:
-    """Return the least cost found, and ln(1 + 1/δ) of the groups, whose sum is `total`."""
-    logs = [total / groups] * groups
+def _descended(
+    logs: list[float], largest: float, cost: Callable[[Sequence[float]], float]
+) -> list[float]:
+    """Lower the cost, by turns: one group alone, or one at the expense of another.
+
+    Args:
+        logs: ln(1 + 1/δ) of each group, each above ln 2, with a sum of at most `largest`.
+        largest: what they may add up to.
+        cost: to be lowered.
+    """
+    groups = range(len(logs))
     best = cost(logs)
-    for _ in range(_SWEEPS if groups > 1 else 0):
+    for _ in range(_SWEEPS):
         before = best
-        for a in range(groups):
-            for b in range(a):
-                both = logs[a] + logs[b]
-
-                def moved(x: float, a: int = a, b: int = b, both: float = both) -> float:
-                    trial = list(logs)
-                    trial[a], trial[b] = x, both - x
-                    return cost(trial)
-
-                for x in _zoomed(_LN2, both - _LN2, moved):
-                    if moved(x) < best:
-                        best = moved(x)
-                        logs[a], logs[b] = x, both - x
+        for a, b in itertools.product(groups, groups):
+            high = logs[a] + (largest - sum(logs) if a == b else logs[b] - _LN2)
+            trial = _lowest(partial(_moved, logs, a, b), _LN2, high, cost)
+            reached = cost(trial)
+            if reached < best:
+                best, logs = reached, trial
         if best >= before * (1 - 1e-9):
             break
-    return best, logs
+    return logs
 
 
-def _zoomed(low: float, high: float, cost: Callable[[float], float]) -> Iterator[float]:
-    """Yield points of an open interval, ever nearer to where the cost is least."""
+def _moved(logs: Sequence[float], a: int, b: int, x: float) -> list[float]:
+    """Set entry a to x, and, where b is another one, keep the sum of both."""
+    trial = list(logs)
+    if a != b:
+        trial[b] = logs[a] + logs[b] - x
+    trial[a] = x
+    return trial
+
+
+def _lowest(
+    point: Callable[[float], list[float]],
+    low: float,
+    high: float,
+    cost: Callable[[Sequence[float]], float],
+) -> list[float]:
+    """Return the point with about the least cost: a grid, ever finer around its best entry."""
+    best = high
     for _ in range(_ZOOMS):
         step = (high - low) / (_STEPS + 1)
-        points = [low + step * (k + 1) for k in range(_STEPS)]
-        yield from points
-        best = min(points, key=cost)
+        best = min((low + step * (k + 1) for k in range(_STEPS)), key=lambda x: cost(point(x)))
         low, high = max(low, best - step), min(high, best + step)
-    yield high
+    return point(best)
 
 
 def _rounded(choice: Choice, free: Sequence[int], logs: Sequence[float]) -> Accuracies | None:

@@ -16,7 +16,7 @@ class Obstacle:
     """What stands in the way of a length below the horizon.
 
     Attributes:
-        context: the context with the largest cost at N = T* − 1.
+        context: the context with the largest cost at N = T* − Δ.
         cost: that cost.
         allowed: the types of the inputs for which no cut is valid, all lags kept; empty where
             there is none and merely the cost is too large.
@@ -37,7 +37,7 @@ def find_obstacle(
     f: LimitTransformer, g: LimitTransformer, budget: Fraction, instance: Instance
 ) -> Obstacle:
     """Return the obstacle of an instance for which `least_length` found nothing."""
-    worst = instance.cost(instance.horizon - 1)
+    worst = instance.cost(instance.horizon - instance.pair.period)
     allowed, heads = _spoilt(instance, worst.context)
     horizon, length = _largest_horizon(f, g, budget, instance)
     return Obstacle(worst.context, worst.value, allowed, heads, horizon, length)
@@ -63,7 +63,7 @@ def _largest_horizon(
     f: LimitTransformer, g: LimitTransformer, budget: Fraction, instance: Instance
 ) -> tuple[int | None, int | None]:
     """Return a power of two below the horizon that has a length, by bisection, and the length."""
-    low, high = instance.pair.period.bit_length(), instance.horizon.bit_length()
+    low, high = instance.pair.period.bit_length() + 1, instance.horizon.bit_length()
     found: tuple[int | None, int | None] = (None, None)
     while low < high:
         middle = (low + high) // 2
