@@ -385,8 +385,8 @@ def test_the_search_copes_with_many_tokens_and_long_inputs():
     assert found.low > 0
 
 
-@pytest.mark.parametrize("horizon", [1, 2, 3])
-def test_horizons_below_the_period(horizon):
+@pytest.mark.parametrize("horizon", [1, 2, 3, 4, 5, 6])
+def test_horizons_below_two_periods(horizon):
     f, g = mod_p_pair()
     by_length = [agreement(f, g, n).value for n in range(1, horizon + 1)]
     v = prove(f, g, target=1, horizon=horizon, from_length=1)
