@@ -188,11 +188,10 @@ class Claim:
             last = self.horizon - 1
         budget = self.target
         for _ in range(_ATTEMPTS):
-            if length > last or self.horizon <= period:
+            if length > last or self.horizon < 2 * period:
                 return None
-            found, _cost = least_length(
-                self.inputs.pair.f, self.inputs.pair.g, budget, self.horizon
-            )
+            pair = self.inputs.pair
+            found, _ = least_length(pair.f, pair.g, budget, self.horizon)
             if found is None:
                 return None
             length = max(length, found)
@@ -340,7 +339,7 @@ class Claim:
         carried = cost(
             self.inputs.pair.f,
             self.inputs.pair.g,
-            max(self.horizon - 1, self.inputs.period),
+            max(self.horizon - self.inputs.period, self.inputs.period),
             self.horizon,
         )
         return (

@@ -21,6 +21,7 @@ Counts = list[list[int]]
 
 _MOST_CLASSES = 64
 _ROWS = 400
+_MOST_MOVES = 4000
 _STEPS = 12
 """Rounds of improvement, at most."""
 
@@ -63,7 +64,7 @@ def _worst_of_class(one_class: InputClass, rng: np.random.Generator) -> LengthAg
     index = int(errors.argmax())
     value, counts = float(errors[index]), rows[index]
     for _ in range(steps):
-        rows = _moves(counts)
+        rows = _moves(counts, rng)
         errors = _errors(one_class, rows)
         evaluations += len(rows)
         index = int(errors.argmax())
@@ -104,17 +105,36 @@ def _columns(total: int, parts: int, rng: np.random.Generator) -> list[list[int]
     return [found[k] for k in rng.permutation(len(found))]
 
 
-def _moves(counts: Counts) -> list[Counts]:
-    """Return the counts with 1, 2, 4, … tokens moved from one atom to another of its column."""
+def _moves(counts: Counts, rng: np.random.Generator) -> list[Counts]:
+    """Return the counts with 1, 2, 4, … tokens moved from one atom to another of its column.
+
+    All such moves, or as many drawn at random where there are more.
+    """
+    wide = [number for number, column in enumerate(counts) if len(column) > 1]
+    if not wide:
+        return [counts]
+    parts = [len(column) for column in counts]
+    bits = max(sum(column) for column in counts).bit_length()
+    if sum(a * (a - 1) for a in parts) * bits <= _MOST_MOVES:
+        moves = [
+            (number, source, goal, exponent)
+            for number in wide
+            for source in range(parts[number])
+            for goal in range(parts[number])
+            if goal != source
+            for exponent in range(counts[number][source].bit_length())
+        ]
+    else:
+        moves = []
+        for number in rng.choice(wide, _MOST_MOVES).tolist():
+            source, goal = rng.permutation(parts[number])[:2].tolist()
+            digits = counts[number][source].bit_length()
+            if digits:
+                moves.append((number, source, goal, int(rng.integers(digits))))
     found = []
-    for number, column in enumerate(counts):
-        for source, there in enumerate(column):
-            for goal in range(len(column)):
-                if goal == source:
-                    continue
-                for exponent in range(there.bit_length()):
-                    moved = list(column)
-                    moved[source] -= 1 << exponent
-                    moved[goal] += 1 << exponent
-                    found.append([*counts[:number], moved, *counts[number + 1 :]])
+    for number, source, goal, exponent in moves:
+        moved = list(counts[number])
+        moved[source] -= 1 << exponent
+        moved[goal] += 1 << exponent
+        found.append([*counts[:number], moved, *counts[number + 1 :]])
     return found or [counts]

@@ -363,6 +363,37 @@ def test_wider_ties_are_refuted_beyond_the_largest_horizon():
     assert prove(f, g, target="3/10", horizon=None, from_length=20).status is REFUTED
 
 
+# ---------------------------------------------------------------- the search
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_search_finds_what_is_there(seed):
+    rng = np.random.default_rng(seed)
+    f, g = random_pair(rng, vocabulary_size=2, period=1)
+    length = int(rng.integers(500, 3000))
+    found, best = worst_found(PairInputs(f, g), length), agreement(f, g, length)
+    assert found.value <= best.value
+    assert found.value > 0.95 * best.value
+    assert found.worst.error(f, g) == pytest.approx(found.value, abs=1e-9)
+
+
+def test_the_search_copes_with_many_tokens_and_long_inputs():
+    settings = {"vocabulary_size": 20, "period": 1, "locality": 1, "heads": 1}
+    f = random_model(np.random.default_rng(0), precision_bits=6, dimension=3, **settings)
+    found = worst_found(PairInputs(f, nudged(f, 0.1)), 2**300 + 1)
+    assert found.worst.length == 2**300 + 1
+    assert found.low > 0
+
+
+@pytest.mark.parametrize("horizon", [1, 2, 3, 4, 5, 6])
+def test_horizons_below_two_periods(horizon):
+    f, g = mod_p_pair()
+    by_length = [agreement(f, g, n).value for n in range(1, horizon + 1)]
+    v = prove(f, g, target=1, horizon=horizon, from_length=1)
+    assert v.status is (PROVED if max(by_length) <= 1 else REFUTED)
+    assert prove(f, g, target=100, horizon=horizon).from_length == 1
+
+
 # ---------------------------------------------------------------- what is missing, refusals
 
 
