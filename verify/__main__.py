@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from bounds.__main__ import BAD_ARGUMENT, INTERRUPTED, as_command, json_text, show
+from bounds.console import BAD_ARGUMENT, INTERRUPTED, as_command, json_text, show
 from bounds.numbers import exact
 from verify import figures
 from verify.checks.campaign import Campaign
