@@ -24,6 +24,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 import bounds
 
+pytestmark = pytest.mark.covers("attack", "derived.one_layer_linf_additive")
+
 HALF = Fraction(1, 2)
 
 

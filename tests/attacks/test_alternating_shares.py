@@ -18,6 +18,11 @@ import pytest
 
 from verify import Head, Layer, LimitTransformer
 
+pytestmark = [
+    pytest.mark.covers("attack", "derived.lower_two_layer_argmax_margin"),
+    pytest.mark.covers("tightness", "derived.lower_two_layer_argmax_margin"),
+]
+
 
 def clip(number):
     return min(max(number, Fraction(0)), Fraction(1))

@@ -15,6 +15,14 @@ import pytest
 
 from verify import Head, Layer, LimitTransformer
 
+pytestmark = pytest.mark.covers(
+    "attack",
+    "derived.average_softmax",
+    "derived.average_softmax_two_layer",
+    "derived.average_two_layer_argmax",
+    "derived.average_two_layer_argmax_fixed",
+)
+
 C0 = 1 + 1 / math.sqrt(2)
 
 

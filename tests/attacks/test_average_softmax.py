@@ -26,6 +26,8 @@ from scipy.special import betaln, gammaln
 
 import bounds
 
+pytestmark = pytest.mark.covers("attack", "derived.average_softmax_dirichlet")
+
 C0 = 1 + 1 / math.sqrt(2)
 REGIMES = ("token", "balanced", "position")
 

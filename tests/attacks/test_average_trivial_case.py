@@ -16,6 +16,10 @@ import pytest
 
 from verify import Head, Layer, LimitTransformer
 
+pytestmark = pytest.mark.covers(
+    "attack", "derived.average_two_layer_argmax", "derived.average_two_layer_argmax_fixed"
+)
+
 
 class Model:
     """Random two-layer model, suffix-only first layer, f = cap·y_T + slope·(output of layer 2)."""

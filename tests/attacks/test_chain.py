@@ -16,6 +16,8 @@ from fractions import Fraction
 
 import pytest
 
+pytestmark = pytest.mark.covers("attack", "derived.one_layer_linf_chain")
+
 
 class Case:
     """Counts of one long input, its two argmax sets and the parameters of the theorem."""

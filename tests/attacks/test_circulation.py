@@ -17,6 +17,10 @@ import pytest
 from scipy.special import erf
 from scipy.stats import norm
 
+pytestmark = pytest.mark.covers(
+    "attack", "derived.lower_average_two_layer", "derived.lower_average_two_layer_argmax"
+)
+
 
 def chi(a, b):
     return {0: 0, 1: 1, 2: -1}[(b - a) % 3]

@@ -10,6 +10,8 @@ import math
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.covers("attack", "derived.one_layer_average_fixed")
+
 
 def test_total_variation_constant_is_at_most_the_euclidean_one():
     rng = np.random.default_rng(0)

@@ -17,6 +17,13 @@ from itertools import pairwise
 
 import pytest
 
+pytestmark = pytest.mark.covers(
+    "attack",
+    "derived.two_layer_argmax",
+    "derived.two_layer_argmax_suffix_only",
+    "derived.two_layer_argmax_generic",
+)
+
 
 def automaton(rng):
     """Successors of each state; a tendency to move on, so that components differ."""

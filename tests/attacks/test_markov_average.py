@@ -22,6 +22,8 @@ from tests.helpers.softmax_constants import constants
 from tests.helpers.softmax_models import random_model
 from verify import Head, Layer, LimitTransformer
 
+pytestmark = pytest.mark.covers("attack", "derived.average_softmax_two_layer_markov")
+
 REGIMES = ("token", "balanced", "position", "negative")
 
 

@@ -32,6 +32,18 @@ from tests.helpers.counted_heads import (
 )
 from tests.helpers.instance_bound import Instance
 
+pytestmark = [
+    pytest.mark.covers(
+        "attack",
+        "derived.one_layer_linf_horizon",
+        "derived.one_layer_linf_positional",
+        "derived.one_layer_linf_heavy",
+        "derived.one_layer_linf_light",
+        "derived.lower_near_tie",
+    ),
+    pytest.mark.covers("tightness", "derived.lower_near_tie"),
+]
+
 
 def shares(rng, tokens, total, unit):
     """Counts of one column: random, rare, equal, half-integral, one token, near the unit."""

@@ -26,6 +26,8 @@ from scipy.special import betainc, betaincinv, betaln, gammaln
 
 import bounds
 
+pytestmark = pytest.mark.covers("attack", "derived.one_layer_average_nested")
+
 ROUNDING = 1e-9
 
 

@@ -16,6 +16,14 @@ import pytest
 
 from verify.simulation.argmax.counts import ArgmaxSet, shorten
 
+pytestmark = pytest.mark.covers(
+    "attack",
+    "derived.one_layer_linf",
+    "derived.one_layer_linf_steep",
+    "derived.one_layer_linf_shared_logits",
+    "derived.one_layer_linf_limit",
+)
+
 DELTAS = [F(1, 2), F(1, 3), F(2, 7), F(1, 10), F(1, 33), F(19, 20), F(999, 1000)]
 
 

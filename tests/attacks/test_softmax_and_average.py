@@ -24,6 +24,10 @@ import pytest
 import verify
 from verify import Head, Layer, LimitTransformer
 
+pytestmark = pytest.mark.covers(
+    "attack", "derived.one_layer_softmax", "derived.one_layer_average_fixed"
+)
+
 C = 2 + sqrt(2)
 ROUNDING = 1e-9
 

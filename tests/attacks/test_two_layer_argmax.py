@@ -23,6 +23,13 @@ from scipy.sparse.csgraph import connected_components
 
 import bounds
 
+pytestmark = pytest.mark.covers(
+    "attack",
+    "derived.two_layer_argmax",
+    "derived.two_layer_argmax_suffix_only",
+    "derived.two_layer_argmax_generic",
+)
+
 # ------------------------------------------------------------------ automata
 # A state has its residue in it; `step(state, token)` is the next state, START the first.
 

@@ -27,6 +27,8 @@ from tests.helpers.softmax_models import random_model
 from verify import Head, Layer, LimitTransformer
 from verify.simulation.softmax.balanced import simulate_balanced
 
+pytestmark = pytest.mark.covers("attack", "derived.two_layer_softmax")
+
 REGIMES = ("token", "balanced", "position", "negative")
 
 

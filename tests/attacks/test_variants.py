@@ -15,6 +15,8 @@ import pytest
 
 import bounds
 
+pytestmark = pytest.mark.covers("attack", "derived.one_layer_linf_limit")
+
 
 def sharp_block(tokens, period, sigma, margin):
     """Least n of the claim; its second condition by iteration (the factor 1 + 1/n falls)."""

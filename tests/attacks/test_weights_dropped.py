@@ -18,6 +18,8 @@ import pytest
 
 from verify import Head, Layer, LimitTransformer
 
+pytestmark = pytest.mark.covers("attack", "derived.no_bound_two_layer_argmax")
+
 BEGIN, START, HALT, PAD = "b", "s", "h", "#"
 END = "end"
 

@@ -14,6 +14,23 @@ import bounds
 from bounds.registry.sufficient.beta_roots import smaller_mass
 from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded, slope
 
+pytestmark = pytest.mark.covers(
+    "second formula",
+    "derived.average_softmax",
+    "derived.average_softmax_dirichlet",
+    "derived.average_softmax_two_layer",
+    "derived.average_softmax_two_layer_markov",
+    "derived.average_two_layer_argmax",
+    "derived.average_two_layer_argmax_fixed",
+    "derived.lower_average",
+    "derived.lower_average_softmax",
+    "derived.lower_average_softmax_dirichlet",
+    "derived.lower_average_two_layer",
+    "derived.one_layer_average",
+    "derived.one_layer_average_fixed",
+    "derived.one_layer_average_nested",
+)
+
 HARDMAX = "hardmax threshold"
 
 

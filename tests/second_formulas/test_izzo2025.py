@@ -12,6 +12,15 @@ import bounds
 from bounds.registry.sources import izzo2025
 from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded, slope
 
+pytestmark = pytest.mark.covers(
+    "second formula",
+    "izzo2025.4.1",
+    "izzo2025.4.2",
+    "izzo2025.5.2",
+    "izzo2025.kgram",
+    "izzo2025.lemma5.3",
+)
+
 THRESHOLDS = list(product([F(1), F(3), F(8)], [F(1), F(1, 2), F(3, 4), F(5)]))
 
 

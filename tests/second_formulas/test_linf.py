@@ -16,6 +16,23 @@ from bounds.registry.necessary import linf_argmax_1
 from bounds.registry.sources import derived
 from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded
 
+pytestmark = pytest.mark.covers(
+    "second formula",
+    "derived.lower_limit",
+    "derived.lower_linf_c3",
+    "derived.lower_presence",
+    "derived.lower_single_z",
+    "derived.lower_tent",
+    "derived.lower_threshold",
+    "derived.lower_threshold_window",
+    "derived.one_layer_linf",
+    "derived.one_layer_linf_additive",
+    "derived.one_layer_linf_chain",
+    "derived.one_layer_linf_limit",
+    "derived.one_layer_linf_shared_logits",
+    "derived.one_layer_linf_steep",
+)
+
 SIMULATION, HARDMAX = "simulation", "hardmax threshold"
 
 

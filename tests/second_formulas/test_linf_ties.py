@@ -13,6 +13,15 @@ import pytest
 import bounds
 from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded
 
+pytestmark = pytest.mark.covers(
+    "second formula",
+    "derived.lower_near_tie",
+    "derived.one_layer_linf_heavy",
+    "derived.one_layer_linf_horizon",
+    "derived.one_layer_linf_light",
+    "derived.one_layer_linf_positional",
+)
+
 HORIZON = "derived.one_layer_linf_horizon"
 POSITIONAL = "derived.one_layer_linf_positional"
 HEAVY, LIGHT = "derived.one_layer_linf_heavy", "derived.one_layer_linf_light"

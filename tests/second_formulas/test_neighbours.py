@@ -9,6 +9,17 @@ import bounds
 from bounds.registry.literature import neighbours
 from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded
 
+pytestmark = pytest.mark.covers(
+    "second formula",
+    "alibi.locality",
+    "chen2025.crasp1",
+    "chen2025.crasp2",
+    "chen2025.dfa",
+    "velickovic2024",
+    "zetzsche2026.witness",
+    "zsamboki2025",
+)
+
 
 def test_automata():
     for n in range(1, 12):

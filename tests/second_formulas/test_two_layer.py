@@ -10,6 +10,22 @@ import bounds
 from bounds.registry.sufficient import linf_softmax_2
 from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded
 
+pytestmark = pytest.mark.covers(
+    "second formula",
+    "derived.lower_logit_range",
+    "derived.lower_margin",
+    "derived.lower_two_layer",
+    "derived.lower_two_layer_argmax",
+    "derived.lower_two_layer_argmax_margin",
+    "derived.one_layer_softmax",
+    "derived.simulation",
+    "derived.two_layer_argmax",
+    "derived.two_layer_argmax_generic",
+    "derived.two_layer_argmax_suffix_only",
+    "derived.two_layer_softmax",
+    "derived.two_layer_softmax_periodic",
+)
+
 
 def draws(number, seed):
     rng = Random(seed)

@@ -29,6 +29,8 @@ from verify.model.summary import summarise
 from verify.model.transformer import LimitTransformer
 from verify.model.weights import Head, Layer
 
+pytestmark = pytest.mark.covers("attack", "derived.one_layer_average")
+
 CHAIN = MarkovLaw(
     [["1/2", "1/4", "1/4"], ["1/3", "1/3", "1/3"], [0, "1/2", "1/2"]], ["1/4", "3/8", "3/8"]
 )

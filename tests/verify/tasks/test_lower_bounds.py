@@ -15,6 +15,15 @@ from verify.tasks.lower_bounds import (
     two_layers,
 )
 
+pytestmark = [
+    pytest.mark.covers(
+        "attack", "derived.lower_two_layer", "derived.lower_margin", "derived.lower_logit_range"
+    ),
+    pytest.mark.covers(
+        "tightness", "derived.lower_two_layer", "derived.lower_margin", "derived.lower_logit_range"
+    ),
+]
+
 ROUNDING = 1e-15
 
 

@@ -13,6 +13,21 @@ from verify.errors import InputError
 from verify.model.reference import reference
 from verify.witnesses.average import circulation, fair_coin, rare_token, ring, window
 
+pytestmark = [
+    pytest.mark.covers(
+        "attack",
+        "derived.lower_average",
+        "derived.lower_average_softmax",
+        "derived.lower_average_softmax_dirichlet",
+    ),
+    pytest.mark.covers(
+        "tightness",
+        "derived.lower_average",
+        "derived.lower_average_softmax",
+        "derived.lower_average_softmax_dirichlet",
+    ),
+]
+
 
 def tent(v, width):
     return np.maximum(np.minimum(v, width - v), 0.0)

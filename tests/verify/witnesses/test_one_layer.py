@@ -25,6 +25,27 @@ from verify.witnesses import (
     threshold_window,
 )
 
+pytestmark = [
+    pytest.mark.covers(
+        "attack",
+        "derived.lower_presence",
+        "derived.lower_tent",
+        "derived.lower_threshold",
+        "derived.lower_threshold_window",
+        "derived.lower_limit",
+        "derived.lower_linf_c3",
+    ),
+    pytest.mark.covers(
+        "tightness",
+        "derived.lower_presence",
+        "derived.lower_tent",
+        "derived.lower_threshold",
+        "derived.lower_threshold_window",
+        "derived.lower_limit",
+        "derived.lower_linf_c3",
+    ),
+]
+
 ROUNDING = 1e-12  # of float64, for outputs of size about 1
 
 

@@ -23,6 +23,11 @@ from verify.witnesses.minsky import (
 )
 from verify.witnesses.two_layer_argmax import bounded_norms, doubling_machine, gram_tents
 
+pytestmark = [
+    pytest.mark.covers("attack", "derived.lower_two_layer_argmax"),
+    pytest.mark.covers("tightness", "derived.lower_two_layer_argmax"),
+]
+
 UP_DOWN = CounterMachine(
     (Instruction("p", "increment", 0, "q"), Instruction("q", "decrement", 0, "h")), "p", "h"
 )
