@@ -13,6 +13,8 @@ from verify.simulation.softmax.balancing import Balancer
 from verify.simulation.softmax.blocks import plan_blocks
 from verify.simulation.softmax.windows import balance_windows, suffix_types
 
+pytestmark = pytest.mark.covers("attack", "derived.two_layer_softmax_periodic")
+
 
 @st.composite
 def plans(draw):

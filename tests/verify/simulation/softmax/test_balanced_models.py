@@ -20,9 +20,7 @@ from verify.simulation.softmax.windows import Suffixes, suffix_types
 from verify.tasks import in_context_k_gram
 from verify.tasks.lower_bounds import average_of_runs
 
-pytestmark = pytest.mark.covers(
-    "attack", "derived.two_layer_softmax", "derived.two_layer_softmax_periodic"
-)
+pytestmark = pytest.mark.covers("attack", "derived.two_layer_softmax")
 
 
 def features_along(f, x):
