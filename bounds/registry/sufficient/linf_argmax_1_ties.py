@@ -14,6 +14,7 @@ import sympy
 from sympy import Max, Piecewise, ceiling
 
 from bounds.evaluate import compare
+from bounds.numbers import Exact, to_sympy
 from bounds.parameters import symbols
 from bounds.registry.hypotheses import MODEL, ROUNDING, SHARED
 from bounds.registry.sources import derived
@@ -45,6 +46,9 @@ _S, _E, _H0, _THETA, _ETA, _INVERSE = (
 
 _STEPS, _N = auxiliary("n_0"), auxiliary("n")
 
+_ROOM_BITS = 4096
+"""Bits up to which T*^(κ/2) is formed; beyond, logarithms are compared."""
+
 CELL = Setting("linf", "argmax", 1)
 
 _Choices: TypeAlias = Iterable[Mapping[sympy.Symbol, Any]]
@@ -63,8 +67,6 @@ _ROOM = Hypothesis(
     "tanh(κ ln(T*)/4) < s/L: the cost of the near ties leaves room for simulation",
     check=lambda v: _room(v),
 )
-
-
 _ROOM_OR_SEARCH = Hypothesis(
     "tanh(κ ln(T*)/4) < s/L; or T* and 2^(p/γ) are below 2^4096, so that n can be found",
     check=lambda v: _room(v) or within_reach(v),
@@ -96,9 +98,13 @@ def _room(values: Values) -> bool:
         return True
     if not values["tie_tolerance"]:
         return True
-    root = sympy.Integer(int(values["horizon"])) ** (values["tie_tolerance"] / 2)
-    # 1 − 2/(1 + root) < s/L, multiplied out.
-    return compare((root - 1) * lipschitz, (root + 1) * s) < 0
+    # 1 − 2/(1 + T*^(κ/2)) < s/L, solved for the power, which is formed only where it is small.
+    largest = (lipschitz + s) / (lipschitz - s)
+    horizon, power = int(values["horizon"]), values["tie_tolerance"] / 2
+    doublings = power * (horizon.bit_length() - 1)
+    if compare(doublings, Fraction(_ROOM_BITS)) > 0:
+        return compare(power * sympy.log(horizon), sympy.log(to_sympy(largest))) < 0
+    return compare(sympy.Integer(horizon) ** power, largest) < 0
 
 
 def _no_horizon(values: Values) -> int | None:
