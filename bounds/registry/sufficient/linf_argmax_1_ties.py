@@ -14,7 +14,7 @@ import sympy
 from sympy import Max, Piecewise, ceiling
 
 from bounds.evaluate import compare
-from bounds.numbers import Exact, to_sympy
+from bounds.numbers import to_sympy
 from bounds.parameters import symbols
 from bounds.registry.hypotheses import MODEL, ROUNDING, SHARED
 from bounds.registry.sources import derived
