@@ -211,6 +211,16 @@ def test_the_smallest_ties_are_answered_at_once(key):
     assert bounds.required_length(theorem=key, **given).length
 
 
+@pytest.mark.parametrize(("kappa", "room"), [(10**9, False), ("8000", False), ("1/10", True)])
+def test_room_is_decided_without_huge_powers(kappa, room):
+    """tanh(κ ln(T*)/4) < s/L = 9/10 for T* = 2^20."""
+    given = BASE | {"epsilon": "9/10", "lipschitz": 1, "precision_bits": 10**12}
+    given |= {"tie_tolerance": kappa, "horizon": 2**20, "light_groups": 0}
+    checks = {h.text: h.check for h in bounds.theorem(HEAVY).hypotheses if h.check}
+    values = {k: F(x) for k, x in given.items()} | {"simulation_error": F(9, 10)}
+    assert next(c for t, c in checks.items() if t.startswith("tanh"))(values) is room
+
+
 def test_no_cost_where_nothing_is_to_be_simulated():
     for lipschitz in (0, "1/10", "1/1000"):
         given = BASE | {"lipschitz": lipschitz, "tie_tolerance": "1/10", "horizon": 1000}

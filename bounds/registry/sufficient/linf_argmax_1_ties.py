@@ -69,8 +69,6 @@ _ROOM = Hypothesis(
     "tanh(κ ln(T*)/4) < s/L: the cost of the near ties leaves room for simulation",
     check=lambda v: _room(v),
 )
-
-
 _ROOM_OR_SEARCH = Hypothesis(
     "tanh(κ ln(T*)/4) < s/L; or T* and 2^(p/γ) are below 2^4096, so that n can be found",
     check=lambda v: _room(v) or within_reach(v),
