@@ -130,8 +130,23 @@ def _shortest(
 
 
 def _distance(error: ParameterError) -> tuple[int, int]:
-    """How far a refusal is from an answer: what is missing is nearer than what contradicts."""
-    return sum(problem.given is not None for problem in error.problems), len(error.problems)
+    """How far a refusal is from an answer: a hypothesis that fails is farther than a parameter."""
+    failing = sum(problem.name in all_theorems() for problem in error.problems)
+    return failing, len(error.problems)
+
+
+def _asked_for(
+    refused: Mapping[str, BoundsError], asserted: Collection[str]
+) -> list[ParameterError]:
+    """The refusals of theorems that an assertion opens and that only lack parameters."""
+    found = []
+    for key, problem in refused.items():
+        opened = {h.name for h in all_theorems()[key].hypotheses if h.needs_assertion()}
+        if not isinstance(problem, ParameterError) or not opened & set(asserted):
+            continue
+        if all(p.given is None for p in problem.problems):
+            found.append(problem)
+    return found
 
 
 def _reasons(refused: Mapping[str, BoundsError]) -> dict[str, str]:
@@ -210,6 +225,9 @@ def _without_guarantee(
 ) -> LengthBound:
     """No proved theorem applies as given: say no bound exists, or what is missing."""
     reasons = _reasons(refused)
+    asked_for = _asked_for(refused, asserted)
+    if asked_for:
+        raise min(asked_for, key=_distance)
     for entry in covering:
         if (entry.no_bound or entry.unknown) and not set(entry.silent_about) & set(values):
             try:

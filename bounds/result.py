@@ -12,7 +12,6 @@ from typing import Any, Literal, TypeAlias
 import sympy
 from sympy.printing.defaults import Printable
 
-from bounds.algebra import put_in
 from bounds.evaluate import size
 from bounds.numbers import Exact, brief, to_sympy, written
 from bounds.theorem import Direction, Setting, Theorem
@@ -126,7 +125,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         if self.theorem.stated is None:
             return None
         chosen = {name: to_sympy(value) for name, value in self.choice.items()}
-        return self.theorem.in_parameters(put_in(self.theorem.stated.length, chosen))
+        return self.theorem.in_parameters(self.theorem.stated.length, chosen)
 
     @property
     def direction(self) -> Direction:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from bounds.evaluate import compare
@@ -43,38 +44,54 @@ class Rule:
     """Which values of an integer quantity a theorem allows.
 
     Attributes:
-        text: the condition as it follows the symbol, such as "= 1"; "" for any value.
-        holds: the condition on the value, given the other values.
-        default: the value taken where none is given; None: any value will do, so none is needed.
+        kind: "any", "exactly" or "at least".
+        bound: the number; or the keyword of another quantity, which then counts as at least 1.
     """
 
-    text: str
-    holds: Callable[[Exact, Values], bool]
-    default: Callable[[Values], Exact] | None
+    kind: Literal["any", "exactly", "at least"]
+    bound: int | str = 0
+
+    @property
+    def text(self) -> str:
+        """The condition as it follows the symbol, such as "= 1"; "" for any value."""
+        number = f"max(1, {_symbol(self.bound)})" if isinstance(self.bound, str) else self.bound
+        return {"any": "", "exactly": f"= {number}", "at least": f"≥ {number}"}[self.kind]
+
+    def holds(self, value: Exact, values: Values) -> bool:
+        """Whether the quantity may have this value, given those of the others."""
+        if self.kind == "any":
+            return True
+        least = self.default(values)
+        return bool(value == least if self.kind == "exactly" else value >= least)
+
+    def default(self, values: Values) -> Exact:
+        """The value taken where none is given.
+
+        Raises:
+            KeyError: it depends on a quantity that is not given.
+        """
+        if isinstance(self.bound, str):
+            return max(Fraction(1), values[self.bound])
+        return Fraction(self.bound)
 
 
-ANY = Rule("", lambda value, values: True, None)
+ANY = Rule("any")
 """Any value, and the length does not depend on it unless the formula shows it."""
 
 
 def exactly(number: int) -> Rule:
     """Only this value."""
-    return Rule(f"= {number}", lambda value, _: value == number, lambda _: Fraction(number))
+    return Rule("exactly", number)
 
 
 def at_least(number: int) -> Rule:
     """This value or a greater one."""
-    return Rule(f"≥ {number}", lambda value, _: value >= number, lambda _: Fraction(number))
+    return Rule("at least", number)
 
 
 def at_least_quantity(keyword: str) -> Rule:
     """At least as great as another quantity, and at least 1."""
-
-    def least(values: Values) -> Exact:
-        return max(Fraction(1), values[keyword])
-
-    symbol = _symbol(keyword)
-    return Rule(f"≥ max(1, {symbol})", lambda value, values: value >= least(values), least)
+    return Rule("at least", keyword)
 
 
 NO_LAG_BIAS, EXACT_TIES, MARKOV_INPUTS = "no_lag_bias", "exact_ties", "markov_inputs"
@@ -155,10 +172,10 @@ class Scope:
     def hypotheses(self) -> Iterator[Hypothesis]:
         """The hypotheses that say the same in words, with their checks."""
         for keyword, rule in self.rules().items():
-            yield Hypothesis(f"{_symbol(keyword)} {rule.text}", _follows(keyword, rule))
+            yield Hypothesis(f"{_symbol(keyword)} {rule.text}", partial(_follows, keyword, rule))
         if self.lag_bias == "none":
             yield Hypothesis("no lag bias (φ = 0)", name=NO_LAG_BIAS)
-            yield Hypothesis("τ = 0, as no lag has a bias", lambda v: not v.get("locality"))
+            yield Hypothesis("τ = 0, as no lag has a bias", partial(_is_zero, "locality"))
         elif self.lag_bias == "first layer":
             yield Hypothesis("no lag bias in the second layer")
         if self.logits == "shared":
@@ -168,7 +185,7 @@ class Scope:
             yield Hypothesis(
                 "only equal logits are ties (κ = 0); with κ > 0 the length is that of the models "
                 "whose logits within κ are equal, not of those measured",
-                lambda v: not v.get("tie_tolerance"),
+                partial(_is_zero, "tie_tolerance"),
                 name=EXACT_TIES,
             )
         if _LAW_TEXT[self.inputs]:
@@ -251,5 +268,9 @@ def _symbol(keyword: str) -> str:
     return pretty.get(keyword, str(BY_KEYWORD[keyword].symbol))
 
 
-def _follows(keyword: str, rule: Rule) -> Callable[[Values], bool]:
-    return lambda values: keyword not in values or rule.holds(values[keyword], values)
+def _follows(keyword: str, rule: Rule, values: Values) -> bool:
+    return keyword not in values or rule.holds(values[keyword], values)
+
+
+def _is_zero(keyword: str, values: Values) -> bool:
+    return not values.get(keyword)

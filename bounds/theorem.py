@@ -217,9 +217,15 @@ class Theorem:
             return None
         return self.in_parameters(self.stated.length)
 
-    def in_parameters(self, expression: sympy.Expr) -> sympy.Expr:
-        """`expression` with the auxiliary symbols replaced by what they stand for."""
-        return for_arrays(put_in(expression, {} if self.stated is None else self.stated.where))
+    def in_parameters(
+        self, expression: sympy.Expr, chosen: Mapping[sympy.Symbol, sympy.Expr] | None = None
+    ) -> sympy.Expr:
+        """`expression` with the auxiliary symbols replaced by what they stand for.
+
+        `chosen` holds the values of the free symbols of a theorem with choices.
+        """
+        where = {} if self.stated is None else self.stated.where
+        return for_arrays(put_in(expression, {**where, **(chosen or {})}))
 
     @property
     def symbols(self) -> tuple[sympy.Symbol, ...]:

@@ -15,7 +15,7 @@ GIVEN = {
     "theorem": "derived.average_two_layer_argmax",
     "epsilon": "1/12",
     "target": "2/5",
-    "lipschitz": "3/2",
+    "lipschitz_euclidean": "3/2",
     "vocabulary_size": 3,
     "period": 3,
     "locality": 1,

@@ -13,7 +13,7 @@ import pytest
 import bounds
 from bounds.length import restrictions
 from bounds.parameters import BY_KEYWORD
-from bounds.scope import ANY, contradictions, exactly, multiple_of
+from bounds.scope import ANY, at_least, contradictions, exactly
 from verify import witnesses
 
 SCOPED = [entry for entry in bounds.theorems() if entry.scope is not None]
@@ -236,7 +236,7 @@ def test_a_rule_reads_other_quantities():
 def test_rules_in_words_and_in_values():
     for rule, text, held, default in [
         (exactly(1), "= 1", {1}, 1),
-        (multiple_of(2), "a multiple of 2", {2, 4, 6}, 2),
+        (at_least(6), "≥ 6", {6, 7}, 6),
     ]:
         assert rule.text == text
         assert {n for n in range(1, 8) if rule.holds(F(n), {})} == held

@@ -4,6 +4,7 @@ The three closed forms of K_θ(u) are written from Lemma T3 of docs/theory.md; t
 which smaller mass it took form (S), and that choice is checked for itself.
 """
 
+import math
 from fractions import Fraction as F
 from itertools import product
 from random import Random
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.covers(
     "derived.lower_average_softmax",
     "derived.lower_average_softmax_dirichlet",
     "derived.lower_average_two_layer",
+    "derived.lower_average_two_layer_argmax",
     "derived.one_layer_average",
     "derived.one_layer_average_fixed",
     "derived.one_layer_average_nested",
@@ -473,8 +475,14 @@ def test_the_ring():
     ):
         slope_ratio = F("0.1514") * lip / (F("2.0005") * eta)
         value = rounded((2 * eps / (F("1.9688") * lip)) ** 2 * (slope_ratio**2 - 2) ** 2, up=False)
-        found = integers("derived.lower_average", epsilon=eps, target=eta, lipschitz=lip)
-        assert found == (value, {"ring": value})
+        ring = (2 * eps / (F("1.9688") * lip)) ** 2 * (slope_ratio**2 - 2) ** 2
+        for period in (2, 3, 7):
+            # two residues hold at most 2n/Δ + 2 of n positions
+            longer = value if period == 2 else math.floor(period * (ring - 2) / 2) + 1
+            found = integers(
+                "derived.lower_average", epsilon=eps, target=eta, lipschitz=lip, period=period
+            )
+            assert found == (longer, {"ring": longer})
     for target, allowed in [(F(1), True), (1 - F(1, 10**9), True), (1 + F(1, 10**9), False)]:
         assert admitted("derived.lower_average", target=target, lipschitz=F(27000)) == allowed
 
@@ -560,15 +568,23 @@ def test_the_rare_token_just_above_ten():
 
 
 def test_the_circulation():
-    """N is insufficient if N ≤ (εT/(9.4λ))², T = ⌈(.175λ/η)²⌉ − 1, λ = L/2 (9.41 for softmax)."""
+    """N is insufficient if N ≤ (εT/(9.4λ))², T = ⌈(cλ/η)²⌉ − 1, λ = L/2 (9.41 for softmax).
+
+    c = .175 for λ/η ≥ 5715, and .205 for λ/η ≥ 48 800.
+    """
     for eps, eta, lip in product(
-        [F(0), F(1, 1000), F(1), F(10**5)], [F(1, 100), F(3)], [F(34300), F(34289), F(10**6)]
+        [F(0), F(1, 1000), F(1), F(10**5)],
+        [F(1, 100), F(3)],
+        [F(34300), F(34289), F(10**6), F(976), F(975)],
     ):
         slope = lip / 2
-        later = rounded((F("0.175") * slope / eta) ** 2) - 1
-        value = rounded((eps * later / (F("9.41") * slope)) ** 2, up=False) + 1
-        found = integers("derived.lower_average_two_layer", epsilon=eps, target=eta, lipschitz=lip)
-        assert found == (value, {"circulation": value})
+        bump = F("0.205") if slope / eta >= 48_800 else F("0.175")
+        later = rounded((bump * slope / eta) ** 2) - 1
+        for key, rarity in (("", "9.41"), ("_argmax", "9.4")):
+            value = rounded((eps * later / (F(rarity) * slope)) ** 2, up=False) + 1
+            key = f"derived.lower_average_two_layer{key}"
+            found = integers(key, epsilon=eps, target=eta, lipschitz=lip)
+            assert found == (value, {"circulation": value})
     key = "derived.lower_average_two_layer"
     for target, allowed in [(F(1), True), (1 - F(1, 10**9), True), (1 + F(1, 10**9), False)]:
         # λ/η ≥ 5715, that is T ≥ 10⁶
