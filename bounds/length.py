@@ -178,7 +178,7 @@ def apply(
     unused = tuple(k for k in values if k not in theorem.reads)
     if theorem.stated is None:
         status = _status_without_number(theorem)
-        return LengthBound(theorem, status, complete, assumptions, defaults=defaults)
+        return LengthBound(theorem, status, complete, assumptions, defaults=defaults, unused=unused)
     evaluation = theorem.evaluate(complete)
     return LengthBound(
         theorem,

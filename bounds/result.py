@@ -202,7 +202,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         lines += [f"Necessary all the same: {other}." for other in self.necessary]
         for key, reason in self.not_applicable.items():
             lines.append(f"Not used: {key} ({reason}).")
-        if self.unused:
+        if self.unused and self.theorem.stated is not None:
             lines.append(f"Given, but without influence here: {', '.join(self.unused)}.")
         lines.append(f"Status: {self.status}")
         return "\n".join(lines)

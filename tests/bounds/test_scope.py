@@ -50,6 +50,9 @@ ONE = {
     "spectral_gap": F(1, 2),
     "stationary_min": F(1, 8),
     "constant": F(1),
+    "tie_tolerance": F(1, 10**4),
+    "horizon": F(2**20),
+    "light_groups": F(1),
 }
 
 
@@ -117,7 +120,9 @@ RESTRICTED = {
         "locality": "≥ 1",
         "heads": "≥ 2",
     },
-    "derived.lower_average": {"vocabulary_size": "= 2", "period": "a multiple of 2"},
+    "derived.lower_average": {"vocabulary_size": "= 2", "period": "≥ 2"},
+    "derived.lower_near_tie": {"vocabulary_size": "≥ 2"},
+    "derived.lower_average_two_layer_argmax": {"vocabulary_size": "= 3", "locality": "≥ 1"},
     "derived.lower_average_softmax": {"vocabulary_size": "= 2"},
     "derived.lower_average_softmax_dirichlet": {"vocabulary_size": "= 2"},
     "derived.lower_average_two_layer": {"vocabulary_size": "= 3", "locality": "≥ 1"},
@@ -164,6 +169,14 @@ def test_lag_biases_logits_and_laws_are_those_of_the_proofs():
         "lower_average",
         "lower_average_softmax_dirichlet",
         "lower_average_two_layer",
+        "lower_average_two_layer_argmax",
+    }
+    assert with_("ties", "near") == {
+        "one_layer_linf_horizon",
+        "one_layer_linf_positional",
+        "one_layer_linf_heavy",
+        "one_layer_linf_light",
+        "lower_near_tie",
     }
     worst_case = {t.key for t in SCOPED if t.scope.inputs == "every input"}
     assert worst_case == {t.key for t in SCOPED if t.setting is None or t.setting.error == "linf"}
@@ -251,7 +264,8 @@ def test_a_rule_that_is_not_met_is_never_without_influence(entry):
         restrictive.add("tie_tolerance")
     given = point(entry)
     rules = {k: rule.default({**ONE, **given}) for k, rule in entry.rules.items()}
-    found = answer(entry, **rules | given | {"tie_tolerance": 0})
+    ties = {"tie_tolerance": 0} if entry.scope.ties == "exact" else {}
+    found = answer(entry, **rules | given | ties)
     assert not set(found.unused) & restrictive
 
 
@@ -261,6 +275,11 @@ def test_a_rule_that_is_not_met_is_never_without_influence(entry):
 @pytest.mark.parametrize("entry", SCOPED, ids=by_key)
 def test_a_tolerance_of_ties_is_a_hypothesis(entry):
     given = point(entry)
+    if entry.scope.ties == "near":
+        found = answer(entry, **given)
+        assert found.theorem is entry
+        assert not any("exact_ties" in a.text for a in found.assumptions)
+        return
     assert answer(entry, **given, tie_tolerance=0).theorem is entry
     if entry.scope.ties == "no matter":
         assert answer(entry, **given, tie_tolerance="1/100").unused[-1] == "tie_tolerance"
@@ -466,9 +485,20 @@ def test_sweeps_keep_contradictory_combinations_as_rows_with_a_note():
 
 SURVIVES = {
     "derived.lower_presence": {"no_lag_bias", "limit_regime"},
-    "derived.lower_tent": {"no_lag_bias", "shared_logits", "limit_regime"},
+    "derived.lower_tent": {
+        "no_lag_bias",
+        "shared_logits",
+        "limit_regime",
+        "positional_attention",
+        "heavy",
+    },
+    "derived.lower_near_tie": {"no_lag_bias", "positional_attention", "heavy"},
+    "derived.lower_average_two_layer_argmax": {
+        "suffix_only_first_layer",
+        "finite_state_first_layer",
+    },
     "derived.lower_linf_c3": {"no_lag_bias", "limit_regime"},
-    "derived.lower_threshold": {"limit_regime"},
+    "derived.lower_threshold": {"limit_regime", "positional_attention", "heavy"},
     "derived.lower_threshold_window": {"no_lag_bias"},
     "derived.lower_limit": {"no_lag_bias", "limit_regime"},
     "derived.lower_average": {"no_lag_bias"},
@@ -501,6 +531,9 @@ def test_names_that_restrict_the_models():
         "generic_first_layer",
         "laminar_classes",
         "limit_regime",
+        "positional_attention",
+        "heavy",
+        "all_light",
     } == set(MODELS)
 
 
@@ -556,7 +589,7 @@ def test_defaults_are_said(entry):
     assert set(found.defaults) == taken
     if not entry.choices:  # the power of a mass in steps of 2^-20 is long for SymPy
         assert found.to_dict()["defaults"] == list(found.defaults)
-    said = taken - {"constant"}
+    said = taken - {"constant", "tie_tolerance", "horizon"}
     for text in (str(found), found.explain(), found._repr_html_()):
         shown = text.replace("&#x27;", "'")
         assert ("default" in shown) == bool(said)

@@ -46,7 +46,7 @@ def _near_tie() -> Formula:
         where={
             slope: (2 + exp(y) + exp(-y)) / y,
             y: Min(_KAPPA * log(even), _BEST, evaluate=False),
-            even: 2 * floor(_T / 2),
+            even: Max(2, 2 * floor(_T / 2), evaluate=False),
             s: simulation_error(),
         },
     )
