@@ -176,7 +176,7 @@ def test_neighbours_known_values():
     assert length("zsamboki2025") == 2
     bits = {"precision_bits": 16, "fraction_bits": 8}
     assert length("alibi.locality", **bits, slope="1/2") == 268
-    assert length("alibi.locality", **bits, slope=Fraction(1, 256)) == 34_189
+    assert length("alibi.locality", **bits, slope=Fraction(1, 256)) == 34_188
     assert length("velickovic2024", logit_spread=0, attention_weight="1/10") == 10
     assert length("velickovic2024", logit_spread=2, attention_weight="1/2") == 14
     assert length("velickovic2024", logit_spread=2, temperature=2, attention_weight="1/2") == 5
