@@ -68,12 +68,12 @@ def measure(
             None (default): the constants stand for f and any model whose are no larger.
         horizon: T* ≥ 1, finite precision only: the longest length of interest. Training splits
             ties by a little; up to a horizon near ties may count as ties, at a price that the
-            theorems know. Logits fall into clusters of diameter ≤ κ and distance ≥ γ; every pair
-            (κ, γ) worth looking at, with κ log₂ T* < p, is in `.candidates`. None (default): every
-            length, and only equal logits are ties (κ = 0).
-        epsilon: with a horizon: the error up to the training length; the pair with the shortest
-            required length is chosen. None (default): the pair with the greatest γ/κ among those
-            with 2^(p/γ) ≤ T*; `.candidate(k)` chooses another one.
+            theorems know. Logits fall into clusters of diameter ≤ κ and distance ≥ γ, such that
+            κ log₂ T* < p ≤ γ log₂ T*, if there are such clusters. None (default): every length,
+            and only equal logits are ties (κ = 0).
+        epsilon: with a horizon: the error up to the training length. Of exact ties and near ties
+            those are chosen that give the shorter required length. None (default): near ties,
+            where there are clusters; `.candidate(0)` has exact ties.
         target: the error wanted up to the horizon, > epsilon. None (default): 3·epsilon.
         block: θ ≥ 1, infinite precision with two layers only: length of the first block of the
             balanced construction to which the complexity refers.

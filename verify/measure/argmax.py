@@ -8,7 +8,6 @@ from fractions import Fraction
 import numpy as np
 
 from verify.measure.argmax_constants import ArgmaxConstants, ArgmaxModel
-from verify.measure.candidates import widest
 from verify.measure.clusters import clusterings
 from verify.measure.lipschitz import head_lipschitz
 from verify.measure.margin import head_margins
@@ -23,8 +22,8 @@ def measure_argmax(
     progress: Progress = no_progress,
 ) -> ArgmaxConstants:
     """Return the constants of one or two models that have passed the checks of `measure`."""
-    measured = tuple(_measure_one(f, progress) for f in models)
     candidates = clusterings(models, horizon, progress)
+    measured = tuple(_measure_one(f, progress) for f in models)
     margins = [head for model in measured for head in model.margins]
     return ArgmaxConstants(
         vocabulary_size=models[0].vocabulary_size,
@@ -42,7 +41,7 @@ def measure_argmax(
         shared_logits=len(models) == 2 and share_logits(*models),
         horizon=horizon,
         candidates=candidates,
-        chosen=widest(candidates, horizon, max(f.precision_bits or 0 for f in models)),
+        chosen=len(candidates) - 1,
         models=measured,
     )
 

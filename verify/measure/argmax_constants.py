@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
+from bounds.numbers import brief
 from verify.errors import InputError
 from verify.measure.clusters import Clustering
 from verify.measure.lipschitz import HeadLipschitz
@@ -67,9 +68,10 @@ class ArgmaxConstants:
             query, and f and g the same precision. False where only one model was given: what else
             it stands for is not known.
         horizon: T*, the longest length of interest; None: every length, and only exact ties.
-        candidates: the ways to take near ties as ties, κ and γ increasing; the first has κ = 0.
+        candidates: the clusters with κ = 0, then those of near ties up to the horizon, if any
+            (see `verify.measure.clusters`: there are no others worth looking at).
         chosen: the number of the one that `parameters()`, `assume`, `tie_tolerance` and `margin`
-            are about.
+            are about: the last one, unless an ε was given.
         models: the constants of f, and of g where one was given.
 
     Source: [izzo2025, section 4]; L: [derived, Theorem 1].
@@ -217,11 +219,12 @@ def _rows_of_ties(c: ArgmaxConstants) -> list[Row]:
     none = "no two logits differ"
     chosen = c.clustering
     meaning = "least distance of two clusters" if c.tie_tolerance else "logit margin, all pairs"
-    least = "largest logit of an input against the next"
+    realised = none if c.margin_realised is None else number(c.margin_realised)
+    exact = [("", "  largest logit of an input against the next", realised)]
     return [
         *([] if c.horizon is None else _rows_of_horizon(c, c.horizon)),
         ("γ", meaning, none if c.margin is None else number(c.margin)),
-        ("", f"  {least}", none if c.margin_realised is None else number(c.margin_realised)),
+        *([] if c.tie_tolerance else exact),
         ("", "clusters of logits at one query, at most", str(chosen.clusters)),
         ("", "different attended sets at one query, at most", str(chosen.attended_groups)),
         ("", "  without a whole column", str(chosen.light_groups)),
@@ -229,9 +232,10 @@ def _rows_of_ties(c: ArgmaxConstants) -> list[Row]:
 
 
 def _rows_of_horizon(c: ArgmaxConstants, horizon: int) -> list[Row]:
-    number_of = f"{c.chosen} of 0..{len(c.candidates) - 1}"
+    near = len(c.candidates) > 1
+    found = "taken as ties" if c.tie_tolerance else "not taken" if near else "none up to T*"
     return [
-        ("T*", "horizon: longest length of interest", number(Fraction(horizon))),
+        ("T*", "horizon: longest length of interest", brief(Fraction(horizon))),
         ("κ", "largest diameter of a cluster of near ties", number(c.tie_tolerance)),
-        ("", "  candidate (κ, γ) chosen", number_of),
+        ("", "  near ties", found),
     ]

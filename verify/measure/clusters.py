@@ -3,10 +3,13 @@
 For every query and head the logits of all classes (prefix types; suffix positions with their lag
 biases) are divided into clusters: κ is the largest diameter of a cluster, γ the least distance of
 two. The finest clusters at distance ≥ γ are those of single linkage: neighbours nearer than γ are
-joined. So κ is a step function of γ, and its steps are all the pairs worth looking at.
+joined, and κ is the diameter that results, not the gap up to which they are joined.
 
-*Kept.* Members of a cluster are kept up to the horizon T* by both models where κ log₂ T* is less
-than the smaller precision; all else is dropped from 2^(p/γ) on, p the larger precision.
+*One pair for a horizon.* Up to T* all members of the attended cluster must be kept by both models,
+κ log₂ T* < p for the smaller precision, and lengths are never below 2^(p/γ), p the larger one, so
+that γ log₂ T* ≥ p or nothing is said up to T*. So gaps with gap · log₂ T* < p are to be joined, and
+no others: a pair with less joined has a smaller γ, one with more too great a κ. Besides it there
+is κ = 0, which needs no horizon.
 
 *Attended sets.* In an input x a head attends to the members, in x, of its highest cluster that
 occurs in x. List the prefix parts of the clusters of one head, highest first, without empty ones.
@@ -29,12 +32,10 @@ allows: what it says of light sets is true of every set.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -43,9 +44,6 @@ from verify.measure.query_logits import QueryLogits
 from verify.measure.size import Progress, no_progress
 from verify.model.precision import is_dropped
 from verify.model.transformer import LimitTransformer
-
-_Step: TypeAlias = tuple[Any, Any]
-"""A gap, and the largest diameter when gaps up to it are closed (∞: too large for the horizon)."""
 
 _Ranks: TypeAlias = "npt.NDArray[np.int64]"
 
@@ -92,131 +90,101 @@ def clusterings(
     horizon: int | None,
     progress: Progress = no_progress,
 ) -> tuple[Clustering, ...]:
-    """Return every clustering worth looking at, κ and γ increasing; the first has κ = 0.
+    """Return the clusters of equal logits, then those of near ties up to the horizon, if any.
 
     Args:
         models: f, and g if there is one. Without g it may be any model with as few groups of its
             own, and the numbers of groups are twice those of f.
-        horizon: T*. Every κ has κ log₂ T* < p for the smaller p. None: only κ = 0.
+        horizon: T*; None: only equal logits are tied.
         progress: called with what is done.
+
+    Returns:
+        One clustering with κ = 0; a second one if some logits are near ties, and their clusters
+        are kept up to the horizon.
     """
     heads = [[QueryLogits(model, head) for head in range(model.heads[0])] for model in models]
-    steps = _steps(heads, _limit(models, horizon), progress)
-    bits = min(model.precision_bits or 0 for model in models)
-    pairs: list[tuple[Fraction, Fraction | None]] = []
-    diameter = Fraction(0)
-    for gap, joined in steps:
-        pairs.append((diameter, gap))
-        if joined == math.inf or (horizon is None or is_dropped(horizon, joined, bits)):
-            break
-        diameter = joined
-    else:
-        pairs.append((diameter, None))
-    return _with_sets(heads, pairs, progress)
-
-
-def _limit(models: tuple[LimitTransformer, ...], horizon: int | None) -> Any:
-    """Return a number that no κ with κ log₂ T* < p exceeds, a little above the least."""
-    if horizon is None:
-        return Fraction(0)
-    if horizon == 1:
-        return math.inf
-    bits = min(model.precision_bits or 0 for model in models)
-    return Fraction(bits) / Fraction(math.log2(horizon)) * Fraction(1000001, 1000000)
-
-
-def _steps(heads: list[list[QueryLogits]], limit: Any, progress: Progress) -> list[_Step]:
-    """Return the steps of κ as a function of the gaps that are closed, over all heads."""
-    steps: list[_Step] = []
-    for logits in (head for model in heads for head in model):
-        most = limit if limit == math.inf else limit // logits.unit
-        own: list[_Step] = []
-        for query in range(logits.types):
-            own = _staircase([*own, *_joined(logits.distinct(query), most)])
-            progress("near ties", query + 1, logits.types)
-        unit = logits.unit
-        exact = [(gap * unit, d if d == math.inf else d * unit) for gap, d in own]
-        steps = _staircase([*steps, *exact])
-    return steps
-
-
-def _staircase(steps: Iterable[_Step]) -> list[_Step]:
-    """Return the steps that raise the diameter, by gap.
-
-    The others are no loss: their gap can be closed for nothing.
-    """
-    kept: list[_Step] = []
-    for gap, diameter in sorted(steps, key=lambda step: (step[0], -step[1])):
-        if not kept or diameter > kept[-1][1]:
-            kept.append((gap, diameter))
-    return kept
-
-
-def _joined(values: list[int], most: Any) -> list[_Step]:
-    """Return the steps of one query: its gaps, smallest first, and the largest diameter then.
-
-    Args:
-        values: distinct logits, the least first.
-        most: diameters above this are too large, and so is every later one.
-    """
-    gaps = [b - a for a, b in pairwise(values)]
-    near = sorted((gap, place) for place, gap in enumerate(gaps) if gap <= most)
-    far = min((gap for gap in gaps if gap > most), default=None)
-    first, last = list(range(len(values))), list(range(len(values)))
-    steps: list[_Step] = []
-    for gap, place in near:
-        start, end = first[place], last[place + 1]
-        last[start], first[end] = end, start
-        diameter = values[end] - values[start]
-        if diameter > most:
-            return [*steps, (gap, math.inf)]
-        if not steps or diameter > steps[-1][1]:
-            steps.append((gap, diameter))
-    return steps if far is None else [*steps, (far, math.inf)]
-
-
-def _with_sets(
-    heads: list[list[QueryLogits]],
-    pairs: list[tuple[Fraction, Fraction | None]],
-    progress: Progress,
-) -> tuple[Clustering, ...]:
-    """Return the clusterings of these pairs (κ, γ), with what is said about attended sets."""
+    bits = [model.precision_bits or 0 for model in models]
+    limits: list[Fraction | float] = [Fraction(0)]
+    if horizon is not None:
+        limits.append(_least_dropped(horizon, max(bits), heads))
     size = heads[0][0].vocabulary_size
     period = math.lcm(*(head.period for model in heads for head in model))
-    tallies = [_Tally() for _ in pairs]
-    margins = [gamma for _, gamma in pairs]
+    tallies = [_Tally() for _ in limits]
     for query in range(period * size):
         residue, token = divmod(query, size)
-        found = [
-            _divided(head, residue % head.period * size + token, margins)
-            for model in heads
-            for head in model
-        ]
-        for number, tally in enumerate(tallies):
-            tally.add([divided[number] for divided in found])
+        for limit, tally in zip(limits, tallies, strict=True):
+            tally.add(
+                [
+                    _divided(head, residue % head.period * size + token, limit)
+                    for model in heads
+                    for head in model
+                ]
+            )
         progress("clusters", query + 1, period * size)
-    of_both = 1 if len(heads) == 2 else 2
-    return tuple(
-        Clustering(kappa, gamma, t.clusters, t.positional, of_both * t.attended, of_both * t.light)
-        for (kappa, gamma), t in zip(pairs, tallies, strict=True)
+    of_both = 1 if len(models) == 2 else 2
+    exact, *near = (tally.result(of_both) for tally in tallies)
+    kept = (
+        c
+        for c in near
+        if c.tie_tolerance and not is_dropped(horizon or 1, c.tie_tolerance, min(bits))
     )
+    return (exact, *kept)
+
+
+def _least_dropped(horizon: int, bits: int, heads: list[list[QueryLogits]]) -> Fraction | float:
+    """Return the least gap, in the smallest unit of all heads, that is dropped at the horizon."""
+    if horizon == 1:
+        return math.inf
+    unit = min(head.unit for model in heads for head in model)
+    low, high = 0, 1
+    while not is_dropped(horizon, high * unit, bits):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if is_dropped(horizon, middle * unit, bits):
+            high = middle
+        else:
+            low = middle
+    return high * unit
+
+
+class _Divided(NamedTuple):
+    """The clusters of one query and head.
+
+    Attributes:
+        clusters: how many there are.
+        diameter, distance: the largest of a cluster, the least of two; None: there is one only.
+        ranks: (Δ, |Σ|); the rank of a prefix type's cluster among those that have prefix types,
+            0 the highest.
+    """
+
+    clusters: int
+    diameter: Fraction
+    distance: Fraction | None
+    ranks: _Ranks
 
 
 @dataclass
 class _Tally:
-    """What the queries so far say about one pair (κ, γ)."""
+    """What the queries so far say."""
 
+    diameter: Fraction = Fraction(0)
+    distance: Fraction | None = None
     clusters: int = 0
     positional: bool = True
     attended: int = 0
     light: int = 0
 
-    def add(self, heads: list[tuple[int, _Ranks]]) -> None:
+    def add(self, heads: list[_Divided]) -> None:
         """Count the clusters and attended sets of one query, over all heads."""
         attended, light = set(), set()
-        for clusters, ranks in heads:
-            self.clusters = max(self.clusters, clusters)
-            alone = ranks.min(axis=1) == ranks.max(axis=1)
+        for found in heads:
+            self.clusters = max(self.clusters, found.clusters)
+            self.diameter = max(self.diameter, found.diameter)
+            distances = [d for d in (self.distance, found.distance) if d is not None]
+            self.distance = min(distances, default=None)
+            ranks = found.ranks
+            alone = ranks.min(axis=1) == ranks.max(axis=1)  # columns within one cluster
             self.positional = self.positional and bool(alone.all())
             whole = int(ranks[alone].min(initial=ranks.max() + 1))
             attended.add(_key(np.minimum(ranks, whole + 1)))
@@ -225,28 +193,39 @@ class _Tally:
         self.attended = max(self.attended, len(attended))
         self.light = max(self.light, len(light))
 
+    def result(self, models: int) -> Clustering:
+        """Return what was found, for so many models that each have these groups."""
+        return Clustering(
+            self.diameter,
+            self.distance,
+            self.clusters,
+            self.positional,
+            models * self.attended,
+            models * self.light,
+        )
 
-def _divided(
-    logits: QueryLogits, query: int, margins: list[Fraction | None]
-) -> list[tuple[int, _Ranks]]:
-    """Return, for each γ, the number of clusters of one query and where the prefix types lie.
 
-    The second, (Δ, |Σ|), has the rank of the type's cluster among those that have prefix types:
-    0 is the highest.
-    """
+def _divided(logits: QueryLogits, query: int, limit: Fraction | float) -> _Divided:
+    """Return the clusters of one query: logits nearer than `limit` to the next are joined."""
     values = logits.distinct(query)
-    # For integers, gap · unit < γ is the same as gap < ⌈γ/unit⌉.
-    needed = [math.inf if gamma is None else math.ceil(gamma / logits.unit) for gamma in margins]
-    opened = np.array([bisect_right(needed, b - a) for a, b in pairwise(values)], dtype=np.int64)
-    places = {value: place for place, value in enumerate(reversed(values))}
-    index = np.array([places[value] for value in logits.column(query)])
-    found = []
-    for number in range(len(margins)):
-        parts = np.concatenate([[0], np.cumsum(opened[::-1] > number)])
-        _, ranks = np.unique(parts[index], return_inverse=True)
-        shape = (logits.period, logits.vocabulary_size)
-        found.append((int(parts[-1]) + 1, ranks.reshape(shape).astype(np.int64)))
-    return found
+    # For integers, gap · unit < limit is the same as gap < ⌈limit/unit⌉.
+    least = limit if limit == math.inf else math.ceil(limit / logits.unit)
+    cuts = [place for place, (a, b) in enumerate(pairwise(values), 1) if b - a >= least]
+    starts, ends = [0, *cuts], [*cuts, len(values)]
+    diameter = max(values[end - 1] - values[start] for start, end in zip(starts, ends, strict=True))
+    distance = min((values[cut] - values[cut - 1] for cut in cuts), default=None)
+    cluster = {
+        value: len(starts) - number
+        for number, (start, end) in enumerate(zip(starts, ends, strict=True))
+        for value in values[start:end]
+    }
+    _, ranks = np.unique([cluster[value] for value in logits.column(query)], return_inverse=True)
+    return _Divided(
+        len(starts),
+        diameter * logits.unit,
+        None if distance is None else distance * logits.unit,
+        ranks.reshape(logits.period, logits.vocabulary_size).astype(np.int64),
+    )
 
 
 def _key(ranks: _Ranks) -> tuple[int, bytes]:
