@@ -19,7 +19,7 @@ from verify.average import DirichletLaw, FixedLaw, MarkovLaw, average_heads
 from verify.average.laws import Law
 
 from .case import Case
-from .facts import readings
+from .facts import laminar_classes
 
 UNDECIDED = frozenset({"limit_regime"})
 """Hypotheses about what is asked, not about the weights: anyone may assume them."""
@@ -92,19 +92,16 @@ def sufficient_theorems() -> tuple[Any, ...]:
 def questions(case: Case) -> list[Question]:
     """Return everything that may be asked about a case."""
     found: list[Question] = []
-    for number, (keywords, allowed) in enumerate(_variants(case)):
+    for keywords, allowed, averages in _variants(case):
         found.append(Question("linf", keywords, allowed))
-        if _ABOUT_SETS & set(keywords) and number:
-            continue  # no theorem about averages reads them
+        if not averages:
+            continue
         for index, law in enumerate(case.laws):
             always = frozenset({"markov_inputs"} if isinstance(law, MarkovLaw) else ())
             for of_law in _law_keywords(case, law):
                 given = {**keywords, **of_law}
                 found.append(Question("average", given, allowed, always, index))
     return [_narrowed(question, dropped) for question in found for dropped in _droppable(question)]
-
-
-_ABOUT_SETS = {"light_groups", "tie_tolerance", "horizon"}
 
 
 def _narrowed(question: Question, dropped: tuple[str, ...]) -> Question:
@@ -123,25 +120,42 @@ _HORIZON = {"horizon", "tie_tolerance"}
 """Without them the answer is about another model, or about longer inputs."""
 
 
-def _variants(case: Case) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
-    """Yield keywords that describe f and g, in every form there is, with what may be asserted."""
+def _variants(case: Case) -> Iterator[tuple[dict[str, Any], frozenset[str], bool]]:
+    """Yield keywords that describe f and g, in every form there is.
+
+    With what may be asserted, and whether a theorem about averages may read more from this form
+    than from those before.
+    """
     if case.constants:
-        yield _known_constants(case), case.facts & known_names()
+        yield _known_constants(case), case.facts & known_names(), True
         return
-    constants = verify.measure(case.f, case.g)
-    names = case.facts | UNDECIDED | _measured_names(case, constants)
-    forms = _forms(constants)
+    facts = case.facts | UNDECIDED
+    if case.key == ("argmax", 1) and laminar_classes(case.f, case.g):
+        facts |= {"laminar_classes"}
+    for constants in _measured(case):
+        names = (facts | _measured_names(constants)) & known_names()
+        near = case.key == ("argmax", 1) and constants.tie_tolerance > 0
+        for form in _forms(constants):
+            yield form, names, not near
+            if case.key == ("argmax", 1):  # no attended set left out as heavy
+                groups = {"light_groups": constants.clustering.attended_groups}
+                yield form | groups, (names - {"heavy"}) | {"all_light"}, False
+
+
+def _measured(case: Case) -> Iterator[Any]:
+    """Yield what `measure` says with exact ties, then with near ties up to a horizon, if any."""
+    yield verify.measure(case.f, case.g)
     if case.key != ("argmax", 1):
-        yield from ((form, names & known_names()) for form in forms)
         return
-    for reading in readings(case.f, case.g):
-        for form in forms:
-            known = {k: v for k, v in reading.keywords.items() if k in BY_KEYWORD}
-            if len(known) < len(reading.keywords):
-                continue
-            if "tie_tolerance" in known:  # a gap that is no tie is no largest gap, either
-                form = {k: v for k, v in form.items() if k != "largest_gap"}
-            yield {**form, **known}, (names | reading.facts) & known_names()
+    for bits in range(LONGEST_HORIZON, 3, -1):
+        constants = verify.measure(case.f, case.g, horizon=2**bits)
+        if constants.tie_tolerance > 0:
+            yield constants
+            return
+
+
+LONGEST_HORIZON = 20
+"""Its binary logarithm."""
 
 
 def _known_constants(case: Case) -> dict[str, Any]:
@@ -151,7 +165,7 @@ def _known_constants(case: Case) -> dict[str, Any]:
     return setting | known
 
 
-def _measured_names(case: Case, constants: Any) -> frozenset[str]:
+def _measured_names(constants: Any) -> frozenset[str]:
     """Return the named hypotheses that `measure` does not contradict."""
     return frozenset(constants.assume) & _DECIDED_BY_WEIGHTS
 

@@ -243,15 +243,19 @@ def test_a_tolerance_is_about_another_model_and_says_so():
     assert any(a.status == "asserted" and "κ" in a.text for a in bound.assumptions)
 
 
-def test_measured_constants_with_a_tolerance_carry_it():
+def test_measured_constants_with_near_ties_carry_the_horizon():
     query_key = zeros(2, 2)
     query_key[1, 0] = 2.0**-12  # tokens 0 and 1 differ by that much; training leaves such ties
     layer = Layer((Head(query_key, np.eye(2), zeros(1)),))
     f = LimitTransformer([[1.0, 0.0], [1.0, 1.0]], zeros(1, 2), (layer,), [[0.0, 1.0]], 8)
-    parameters = verify.measure(f, tie_tolerance="1/1000").parameters()
-    assert parameters["tie_tolerance"] == Fraction(1, 1000)
+    near = verify.measure(f, horizon=2**20)
+    parameters = near.parameters()
+    assert (parameters["tie_tolerance"], parameters["horizon"]) == (Fraction(1, 2**12), 2**20)
     with pytest.raises(bounds.ParameterError):
         bounds.required_length(theorem="derived.one_layer_linf", epsilon="1/10", **parameters)
+    bound = bounds.required_length(error="linf", epsilon="1/10", assume=near.assume, **parameters)
+    assert bound.length < 100
+    assert "up to T*" in bound.conclusion
 
 
 def test_contradictions_are_refused():

@@ -86,7 +86,7 @@ def _class_mass(f: LimitTransformer, head: int, mass: tuple[Fraction, ...]) -> F
 
 def is_hardmax(f: LimitTransformer, length: int) -> bool:
     """Whether every smaller logit is dropped at this length: length ≥ 2^(p/γ), decided exactly."""
-    gaps = [head_margins(f, head, None).margin for head in range(len(f.layers[0].heads))]
+    gaps = [head_margins(f, head).margin for head in range(len(f.layers[0].heads))]
     bits = f.precision_bits
     assert bits is not None
     return all(gap is None or is_dropped(length, gap, bits) for gap in gaps)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from bounds.errors import ParameterError
+from bounds.evaluate import compare
+from bounds.parameters import BY_KEYWORD
 from verify.errors import InputError
 from verify.measure.argmax import measure_argmax
 from verify.measure.argmax_constants import ArgmaxConstants, ArgmaxModel
+from verify.measure.candidates import shortest
+from verify.measure.clusters import Clustering
 from verify.measure.complexity import SecondHead
 from verify.measure.lipschitz import HeadLipschitz
 from verify.measure.margin import (
     HeadMargins,
-    Key,
     LogitLevel,
     check_one_layer,
     logit_levels,
-    read_tolerance,
 )
+from verify.measure.query_logits import Key
 from verify.measure.size import Progress, check_size, no_progress
 from verify.measure.softmax import measure_softmax
 from verify.measure.softmax_constants import SoftmaxConstants, SoftmaxModel
@@ -30,6 +35,7 @@ from verify.model.validation import as_integer
 __all__ = [
     "ArgmaxConstants",
     "ArgmaxModel",
+    "Clustering",
     "HeadLipschitz",
     "HeadMargins",
     "Key",
@@ -48,7 +54,9 @@ def measure(
     f: LimitTransformer,
     g: LimitTransformer | None = None,
     *,
-    tie_tolerance: Any = None,
+    horizon: int | None = None,
+    epsilon: Any = None,
+    target: Any = None,
     block: int = 1,
     progress: Progress | None = None,
 ) -> ArgmaxConstants | SoftmaxConstants:
@@ -58,9 +66,15 @@ def measure(
         f: a model: one layer in finite precision, or one or two layers in infinite precision.
         g: a second model with the same |Σ|, number of outputs, layers and kind of precision.
             None (default): the constants stand for f and any model whose are no larger.
-        tie_tolerance: finite precision only. Logits of one query this near count as ties; for
-            weights from training, where rounding splits ties. None (default): exact arithmetic
-            decides.
+        horizon: T* ≥ 1, finite precision only: the longest length of interest. Training splits
+            ties by a little; up to a horizon near ties may count as ties, at a price that the
+            theorems know. Logits fall into clusters of diameter ≤ κ and distance ≥ γ, such that
+            κ log₂ T* < p ≤ γ log₂ T*, if there are such clusters. None (default): every length,
+            and only equal logits are ties (κ = 0).
+        epsilon: with a horizon: the error up to the training length. Of exact ties and near ties
+            those are chosen that give the shorter required length. None (default): near ties,
+            where there are clusters; `.candidate(0)` has exact ties.
+        target: the error wanted up to the horizon, > epsilon. None (default): 3·epsilon.
         block: θ ≥ 1, infinite precision with two layers only: length of the first block of the
             balanced construction to which the complexity refers.
         progress: called now and then with what is measured (a text), the number of query types
@@ -86,10 +100,12 @@ def measure(
     if progress is not None and not callable(progress):
         raise InputError("progress", progress, "None, or a function of (what, done, total)")
     report = no_progress if progress is None else progress
-    tolerance = read_tolerance(tie_tolerance)
+    longest = _read_horizon(horizon)
+    _check_errors(epsilon, target, longest)
     if f.attention == "softmax":
-        if tolerance is not None:
-            raise InputError("tie_tolerance", tie_tolerance, "None: softmax has no logit margin")
+        if longest is not None:
+            allowed = "None: softmax drops nothing, its lengths hold for every T without a horizon"
+            raise InputError("horizon", horizon, allowed)
         if len(f.layers) > 2:
             raise InputError("f.layers", len(f.layers), "one or two layers")
     else:
@@ -101,7 +117,42 @@ def measure(
     with np.errstate(all="ignore"):
         if f.attention == "softmax":
             return measure_softmax(models, first_block, report)
-        return measure_argmax(models, tolerance, report)
+        constants = measure_argmax(models, longest, report)
+        if epsilon is None:
+            return constants
+        return constants.candidate(shortest(constants, epsilon, target))
+
+
+def _read_horizon(value: Any) -> int | None:
+    """Return T*, or None."""
+    if value is None:
+        return None
+    horizon = as_integer(value)
+    if horizon is None or horizon < 1:
+        raise InputError("horizon", value, "None (every length), or an integer ≥ 1")
+    return horizon
+
+
+def _check_errors(epsilon: Any, target: Any, horizon: int | None) -> None:
+    """Raise InputError unless ε and the target can choose among clusters of near ties."""
+    if epsilon is None:
+        if target is not None:
+            raise InputError("target", target, "None without epsilon; give both")
+        return
+    if horizon is None:
+        allowed = "None without horizon: it chooses among near ties; give horizon, such as 2**20"
+        raise InputError("epsilon", epsilon, allowed)
+    given = {"epsilon": epsilon} | ({} if target is None else {"target": target})
+    read = {}
+    for name, value in given.items():
+        try:
+            read[name] = BY_KEYWORD[name].read(value)
+        except ParameterError as error:
+            raise InputError(name, value, error.problems[0].allowed) from None
+    if target is None and compare(read["epsilon"], Fraction(0)) == 0:
+        raise InputError("target", None, "a number > 0, since epsilon = 0")
+    if target is not None and compare(read["target"], read["epsilon"]) <= 0:
+        raise InputError("target", target, f"a number greater than epsilon = {epsilon}")
 
 
 def _checked(f: Any, g: Any) -> tuple[LimitTransformer, ...]:

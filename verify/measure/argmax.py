@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from verify.measure.argmax_constants import ArgmaxConstants, ArgmaxModel
+from verify.measure.clusters import clusterings
 from verify.measure.lipschitz import head_lipschitz
 from verify.measure.margin import head_margins
 from verify.measure.size import Progress, no_progress
@@ -17,11 +18,12 @@ from verify.model.transformer import LimitTransformer
 
 def measure_argmax(
     models: tuple[LimitTransformer, ...],
-    tie_tolerance: Fraction | None,
+    horizon: int | None,
     progress: Progress = no_progress,
 ) -> ArgmaxConstants:
     """Return the constants of one or two models that have passed the checks of `measure`."""
-    measured = tuple(_measure_one(f, tie_tolerance, progress) for f in models)
+    candidates = clusterings(models, horizon, progress)
+    measured = tuple(_measure_one(f, progress) for f in models)
     margins = [head for model in measured for head in model.margins]
     return ArgmaxConstants(
         vocabulary_size=models[0].vocabulary_size,
@@ -34,19 +36,17 @@ def measure_argmax(
         lipschitz_operator=max(_total(model, "operator") for model in measured),
         lipschitz_marginal=max(_total(model, "marginal") for model in measured),
         lipschitz_euclidean=max(_total(model, "euclidean") for model in measured),
-        margin=_least([head.margin for head in margins]),
         margin_realised=_least([head.margin_realised for head in margins]),
         largest_gap=max(head.largest_gap for head in margins),
         shared_logits=len(models) == 2 and share_logits(*models),
-        tie_tolerance=tie_tolerance,
-        ties_merged=sum(head.ties_merged for head in margins),
+        horizon=horizon,
+        candidates=candidates,
+        chosen=len(candidates) - 1,
         models=measured,
     )
 
 
-def _measure_one(
-    f: LimitTransformer, tie_tolerance: Fraction | None, progress: Progress
-) -> ArgmaxModel:
+def _measure_one(f: LimitTransformer, progress: Progress) -> ArgmaxModel:
     heads = range(f.heads[0])
     return ArgmaxModel(
         period=minimal_period(f),
@@ -54,8 +54,9 @@ def _measure_one(
         declared_period=f.period,
         declared_locality=f.locality,
         lag_bias=any(head.lag_bias.any() for head in f.layers[0].heads),
+        precision_bits=f.precision_bits or 0,
         lipschitz=head_lipschitz(f),
-        margins=tuple(head_margins(f, head, tie_tolerance, progress) for head in heads),
+        margins=tuple(head_margins(f, head, progress) for head in heads),
     )
 
 

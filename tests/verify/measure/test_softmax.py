@@ -551,7 +551,7 @@ def test_lag_bias_in_the_second_layer_is_refused():
 @pytest.mark.parametrize(
     ("keywords", "name"),
     [
-        ({"tie_tolerance": 0}, "tie_tolerance"),
+        ({"horizon": 2**20}, "horizon"),
         ({"block": 0}, "block"),
         ({"block": True}, "block"),
         ({"block": 1.5}, "block"),
