@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from verify import figures
-from verify.checks.slope_report import SlopeRow
+from verify.checks.slope_report import SlopeReport, SlopeRow
 from verify.checks.slopes import measure_slopes
 from verify.tasks.lower_bounds import average_of_runs
 
@@ -33,7 +33,7 @@ def main() -> None:
         "runs of 1000, T = 300 n": partial(runs, 1000, 300),
     }
 
-    def progress(row: SlopeRow) -> None:
+    def progress(report: SlopeReport, row: SlopeRow, total: int) -> None:
         print(f"{row.family}: {row.map}, n = {row.length}: {row.error:.4f}", file=sys.stderr)
 
     report = measure_slopes(

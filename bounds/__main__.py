@@ -3,24 +3,63 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 
 import bounds
 from bounds.parameters import PARAMETERS
 
+BAD_ARGUMENT, INTERNAL_ERROR, INTERRUPTED = 2, 3, 130
+"""Exit codes that every command of this project shares; 0 and 1 are answers."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0; 1 where no number exists; 2 for arguments that cannot be used."""
+    """Exit code 0; 1 where no number exists; 2 bad argument; 3 internal error; 130 interrupted."""
+    return as_command("python -m bounds", lambda: _answer(arguments))
+
+
+def as_command(name: str, command: Callable[[], int]) -> int:
+    """Run a command on any console; whatever goes wrong gets an exit code that is no answer.
+
+    A console that cannot show a character shows a replacement. A reader that goes away, such as
+    `head`, ends the output, not the command.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
-        code = _answer(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        code = command()
+        show("", end="")
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        traceback.print_exc()
+        print(
+            f"{name}: internal error, not an answer ({type(error).__name__}: {error}); "
+            "please report it with the lines above",
+            file=sys.stderr,
+        )
+        return INTERNAL_ERROR
     return code
+
+
+def show(text: object, end: str = "\n") -> None:
+    """Print on standard output; once its reader is gone, into nothing."""
+    try:
+        print(text, end=end, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def json_text(data: object, indent: int | None = None) -> str:
+    """JSON for standard output: escapes where the console's encoding is not UTF-8."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")
+    return json.dumps(data, ensure_ascii=encoding != "utf8", indent=indent)
 
 
 def _answer(arguments: Sequence[str] | None) -> int:
@@ -44,7 +83,7 @@ def _answer(arguments: Sequence[str] | None) -> int:
     try:
         if options.list:
             entries = bounds.theorems()
-            print(json.dumps([t.key for t in entries]) if options.json else entries)
+            show(json_text([t.key for t in entries]) if options.json else entries)
             return 0
         if options.solve is not None:
             if options.length is None:
@@ -54,21 +93,21 @@ def _answer(arguments: Sequence[str] | None) -> int:
             answer = bounds.required_length(**setting, **given)
             if options.json:
                 shown = {options.solve: str(value), "at_that_value": answer.to_dict()}
-                print(json.dumps(shown, ensure_ascii=False, indent=2))
+                show(json_text(shown, indent=2))
             else:
-                print(f"{options.solve} = {value}\n{answer}")
+                show(f"{options.solve} = {value}\n{answer}")
             return 0
         answer = bounds.required_length(**setting, **given)
     except bounds.ParameterError as problem:
         print(f"{problem}\nAll options: python -m bounds --help", file=sys.stderr)
-        return 2
+        return BAD_ARGUMENT
     except bounds.BoundsError as problem:
         print(problem, file=sys.stderr)
         return 1
     if options.json:
-        print(json.dumps(answer.to_dict(), ensure_ascii=False, indent=2))
+        show(json_text(answer.to_dict(), indent=2))
     else:
-        print(answer.explain())
+        show(answer.explain())
     return 1 if answer.length is None and answer.log2_length is None else 0
 
 
@@ -76,6 +115,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bounds",
         description="How long must training inputs be? Numbers may be 3, 0.1, 1e-3 or 1/10.",
+        epilog="Exit code: 0 answered, 1 no number exists, 2 bad argument, 3 internal error, "
+        "130 interrupted.",
     )
     parser.add_argument("--error", help="linf (default) or average")
     parser.add_argument("--attention", help="argmax (default) or softmax")

@@ -15,15 +15,22 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any, Literal, TypeAlias
 
 import sympy
 from flint import arb, ctx, fmpq
 from sympy.core.relational import Relational
 
-from bounds.algebra import MAX_BITS, algebraic, exact_power, rational_in_disguise
+from bounds.algebra import (
+    MAX_BITS,
+    algebraic,
+    exact_power,
+    rational_beta,
+    rational_in_disguise,
+)
 from bounds.errors import NotComputable
+from bounds.functions import WrittenOut
 from bounds.numbers import Exact, to_sympy
 
 Enclosure: TypeAlias = "Fraction | arb"
@@ -33,6 +40,11 @@ _START_BITS = 128
 _GUARDS = (64, 256, 1024, 4096, 16_384, 65_536)
 """Bits of precision beyond the integer part, tried in turn before giving up."""
 _ENOUGH = 64  # bits of relative accuracy where only log2 is wanted
+_WIDEST = 2**_ENOUGH  # an interval wider than this around 0 says nothing
+_MOST_FOR_GAMMA = 16_384
+"""No gamma function is computed to more bits: its time grows with their square and more."""
+_LARGEST_FOR_GAMMA = 40_000
+"""Bits of the largest argument of a gamma function, which its value loses."""
 
 
 @dataclass(frozen=True)
@@ -62,23 +74,24 @@ def certify(
     Raises:
         NotComputable: the value is outside what interval arithmetic can hold.
     """
-    run = _Evaluation(values, _START_BITS)
-    value = _round(run, formula, up=rounding == "up")
+    up = rounding == "up"
+    value = _settle(_Evaluation(values, _START_BITS), formula, up)
     if isinstance(value, Fraction):
         return Certified(int(value), log2(value) if value > 0 else None, True)
     if not value.is_finite():
         raise NotComputable(f"no finite enclosure of {formula}")
-    if _bits_of(value) > MAX_BITS:
+    bits = _bits_of(value)
+    if bits > MAX_BITS:
         if value.rel_accuracy_bits() < _ENOUGH - 1:  # ceil() may cost one bit
             raise NotComputable(f"no accurate enclosure of {formula}")
         return Certified(None, log2(value), True)
+    if value.rel_accuracy_bits() < 1 and value.rad() > _WIDEST:
+        raise NotComputable(f"no accurate enclosure of {formula}")
     # Too close to an integer to tell on which side: take the safe neighbour.
-    bits = _bits_of(value) + _GUARDS[-1]
-    near = _interval(_Evaluation(values, bits)(formula))
-    with ctx.workprec(bits):
-        edge = near.upper().ceil() if rounding == "up" else near.lower().floor()
+    with ctx.workprec(bits + _START_BITS):
+        edge = value.upper().ceil() if up else value.lower().floor()
         integer = _whole(edge)
-    return Certified(integer, math.log2(integer) if integer > 0 else None, False)
+    return Certified(integer, log2(Fraction(integer)) if integer > 0 else None, False)
 
 
 def enclose(
@@ -121,13 +134,18 @@ def compare(left: Exact, right: Exact) -> int:
 
 def _decide(left: sympy.Expr, right: sympy.Expr, values: Mapping[sympy.Symbol, Exact]) -> int:
     """Sign of left − right, by growing precision."""
+    asked = False
     for guard in _GUARDS:
-        difference = _Evaluation(values, _START_BITS + guard)(left - right)
+        run = _Evaluation(values, _START_BITS + guard)
+        difference = run(left - right)
         if not isinstance(difference, Fraction):
             if difference.is_finite() and not difference.contains(0):
                 return 1 if difference > 0 else -1
-            hidden = rational_in_disguise(left - right, values)
+            hidden = None if asked else rational_in_disguise(left - right, values)
+            asked = True
             if hidden is None:
+                if run.costly and run.bits >= _MOST_FOR_GAMMA:
+                    break
                 continue
             difference = hidden
         return (difference > 0) - (difference < 0)
@@ -144,12 +162,20 @@ def _whole(edge: arb) -> int:
 
 
 class _Evaluation:
-    """One walk over a formula at one precision."""
+    """One walk over a formula at one precision; `costly` once a gamma function was met."""
 
     def __init__(self, values: Mapping[sympy.Symbol, Exact], bits: int) -> None:
         self.values = values
         self.bits = bits
+        self.costly = False
         self.known: dict[sympy.Basic, Enclosure] = {}
+        self.undecided: dict[sympy.Basic, arb] = {}
+
+    def finer(self, bits: int) -> _Evaluation:
+        """The same with more bits; a rounding that no precision decides is not tried again."""
+        run = _Evaluation(self.values, bits)
+        run.undecided = self.undecided
+        return run
 
     def __call__(self, formula: sympy.Basic) -> Enclosure:
         if formula not in self.known:
@@ -158,7 +184,7 @@ class _Evaluation:
         return self.known[formula]
 
     def _value(self, formula: sympy.Basic) -> Enclosure:
-        if isinstance(formula, sympy.Rational):
+        if isinstance(formula, (sympy.Rational, WrittenOut)):
             return Fraction(int(formula.p), int(formula.q))
         if isinstance(formula, sympy.Symbol):
             value = self.values[formula]
@@ -236,25 +262,43 @@ def _floor(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
 
 def _round(run: _Evaluation, argument: sympy.Basic, up: bool) -> Enclosure:
     """⌈argument⌉ or ⌊argument⌋: a Fraction if decided, otherwise an interval around it."""
+    value = run.undecided.get(argument)
+    if value is None:
+        found = _settle(run, argument, up)
+        if isinstance(found, Fraction):
+            return found
+        value = found
+        if value.is_finite() and _bits_of(value) <= MAX_BITS:
+            run.undecided[argument] = value
+    bits = max(run.bits, _bits_of(value) + _START_BITS if value.is_finite() else 0)
+    return _rounded_interval(value, up, min(bits, 2 * MAX_BITS))
+
+
+def _settle(run: _Evaluation, argument: sympy.Basic, up: bool) -> Enclosure:
+    """⌈argument⌉ or ⌊argument⌋ if precision decides it, otherwise an interval around `argument`."""
     value = run(argument)
-    bits = run.bits
+    asked = False  # SymPy's algebra is exact: its answer does not change with precision
     for guard in _GUARDS:
         if isinstance(value, Fraction):
             return Fraction(math.ceil(value) if up else math.floor(value))
+        bits = _START_BITS + guard
         if value.is_finite() and _bits_of(value) <= MAX_BITS:
-            bits = max(bits, _bits_of(value) + guard)
+            bits = max(run.bits, _bits_of(value) + guard)
             integer = _rounded_interval(value, up, bits).unique_fmpz()
             if integer is not None:
                 return Fraction(int(integer))
-            hidden = rational_in_disguise(argument, run.values)
+            hidden = None if asked else rational_in_disguise(argument, run.values)
+            asked = True
             if hidden is not None:
                 return Fraction(math.ceil(hidden) if up else math.floor(hidden))
         elif value.is_finite() and value.rel_accuracy_bits() >= _ENOUGH:
-            return _rounded_interval(value, up, bits)
-        else:
-            bits = max(bits, _START_BITS + guard)
-        value = _Evaluation(run.values, bits)(argument)
-    return _rounded_interval(_interval(value), up, bits)
+            return value
+        bits = min(bits, _MOST_FOR_GAMMA) if run.costly else bits
+        if bits <= run.bits:
+            continue
+        run = run.finer(bits)
+        value = run(argument)
+    return value
 
 
 def _rounded_interval(value: arb, up: bool, bits: int) -> arb:
@@ -288,6 +332,7 @@ def _holds(condition: sympy.Basic, run: _Evaluation) -> bool:
 
 
 def _gamma(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
+    run.costly = True
     return _interval(run(formula.args[0])).gamma()
 
 
@@ -313,8 +358,29 @@ def _exp(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
 
 
 def _beta(run: _Evaluation, formula: sympy.Basic) -> Enclosure:
-    a, b = (_interval(run(part)) for part in formula.args[:2])
-    return a.gamma() * b.gamma() * (a + b).rgamma()
+    a, b = (run(part) for part in formula.args[:2])
+    if isinstance(a, Fraction) and isinstance(b, Fraction):
+        rational = rational_beta(a, b)
+        if rational is not None:
+            return _interval(rational)
+        run.costly = True
+        return _beta_of_fractions(*sorted((a, b)), run.bits)
+    run.costly = True
+    x, y = _interval(a), _interval(b)
+    return x.gamma() * y.gamma() * (x + y).rgamma()
+
+
+@lru_cache(maxsize=256)
+def _beta_of_fractions(low: Fraction, high: Fraction, bits: int) -> arb:
+    """B(low, high) by gamma functions; Γ(x) is known to as many bits less as x has."""
+    small, large = (_bits_of(_interval(x)) for x in (low, high))
+    if large > _LARGEST_FOR_GAMMA:
+        raise NotComputable(f"a gamma function of a number of {large} bits")
+    with ctx.workprec(bits + small):
+        factor = _interval(low).gamma()
+    with ctx.workprec(bits + large):
+        quotient = _interval(high).gamma() * _interval(low + high).rgamma()
+    return factor * quotient
 
 
 _RULES: dict[type, Callable[[_Evaluation, sympy.Basic], Enclosure]] = {

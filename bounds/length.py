@@ -287,7 +287,9 @@ def _complete(
         complete["target"] = 3 * complete["epsilon"]
         defaults.append("target")
     for keyword in theorem.reads:
-        if keyword in complete or keyword in ("target", "tie_tolerance"):
+        if keyword in complete or keyword not in (*theorem.parameters, *theorem.rules):
+            continue
+        if keyword == "target":
             continue
         default = theorem.defaults.get(keyword)
         if default is None and keyword not in theorem.parameters:
@@ -297,9 +299,14 @@ def _complete(
             problems.append(Problem(keyword, None, f"{row.domain} ({row.meaning})"))
             continue
         try:
-            complete[keyword] = default(complete) if callable(default) else Fraction(default)
+            value = default(complete) if callable(default) else default
         except KeyError:  # the default depends on a parameter that is missing, and reported
             continue
+        if value is None:
+            row = BY_KEYWORD[keyword]
+            problems.append(Problem(keyword, None, f"{row.domain} ({row.meaning})"))
+            continue
+        complete[keyword] = Fraction(value) if isinstance(value, int) else value
         defaults.append(keyword)
     if problems:
         raise ParameterError(problems)

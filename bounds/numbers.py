@@ -1,8 +1,9 @@
 """Exact numbers from what users type: nothing is ever rounded on the way in.
 
-int, Fraction, Decimal, SymPy numbers and strings such as "1/10" are exact;
+int, Fraction, Decimal, SymPy and FLINT numbers and strings such as "1/10" are exact;
 a float stands for its shortest decimal, so 0.1 is 1/10 and not
-3602879701896397/2**55.
+3602879701896397/2**55. The same holds for floats of other widths: float32(0.1) is
+1/10, the shortest decimal that float32 reads as it. An array without axes is its number.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import math
 import numbers
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeAlias
 
 import sympy
+from flint import arb, fmpq, fmpz
 
 Exact: TypeAlias = "Fraction | sympy.Expr"
 """A Fraction, or a real SymPy number that is not rational (sqrt(2), exp(1000), ...)."""
@@ -23,37 +26,99 @@ _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
 _RATIO = re.compile(r"[+-]?\d+\s*/\s*\d+")
 _MAX_CHARACTERS = 1000
 _SHORT_BITS = 200
+_LONGEST_BITS = 40_000
 _PRINTED_BITS = 13_000  # about 4000 digits; Python prints no more than 4300
 
 
 def exact(value: Any) -> Exact:
     """The exact number that `value` stands for.
 
+    Args:
+        value: int, Fraction, Decimal, float of any width (NumPy's, bfloat16), string, SymPy
+            or FLINT number (an `arb` only if it is a single number), or a NumPy or JAX
+            array without axes that holds one of them.
+
     Raises:
         ValueError: not a number, not finite, not real, or a bool. The message says
             what is allowed; the caller adds the argument's name.
     """
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "__array__"):
+        value = _only_entry(value)
     if isinstance(value, bool) or type(value).__name__ in {"bool_", "bool"}:
         raise ValueError("a number, not a truth value")
-    if isinstance(value, numbers.Integral):
-        return Fraction(int(value))
-    if isinstance(value, Fraction):
-        return value
-    if isinstance(value, Decimal):
-        if not value.is_finite():
-            raise ValueError("a finite number")
-        if abs(value.adjusted()) > 10**4:
-            raise ValueError("a number with at most four digits in its exponent")
-        return Fraction(value)
-    if isinstance(value, str):
-        return _from_text(value)
-    if isinstance(value, sympy.Basic):
-        return _from_sympy(value)
-    if isinstance(value, numbers.Real):  # float, numpy floating
-        if not math.isfinite(float(value)):
-            raise ValueError("a finite number")
-        return Fraction(str(value))
+    if type(value).__name__ == "timedelta64":  # NumPy counts it among the integers
+        raise ValueError("a number without a unit")
+    for kinds, reader in _READERS:
+        if isinstance(value, kinds):
+            return reader(value)
+    if _is_narrow_float(value):
+        return _from_narrow_float(value)
     raise ValueError('an int, float, Fraction, SymPy number or a string such as "1/10"')
+
+
+def _only_entry(array: Any) -> Any:
+    """The entry of an array without axes.
+
+    Raises:
+        ValueError: it is masked, or cannot be read (a traced value of JAX).
+    """
+    if hasattr(array, "mask"):
+        raise ValueError("a number, not a masked array")
+    try:
+        return array.__array__()[()]
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError("a number that can be read; this array has none (yet)") from None
+
+
+def _from_decimal(value: Decimal) -> Fraction:
+    if not value.is_finite():
+        raise ValueError("a finite number")
+    if abs(value.adjusted()) > 10**4:
+        raise ValueError("a number with at most four digits in its exponent")
+    return Fraction(value)
+
+
+def _from_arb(value: arb) -> Fraction:
+    if not value.is_finite():
+        raise ValueError("a finite number")
+    if not value.is_exact():
+        raise ValueError("an arb that is a single number, not an interval")
+    mantissa, exponent = (int(part) for part in value.man_exp())
+    if abs(exponent) > _LONGEST_BITS:
+        raise ValueError(f"an arb with an exponent of at most {_LONGEST_BITS} bits")
+    return mantissa * Fraction(2) ** exponent
+
+
+def _from_real(value: Any) -> Fraction:
+    """A float of any kind that its own digits determine: NumPy's of other widths, mpmath's."""
+    text = repr(float(value)) if isinstance(value, float) else str(value)
+    if text.lstrip("+-").lower() in {"inf", "nan", "infinity"}:
+        raise ValueError("a finite number")
+    if _DECIMAL.fullmatch(text) and type(value)(text) == value:
+        return Fraction(text)
+    raise ValueError("a number that its printed digits determine; give them as a string")
+
+
+def _is_narrow_float(value: Any) -> bool:
+    """bfloat16 and the like of ml_dtypes: NumPy scalars that no abstract class of numbers knows."""
+    if isinstance(value, numbers.Complex):
+        return False
+    return getattr(value, "ndim", None) == 0 and hasattr(value, "__float__")
+
+
+def _from_narrow_float(value: Any) -> Fraction:
+    """The shortest decimal that the type of `value` reads as it."""
+    try:
+        number, kind = float(value), type(value)
+    except (TypeError, ValueError):
+        raise ValueError("a real number") from None
+    if not math.isfinite(number):
+        raise ValueError("a finite number")
+    for digits in range(1, 18):
+        text = f"{number:.{digits}g}"
+        if kind(float(text)) == value:
+            return Fraction(text)
+    raise ValueError("a number that its printed digits determine; give them as a string")
 
 
 def _from_text(text: str) -> Fraction:
@@ -76,6 +141,20 @@ def _from_sympy(value: sympy.Basic) -> Exact:
     if isinstance(value, sympy.Expr) and value.is_number and value.is_real and value.is_finite:
         return value
     raise ValueError("a finite real SymPy number without free symbols")
+
+
+_READERS: tuple[tuple[Any, Callable[[Any], Exact]], ...] = (
+    (fmpq, lambda value: Fraction(int(value.p), int(value.q))),
+    (fmpz, lambda value: Fraction(int(value))),
+    (arb, _from_arb),
+    (sympy.Basic, _from_sympy),
+    (numbers.Integral, lambda value: Fraction(int(value))),
+    (numbers.Rational, lambda value: Fraction(int(value.numerator), int(value.denominator))),
+    (Decimal, _from_decimal),
+    (str, _from_text),
+    (numbers.Real, _from_real),
+)
+"""How each kind of number is read; the first that fits counts."""
 
 
 def to_sympy(value: Exact) -> sympy.Expr:

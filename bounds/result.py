@@ -17,6 +17,9 @@ from bounds.evaluate import size
 from bounds.numbers import Exact, brief, to_sympy, written
 from bounds.theorem import Direction, Setting, Theorem
 
+_SILENT = ("constant", "tie_tolerance", "horizon")
+"""Defaults that go without saying: C is shown with the number, and exact ties are the rule."""
+
 Standing: TypeAlias = Literal["satisfied", "asserted", "assumed", "violated"]
 
 
@@ -120,10 +123,10 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
     @property
     def expression(self) -> sympy.Expr | None:
         """The formula in `bounds.symbols`; None where the theorem has none."""
-        formula = self.theorem.expression
-        if formula is None:
+        if self.theorem.stated is None:
             return None
-        return put_in(formula, {name: to_sympy(value) for name, value in self.choice.items()})
+        chosen = {name: to_sympy(value) for name, value in self.choice.items()}
+        return self.theorem.in_parameters(put_in(self.theorem.stated.length, chosen))
 
     @property
     def direction(self) -> Direction:
@@ -159,13 +162,17 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
     @property
     def conclusion(self) -> str:
         """What holds from that length on."""
+        text = self.theorem.conclusion
+        if self.parameters.get("tie_tolerance") and "horizon" in self.parameters:
+            horizon = brief(self.parameters["horizon"])
+            text = text.replace("at every length", f"at every length up to T* = {horizon}")
         target, epsilon = self.parameters.get("target"), self.parameters.get("epsilon")
         if target is None:
-            return self.theorem.conclusion.format(target="O(ε)")
+            return text.format(target="O(ε)")
         triple = epsilon is not None and target == 3 * epsilon
         number = brief(target)
         shown = ("3 ε " if number.startswith("≈") else "3 ε = ") + number if triple else number
-        return self.theorem.conclusion.format(target=shown)
+        return text.format(target=shown)
 
     def explain(self) -> str:
         """The answer in plain sentences."""
@@ -182,8 +189,8 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
             lines.append(
                 f"Terms, each as a full length: {listing}. The largest is {self.dominant!r}."
             )
-        if self.choice:
-            best = ", ".join(f"{name} = {brief(value)}" for name, value in self.choice.items())
+        if self._numbers_chosen():
+            best = ", ".join(f"{name} = {text}" for name, text in self._numbers_chosen().items())
             lines.append(f"The shortest length is at {best}.")
         if self._defaults():
             lines.append(f"Taken by default, as not given: {self._defaults()}.")
@@ -224,7 +231,11 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
                 k: written(v) for k, v in self.parameters.items() if k != "simulation_error"
             },
             "defaults": list(self.defaults),
-            "choice": {str(name): written(value) for name, value in self.choice.items()},
+            "choice": {
+                str(name): written(value)
+                for name, value in self.choice.items()
+                if name in self._numbers_chosen()
+            },
             "alternatives": [
                 {"theorem": o.theorem.key, **_json_length(o.length, o.log2_length)}
                 for o in self.alternatives
@@ -239,9 +250,17 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
             "bibtex": self.cite(),
         }
 
+    def _numbers_chosen(self) -> dict[sympy.Symbol, str]:
+        """The free integers of the theorem that were best; not those that are a closed form."""
+        return {
+            name: brief(value)
+            for name, value in self.choice.items()
+            if not isinstance(value, sympy.Symbol)
+        }
+
     def _defaults(self) -> str:
         """The values taken by default, such as "heads = 1, target = 3 ε = 3/10"."""
-        shown = {k: brief(self.parameters[k]) for k in self.defaults if k != "constant"}
+        shown = {k: brief(self.parameters[k]) for k in self.defaults if k not in _SILENT}
         if "target" in shown:
             shown["target"] = f"3 ε = {shown['target']}"
         return ", ".join(f"{keyword} = {value}" for keyword, value in shown.items())

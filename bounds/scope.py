@@ -77,13 +77,6 @@ def at_least_quantity(keyword: str) -> Rule:
     return Rule(f"≥ max(1, {symbol})", lambda value, values: value >= least(values), least)
 
 
-def multiple_of(number: int) -> Rule:
-    """Only multiples of this value."""
-    return Rule(
-        f"a multiple of {number}", lambda value, _: value % number == 0, lambda _: Fraction(number)
-    )
-
-
 NO_LAG_BIAS, EXACT_TIES, MARKOV_INPUTS = "no_lag_bias", "exact_ties", "markov_inputs"
 
 Law: TypeAlias = Literal["every input", "exchangeable", "mixed", "Dirichlet", "fixed", "Markov"]
@@ -134,7 +127,8 @@ class Scope:
         logits: "any"; "shared": f and g have the same logits.
         precision: of f and g: "any" (p is the larger one); "common" (the same for both);
             "infinite" (softmax).
-        ties: "exact": logits count as equal only where they are (argmax); "no matter" (softmax).
+        ties: "exact": logits count as equal only where they are; "near": clusters of diameter κ
+            count as tied, up to the horizon; "no matter" (softmax).
         inputs: the law of the inputs; "every input" for the worst case.
     """
 
@@ -145,7 +139,7 @@ class Scope:
     lag_bias: Literal["any", "none", "first layer"]
     logits: Literal["any", "shared"]
     precision: Literal["any", "common", "infinite"]
-    ties: Literal["exact", "no matter"]
+    ties: Literal["exact", "near", "no matter"]
     inputs: Law
 
     def rules(self) -> dict[str, Rule]:

@@ -61,6 +61,7 @@ import sympy
 
 from bounds.algebra import put_in
 from bounds.evaluate import Certified, certify, compare, least
+from bounds.functions import for_arrays
 from bounds.numbers import Exact
 from bounds.parameters import BY_KEYWORD, symbols
 from bounds.scope import Hypothesis, Rule, Scope, Values
@@ -74,7 +75,7 @@ class Direction(StrEnum):
     NECESSARY = "necessary"
     """No shorter length is enough."""
     FAILURE = "failure"
-    """From this length on the model fails, whatever it was trained on."""
+    """Beyond this length the model fails, whatever it was trained on."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ class Evaluation:
     length: Certified
     terms: Mapping[str, Certified]
     choice: Mapping[sympy.Symbol, Exact]
+    """Values of the free symbols; an auxiliary symbol where the choice is a closed form."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -217,7 +219,7 @@ class Theorem:
 
     def in_parameters(self, expression: sympy.Expr) -> sympy.Expr:
         """`expression` with the auxiliary symbols replaced by what they stand for."""
-        return put_in(expression, {} if self.stated is None else self.stated.where)
+        return for_arrays(put_in(expression, {} if self.stated is None else self.stated.where))
 
     @property
     def symbols(self) -> tuple[sympy.Symbol, ...]:

@@ -59,7 +59,7 @@ bounds.required_length(
     epsilon="1/1000",
     largest_gap="1/4",
     assume={"no_lag_bias", "shared_logits"},
-    **given | {"period": 1},
+    **given | {"period": 1, "locality": 0, "margin": "1/4"},
 )
 
 # %% [markdown]
@@ -82,8 +82,8 @@ ax.set_ylim(top=32)  # room for the legend
 # %% [markdown]
 # ## Is the threshold 2^(p/γ) real?
 #
-# Yes, for γ ≤ 1: an explicit pair agrees on every shorter input and differs for ever after. So at
-# small margins worst-case certificates are out of reach, whatever the proof.
+# Yes, for γ ≤ 1: an explicit pair agrees on every shorter input and differs by more than the target
+# later. So at small margins worst-case certificates are out of reach, whatever the proof.
 
 # %%
 print(
@@ -97,10 +97,24 @@ print(
 # %% [markdown]
 # ## Where no bound exists
 #
-# Two argmax layers whose second-layer logits depend on frequencies can simulate counter machines.
+# Two argmax layers can simulate counter machines, if the second layer's logits may be arbitrarily
+# near to each other (no `margin`), for four tokens or more, τ ≥ 1 and two heads or more.
 
 # %%
-bounds.required_length(epsilon="1/10", **given | {"layers": 2})
+two_layers = given | {"layers": 2, "vocabulary_size": 4, "heads": 2}
+del two_layers["margin"]
+bounds.required_length(epsilon="1/10", **two_layers)
+
+# %% [markdown]
+# With a margin in both layers it is not known; necessary lengths are. And if the first layer is a
+# finite automaton there is a bound.
+
+# %%
+unknown = bounds.required_length(epsilon="1/2000", margin=1, **two_layers)
+print(unknown.explain())
+
+# %%
+bounds.required_length(epsilon="1/2000", margin=1, assume={"suffix_only_first_layer"}, **two_layers)
 
 # %% [markdown]
 # ## On average
@@ -116,7 +130,7 @@ table = bounds.sweep(
     epsilon=errors,
     alpha_min=["1/4", "1/2", 1, 2],
     alpha_total=4,
-    lipschitz=1,
+    lipschitz_euclidean=1,
     vocabulary_size=2,
     period=1,
     locality=2,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -12,28 +11,42 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from bounds.__main__ import BAD_ARGUMENT, INTERRUPTED, as_command, json_text, show
 from bounds.numbers import exact
 from verify import figures
+from verify.checks.campaign import Campaign
 from verify.checks.check import extend, new_report, standard_inputs
-from verify.checks.check_softmax import check_softmax
-from verify.checks.inputs import Input, from_text
+from verify.checks.check_softmax import check_softmax, fixed_family
+from verify.checks.inputs import Given, Input, Tokens, text_tokens
 from verify.checks.pairs import BUILT_IN
 from verify.checks.replay import replay
-from verify.checks.report import Report, Row, summary_table, write_json
-from verify.checks.slope_report import SlopeReport, SlopeRow
+from verify.checks.report import Report, summary_table
+from verify.checks.slope_report import SLOPE_NOTE, SlopeReport, SlopeRow, slope_summary
 from verify.checks.softmax_pairs import SOFTMAX_BUILT_IN
 from verify.errors import InputError
+from verify.lengths import Length, to_json
 from verify.simulation import OneLayerSimulator, simulator
 from verify.simulation.argmax.controls import CONTROLS
 from verify.simulation.result import Simulation
+from verify.simulation.softmax.controls import CONTROLS as SOFTMAX_CONTROLS
 
-HOLDS, COUNTEREXAMPLE, BAD_ARGUMENT, INTERRUPTED = 0, 1, 2, 130
+HOLDS, COUNTEREXAMPLE = 0, 1
+
+_SECONDS_BETWEEN_LINES = 10.0
+"""How often progress is reported where no terminal shows it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit code: 0, 1 (counterexample), 2 (bad argument)."""
+    """Run the command line.
+
+    Returns:
+        Exit code: 0 nothing failed, 1 counterexample, 2 bad argument, 3 internal error, 130
+        interrupted.
+    """
+    return as_command("python -m verify", lambda: _command(arguments))
+
+
+def _command(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -50,7 +63,10 @@ def _parser() -> argparse.ArgumentParser:
         description="Shorten long inputs of built-in models and test all that is proved of the "
         "short ones. Finite precision: |z| ≤ N, and errors of f and g at most ε. Softmax: errors "
         "at most the proven one at every length n, with fitted slopes.",
-        epilog="Exit code: 0 all holds, 1 a counterexample was found and saved, 2 bad argument.",
+        epilog="Exit code: 0 no counterexample, 1 a counterexample was found and saved, 2 bad "
+        "argument, 3 internal error, 130 interrupted (what was done is saved). Verdicts: holds; "
+        "vacuous: the proven error is at least what the error can be for any z, so nothing could "
+        "have failed; not shortened: z = x; no claim: nothing is proved of this z; FAILS.",
     )
     parser.add_argument(
         "--text",
@@ -76,13 +92,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         choices=[*BUILT_IN, *SOFTMAX_BUILT_IN],
         help=f"which pairs f, g; finite precision: {', '.join(BUILT_IN)}; "
-        f"softmax: {', '.join(SOFTMAX_BUILT_IN)}; default: all (with --control: no softmax)",
+        f"softmax: {', '.join(SOFTMAX_BUILT_IN)}; default: all that --control covers",
     )
     parser.add_argument("--seed", type=_seed, default=0, help="first seed of the inputs")
     parser.add_argument(
         "--control",
         choices=list(CONTROLS),
-        help="run a known-wrong map on pairs of finite precision, to see the check fail",
+        help="run a known-wrong map, to see the check fail; softmax pairs have "
+        f"{', '.join(SOFTMAX_CONTROLS)} only",
     )
     parser.add_argument("--replay", metavar="FILE", help="run saved counterexamples again")
     return parser
@@ -90,128 +107,157 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> int:
     out = _folder(options.out)
-    texts = [Path(options.text)] if options.text else []
-    names = options.pairs or [*BUILT_IN, *([] if options.control else SOFTMAX_BUILT_IN)]
-    softmax = [name for name in names if name in SOFTMAX_BUILT_IN]
-    if softmax and options.control:
-        raise InputError("--control", options.control, f"no softmax pairs ({', '.join(softmax)})")
-    reports: list[Report] = []
-    slopes: list[SlopeReport] = []
-    started, interrupted = time.monotonic(), False
+    saved = [out / "verify.json"]
+    campaign = Campaign(_names(options), _plain_options(options))
+    interrupted = False
     try:
-        for name in names:
-            if name in SOFTMAX_BUILT_IN:
-                continue
-            pair = BUILT_IN[name]()
-            epsilon = options.epsilon or pair.epsilon
-            run = simulator(pair.f, pair.g, epsilon=epsilon, control=options.control)
-            report = new_report(run, pair.name)
-            reports.append(report)
-            extend(report, run, _inputs(run, options, texts), _Progress(name, started))
+        for name in campaign.planned:
+            run = _slopes if name in SOFTMAX_BUILT_IN else _errors
+            run(name, campaign, options)
+            campaign.save(saved[0])
             if not options.json:
-                print(report.table(), end="\n\n", flush=True)
-        for name in softmax:
-            slopes.append(_slopes(name, options, texts, started))
-            if not options.json:
-                print(slopes[-1].table(), end="\n\n", flush=True)
+                show(campaign.found[name].table(), end="\n\n")
     except KeyboardInterrupt:
         interrupted = True
         print("\ninterrupted; saving what was done", file=sys.stderr)
-    holds = all(r.holds for r in reports) and all(r.holds for r in slopes)
-    data = {
-        "holds": holds,
-        "reports": [r.to_dict() for r in reports],
-        "slopes": [r.to_dict() for r in slopes],
-    }
-    write_json(out / "verify.json", data)
-    saved = [out / "verify.json"]
-    if any(report.rows for report in reports):
-        saved.append(out / "verify.png")
-        figures.check_figure(reports).savefig(saved[-1], dpi=200)
-    if slopes:
-        saved.append(out / "slopes.png")
-        figures.slopes_figure(slopes).savefig(saved[-1], dpi=200)
+    campaign.save(saved[0])
+    saved += _figures(campaign, out)
     if options.json:
-        print(json.dumps(data, ensure_ascii=False))
+        show(json_text(campaign.to_dict()))
     else:
-        if reports:
-            print(summary_table(reports), end="\n\n")
-        print(f"saved: {', '.join(map(str, saved))}")
-    if not holds:
+        show(_summary(campaign, saved))
+    if campaign.missing:
+        print(f"not finished: {', '.join(campaign.missing)}", file=sys.stderr)
+    if campaign.holds is False:
         print(
-            f"counterexample found; see it again: python -m verify --replay {out / 'verify.json'}",
+            f"counterexample found; see it again: python -m verify --replay {saved[0]}",
             file=sys.stderr,
         )
         return COUNTEREXAMPLE
     return INTERRUPTED if interrupted else HOLDS
 
 
-def _slopes(
-    name: str, options: argparse.Namespace, texts: list[Path], started: float
-) -> SlopeReport:
+def _names(options: argparse.Namespace) -> list[str]:
+    """The pairs to run; by default all that the control, if there is one, covers."""
+    covered = options.control is None or options.control in SOFTMAX_CONTROLS
+    names = options.pairs or [*BUILT_IN, *(SOFTMAX_BUILT_IN if covered else ())]
+    softmax = [name for name in names if name in SOFTMAX_BUILT_IN]
+    if softmax and not covered:
+        allowed = f"{', '.join(SOFTMAX_CONTROLS)} for softmax pairs ({', '.join(softmax)})"
+        raise InputError("--control", options.control, allowed)
+    # Softmax pairs last, each pair once.
+    return [*dict.fromkeys([*(n for n in names if n in BUILT_IN), *softmax])]
+
+
+def _plain_options(options: argparse.Namespace) -> dict[str, Any]:
+    """What the run was asked for, as the report has it."""
+    wanted = ("pairs", "epsilon", "length", "seed", "control", "text")
+    given = {name: getattr(options, name) for name in wanted}
+    return given | {"epsilon": None if options.epsilon is None else str(options.epsilon)}
+
+
+def _errors(name: str, campaign: Campaign, options: argparse.Namespace) -> None:
+    """Check one pair of finite precision."""
+    pair = BUILT_IN[name]()
+    run = simulator(
+        pair.f, pair.g, epsilon=options.epsilon or pair.epsilon, control=options.control
+    )
+    report = new_report(run, pair.name)
+    campaign.found[name] = report
+    extend(report, run, _inputs(run, options), _Progress(name))
+
+
+def _slopes(name: str, campaign: Campaign, options: argparse.Namespace) -> None:
     """Check one softmax pair on the default inputs and on texts."""
     pair = SOFTMAX_BUILT_IN[name]()
-    size, most = pair.f.vocabulary_size, options.length
-    done = 0
+    texts = {
+        f"text {path.name}": tokens[: options.length]
+        for path, tokens in _texts(pair.f.vocabulary_size, options)
+    }
+    shown = _Progress(name)
 
-    def progress(row: SlopeRow, total: int) -> None:
-        nonlocal done
-        done += 1
-        _show_progress(name, done, total, "rows", started)
+    def progress(report: SlopeReport, row: SlopeRow, total: int) -> None:
+        campaign.found[name] = report
+        shown(report, row, total)
 
+    campaign.found[name] = check_softmax(
+        pair.f,
+        pair.g,
+        epsilon=options.epsilon or pair.epsilon,
+        length=options.length,
+        seed=options.seed,
+        name=pair.name,
+        progress=progress,
+        control=options.control,
+        more={label: fixed_family(x) for label, x in texts.items()},
+    )
+
+
+def _texts(vocabulary_size: int, options: argparse.Namespace) -> list[tuple[Path, Tokens]]:
+    """The sample text and the one of the user, as tokens."""
     with resources.as_file(resources.files("verify") / "data" / "sample.txt") as sample:
-        more = {}
-        for path in [sample, *texts]:
-            x = np.asarray(from_text(path, size).build(), dtype=np.int64)[:most]
-            more[f"text {path.name}"] = lambda n, x=x: x
-        return check_softmax(
-            pair.f,
-            pair.g,
-            epsilon=options.epsilon or pair.epsilon,
-            length=options.length,
-            seed=options.seed,
-            name=pair.name,
-            progress=progress,
-            more=more,
-        )
+        paths = [sample, *([Path(options.text)] if options.text else [])]
+        return [(path, text_tokens(path, vocabulary_size)) for path in paths]
 
 
-def _inputs(run: OneLayerSimulator, options: argparse.Namespace, texts: list[Path]) -> list[Input]:
+def _figures(campaign: Campaign, out: Path) -> list[Path]:
+    """Draw what there is; return the files."""
+    saved = []
+    reports = [report for report in campaign.reports if report.rows]
+    slopes = [report for report in campaign.slopes if report.rows]
+    if reports:
+        saved.append(out / "verify.png")
+        figures.check_figure(reports).savefig(saved[-1], dpi=200)
+    if slopes:
+        saved.append(out / "slopes.png")
+        figures.slopes_figure(slopes).savefig(saved[-1], dpi=200)
+    return saved
+
+
+def _summary(campaign: Campaign, saved: Sequence[Path]) -> str:
+    """One line per pair, and where the files are."""
+    parts = []
+    if campaign.reports:
+        parts.append(summary_table(campaign.reports))
+    if campaign.slopes:
+        parts += [slope_summary(campaign.slopes), SLOPE_NOTE]
+    return "\n\n".join([*parts, f"saved: {', '.join(map(str, saved))}"])
+
+
+def _inputs(run: OneLayerSimulator, options: argparse.Namespace) -> list[Input]:
     inputs = standard_inputs(run, length=options.length, seed=options.seed)
-    with resources.as_file(resources.files("verify") / "data" / "sample.txt") as sample:
-        for path in [sample, *texts]:
-            inputs.append(from_text(path, run.f.vocabulary_size))
-            if inputs[-1].length < options.length:
-                inputs.append(from_text(path, run.f.vocabulary_size, options.length))
+    for _, tokens in _texts(run.f.vocabulary_size, options):
+        inputs.append(Input("text", 0, tokens.size, Given(tokens)))
+        if tokens.size < options.length:
+            inputs.append(Input("text repeated", 0, options.length, Given(tokens, options.length)))
     return inputs
 
 
 class _Progress:
-    """One line on standard error, rewritten after every input."""
+    """One line on standard error: rewritten after every row, or every ten seconds in a log."""
 
-    def __init__(self, name: str, started: float) -> None:
-        self.name, self.started = name, started
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.started = self.last = time.monotonic()
 
-    def __call__(self, report: Report, row: Row, total: int) -> None:
-        _show_progress(self.name, len(report.rows), total, "inputs", self.started)
-
-
-def _show_progress(name: str, done: int, total: int, things: str, started: float) -> None:
-    line = f"{name}: {done}/{total} {things}, {time.monotonic() - started:.0f} s"
-    end = "\n" if done == total or not sys.stderr.isatty() else ""
-    if sys.stderr.isatty():
-        print(f"\r{line}\033[K", end=end, file=sys.stderr, flush=True)
-    elif done == total:
-        print(line, file=sys.stderr, flush=True)
+    def __call__(self, report: Report | SlopeReport, row: object, total: int) -> None:
+        done, now = len(report.rows), time.monotonic()
+        line = f"{self.name}: {done}/{total} rows, {now - self.started:.0f} s"
+        if sys.stderr.isatty():
+            end = "\n" if done == total else ""
+            print(f"\r{line}\033[K", end=end, file=sys.stderr, flush=True)
+        elif done == total or now - self.last >= _SECONDS_BETWEEN_LINES:
+            self.last = now
+            print(line, file=sys.stderr, flush=True)
 
 
 def _replay(path: str, *, as_json: bool) -> int:
     simulations = replay(path)
     lines: list[dict[str, Any]] = [
         {
-            "length": s.input_length if isinstance(s, Simulation) else s.summary.length,
-            "short_length": s.length,
-            "limit": s.limit,
+            "length": to_json(s.input_length),
+            "short_length": to_json(s.length),
+            "limit": None if s.limit is None else to_json(s.limit),
             "error_f": s.error_f,
             "error_g": s.error_g,
             "violations": list(s.violations),
@@ -224,11 +270,11 @@ def _replay(path: str, *, as_json: bool) -> int:
         for s in simulations
     ]
     if as_json:
-        print(json.dumps(lines, ensure_ascii=False))
+        show(json_text(lines))
     else:
-        for line in lines:
-            verdict = "; ".join(line["violations"]) or "holds now"
-            print(f"T = {line['length']:,}, |z| = {line['short_length']:,}: {verdict}")
+        for s in simulations:
+            verdict = "; ".join(s.violations) or "holds now"
+            show(f"T = {Length(s.input_length):,}, |z| = {Length(s.length):,}: {verdict}")
     return HOLDS if all(s.holds for s in simulations) else COUNTEREXAMPLE
 
 

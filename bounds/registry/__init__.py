@@ -33,8 +33,15 @@ def all_theorems() -> dict[str, Theorem]:
     return _THEOREMS
 
 
+def _from_registry(key: str) -> Theorem:
+    return _THEOREMS[key]
+
+
 def _reduce(theorem: Theorem) -> tuple[Any, ...]:
-    return _THEOREMS.__getitem__, (theorem.key,)
+    """Entries are pickled by their key: formulas and checks are functions without a name."""
+    if _THEOREMS.get(theorem.key) is theorem:
+        return _from_registry, (theorem.key,)
+    return copyreg.__newobj__, (Theorem,), vars(theorem)  # type: ignore[attr-defined]
 
 
 copyreg.pickle(Theorem, _reduce)

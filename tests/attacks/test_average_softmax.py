@@ -342,6 +342,7 @@ def test_registered_length_makes_a_bound_small_enough():
             theorem="derived.average_softmax_dirichlet",
             epsilon=str(s),
             lipschitz=str(L),
+            lipschitz_euclidean=str(L),
             vocabulary_size=3,
             locality=locality,
             positional_margin=str(gamma),

@@ -242,7 +242,7 @@ def test_registered_length_makes_the_claim_small_enough():
         r = bounds.required_length(
             theorem="derived.average_softmax_two_layer_markov",
             epsilon=repr(s),
-            complexity=repr(float(constant * (1 + 1e-12))),
+            complexity_average=repr(float(constant * (1 + 1e-12))),
             positional_margin=repr(float(c.gamma)),
             locality=tau,
             vocabulary_size=size,

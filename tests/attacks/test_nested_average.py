@@ -17,6 +17,7 @@ laws; a head may look at any subset of the suffix, and a missing class costs 1.
 
 import itertools
 import math
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -293,7 +294,7 @@ def test_registered_length_makes_the_bound_small_enough():
             locality=locality,
             precision_bits=3,
             margin=1,
-            alpha_min=str(mass),
+            alpha_min=Fraction(str(mass)) / 3,  # of three tokens; the class alone counts
             alpha_class=str(mass),
             alpha_total=str(total),
             urn_constant=str(wasserstein),

@@ -109,7 +109,7 @@ def reachable(automaton):
 
 
 @pytest.mark.parametrize("presence", [False, True])
-def test_default_numbers_of_states(presence):
+def test_numbers_of_states_of_known_automata(presence):
     # ν ≤ Δ|Σ|^(τ+1); Q ≤ ν + τ for grams and Δ|Σ|ν + τ + 1 with presence: all small automata.
     for tokens, locality, period in itertools.product((1, 2, 3), (0, 1, 2), (1, 2, 3)):
         if presence and tokens ** (locality + 1) * period * 2 ** (tokens * period) > 3000:
@@ -119,8 +119,9 @@ def test_default_numbers_of_states(presence):
         limit = period * tokens ** (locality + 1)
         assert nu <= limit
         assert path <= (period * tokens * limit + locality + 1 if presence else limit + locality)
+    name, path = ("generic", 2 * 3 * 18 + 2) if presence else ("suffix_only", 18 + 1)
     assert bounds.required_length(
-        theorem="derived.two_layer_argmax",
+        theorem=f"derived.two_layer_argmax_{name}",
         epsilon=1,
         lipschitz=2,
         vocabulary_size=3,
@@ -128,7 +129,7 @@ def test_default_numbers_of_states(presence):
         locality=1,
         precision_bits=4,
         margin=1,
-    ).length == theorem_length(18, 2 * 3 * 18 + 2, 1, Fraction(1, 2), 2, 16)
+    ).length == theorem_length(18, path, 1, Fraction(1, 2), 2, 16)
 
 
 def theorem_length(nu, path, locality, delta, number, hardmax):

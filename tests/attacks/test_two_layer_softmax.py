@@ -230,9 +230,9 @@ def test_registered_length_of_the_lemma():
         amplitude, lipschitz, epsilon = (float(v) for v in 10 ** rng.uniform(-2, 2, size=3))
         r = bounds.required_length(
             theorem="derived.simulation",
-            epsilon=repr(epsilon),
+            averages_error=repr(epsilon),
             amplitude=repr(amplitude),
-            lipschitz=repr(lipschitz),
+            lipschitz_histogram=repr(lipschitz),
             dimension=d,
             locality=locality - 1,
             block=theta,
@@ -276,10 +276,11 @@ def test_registered_length_has_a_z_within_the_error(period):
         complexity = full_complexity(c, d, theta, locality, period)
         s = complexity * float(10 ** rng.uniform(-2.5, 0.3))
         parameters = dict(period=period) if period > 1 else {}
+        name = "complexity_periodic" if period > 1 else "complexity_balanced"
         r = bounds.required_length(
             theorem=key,
             epsilon=repr(float(s)),
-            complexity=repr(float(complexity * (1 + 1e-12))),
+            **{name: repr(float(complexity * (1 + 1e-12)))},
             positional_margin=repr(float(c.gamma)),
             locality=locality,
             block=theta,

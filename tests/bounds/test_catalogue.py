@@ -38,16 +38,86 @@ def test_two_argmax_layers_have_no_bound_unless_the_first_is_finite_state():
         "margin": 1,
     }
     setting = {"error": "linf", "attention": "argmax", "layers": 2}
-    nothing = bounds.required_length(**setting, **given)
-    assert nothing.status is bounds.Status.NOT_COMPUTABLE
-    assert nothing.length is None
-    assert "finite_state_first_layer" in nothing.explain()
-    bound = bounds.required_length(**setting, assume={"finite_state_first_layer"}, **given)
+    for name in ("suffix_only", "generic"):
+        bound = bounds.required_length(**setting, assume={f"{name}_first_layer"}, **given)
+        assert bound.theorem.key == f"derived.two_layer_argmax_{name}"
+    automaton = {"states": 4, "path_states": 5}
+    bound = bounds.required_length(
+        **setting, assume={"finite_state_first_layer"}, **given, **automaton
+    )
     assert bound.theorem.key == "derived.two_layer_argmax"
     with pytest.raises(bounds.UnsupportedSetting, match="suffix_only_first_layer"):
         bounds.required_length(
             error="average", attention="argmax", layers=2, alpha_min=1, alpha_total=2, **given
         )
+
+
+TWO_ARGMAX_LAYERS = {
+    "error": "linf",
+    "attention": "argmax",
+    "layers": 2,
+    "epsilon": "1/10000",
+    "lipschitz": 1,
+    "vocabulary_size": 4,
+    "period": 1,
+    "locality": 1,
+    "heads": 2,
+    "precision_bits": 4,
+}
+
+
+def test_without_a_margin_in_both_layers_no_bound_is_computable():
+    """Theorem C6′: the pair has margin 0 in its second layer; `margin` means both layers."""
+    nothing = bounds.required_length(**TWO_ARGMAX_LAYERS)
+    assert nothing.status is bounds.Status.NOT_COMPUTABLE
+    assert nothing.theorem.key == "derived.no_bound_two_layer_argmax"
+    assert nothing.theorem.source.locator == "Theorem C6′"
+    assert nothing.length is None
+    assert "no computable bound" in str(nothing)
+    for name in ("finite_state", "suffix_only", "generic"):
+        assert f"{name}_first_layer" in nothing.explain()
+
+
+@pytest.mark.parametrize(
+    "smaller", [{"heads": 1}, {"locality": 0}, {"vocabulary_size": 3}], ids=lambda c: next(iter(c))
+)
+def test_no_bound_is_not_said_of_a_class_without_the_machine(smaller):
+    answer = bounds.required_length(**TWO_ARGMAX_LAYERS | smaller)
+    assert answer.status is bounds.Status.UNKNOWN
+    with pytest.raises(bounds.ParameterError):
+        bounds.required_length(
+            theorem="derived.no_bound_two_layer_argmax", **TWO_ARGMAX_LAYERS | smaller
+        )
+
+
+def test_with_margins_in_both_layers_it_is_not_known():
+    answer = bounds.required_length(**TWO_ARGMAX_LAYERS, margin=1)
+    assert answer.status is bounds.Status.UNKNOWN
+    assert (answer.length, answer.log2_length) == (None, None)
+    keys = [other.theorem.key for other in answer.necessary]
+    assert keys == ["derived.lower_two_layer_argmax_margin", "derived.lower_two_layer_argmax"]
+    lengths = [other.length for other in answer.necessary]
+    assert lengths == sorted(lengths, reverse=True)
+    for other in answer.necessary:
+        alone = bounds.required_length(
+            theorem=other.theorem.key, **{k: v for k, v in TWO_ARGMAX_LAYERS.items()}
+        )
+        assert alone.length == other.length
+    shown = (str(answer), repr(answer), answer.explain(), answer._repr_html_())
+    assert all("not known whether a bound exists" in text for text in shown)
+    assert all(str(other) in answer.explain() for other in answer.necessary)
+    assert answer.to_dict()["status"] == "UNKNOWN"
+    assert answer.to_dict()["necessary"] == [
+        {
+            "theorem": other.theorem.key,
+            "length": other.length,
+            "length_hex": None,
+            "log2_length": other.log2_length,
+        }
+        for other in answer.necessary
+    ]
+    small = bounds.required_length(**TWO_ARGMAX_LAYERS | {"heads": 1, "locality": 2}, margin=1)
+    assert (small.status, small.necessary) == (bounds.Status.UNKNOWN, ())
 
 
 def test_a_fixed_law_and_a_prior_exclude_each_other():
@@ -63,11 +133,14 @@ def test_a_fixed_law_and_a_prior_exclude_each_other():
         "alpha_total": 2,
     }
     setting = {"error": "average", "attention": "argmax", "layers": 1}
-    with pytest.raises(bounds.ParameterError, match="a fixed law or a Dirichlet prior"):
+    given = {k: v for k, v in given.items() if k != "lipschitz"} | {"lipschitz_euclidean": 1}
+    with pytest.raises(bounds.ParameterError, match="inputs have one law, not Dirichlet"):
         bounds.required_length(**setting, class_probability="1/4", **given)
     dirichlet = bounds.required_length(**setting, **given)
     assert dirichlet.theorem.key == "derived.one_layer_average"
     fixed = bounds.required_length(
-        theorem="derived.one_layer_average_fixed", class_probability="1/4", **given
+        theorem="derived.one_layer_average_fixed",
+        class_probability="1/4",
+        **{k: v for k, v in given.items() if not k.startswith("alpha")},
     )
     assert fixed.length < dirichlet.length

@@ -231,7 +231,7 @@ def _base_values():
     halves = ("margin", "positional_margin", "alpha_min", "spectral_gap", "attention_weight")
     values |= {k: Fraction(1, 2) for k in halves}
     quarters = ("class_probability", "largest_gap", "stationary_min")
-    values |= {k: Fraction(1, 4) for k in quarters}
+    values |= {k: Fraction(1, 4) for k in quarters} | {"gram_probability": Fraction(1, 4)}
     small = {"epsilon": Fraction(1, 10**7), "vocabulary_size": Fraction(3)}
     return values | small | {"precision_bits": Fraction(8)}
 

@@ -6,9 +6,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sympy
+from flint import acb, arb, fmpq, fmpz
 from hypothesis import given
 from hypothesis import strategies as st
 
+import bounds
 from bounds.numbers import exact, plain, to_sympy
 
 
@@ -29,6 +31,15 @@ from bounds.numbers import exact, plain, to_sympy
         (Decimal("0.25"), Fraction(1, 4)),
         (sympy.Rational(2, 3), Fraction(2, 3)),
         (sympy.Integer(5), Fraction(5)),
+        (np.float16(0.1), Fraction(1, 10)),
+        (np.longdouble("0.1"), Fraction(1, 10)),
+        (np.array(0.1), Fraction(1, 10)),
+        (np.array(7), Fraction(7)),
+        (np.array(Fraction(1, 3), dtype=object), Fraction(1, 3)),
+        (fmpz(10**40), Fraction(10**40)),
+        (fmpq(1, 3), Fraction(1, 3)),
+        (arb(3) / 4, Fraction(3, 4)),
+        (arb(0), Fraction(0)),
     ],
 )
 def test_the_number_that_is_meant(given_value, meant):
@@ -71,8 +82,65 @@ def test_irrational_sympy_numbers_stay_symbolic():
         (None, "an int, float, Fraction"),
         ([1], "an int, float, Fraction"),
         (1 + 2j, "an int, float, Fraction"),
+        (np.complex64(1), "an int, float, Fraction"),
+        (np.array([1]), "an int, float, Fraction"),
+        (np.array(True), "not a truth value"),
+        (np.ma.masked, "not a masked array"),
+        (np.ma.array(0.5, mask=False), "not a masked array"),
+        (np.timedelta64(3, "s"), "without a unit"),
+        (np.datetime64("2020"), "a real number"),
+        (np.float32("nan"), "finite"),
+        (np.array(np.inf), "finite"),
+        (arb("0.1"), "an arb that is a single number"),
+        (arb("inf"), "finite"),
+        (arb(2) ** 10**9, "exponent"),
+        (acb(1), "an int, float, Fraction"),
     ],
 )
 def test_what_is_no_number_is_refused(bad, reason):
     with pytest.raises(ValueError, match=reason):
         exact(bad)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, width=32))
+def test_a_narrow_float_is_the_shortest_decimal_of_its_own_type(x):
+    narrow = np.float32(x)
+    assert np.float32(float(exact(narrow))) == narrow
+    assert exact(narrow) == Fraction(str(narrow))
+
+
+def test_numbers_of_jax_and_bfloat16():
+    jax = pytest.importorskip("jax")
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    for number in (jax.numpy.array(0.1), jax.numpy.array(0.1, dtype=bfloat16), bfloat16(0.1)):
+        assert exact(number) == Fraction(1, 10)  # its binary value is 205/2048
+    assert exact(jax.numpy.array(7)) == 7
+    assert exact(pytest.importorskip("ml_dtypes").int4(3)) == 3
+    with pytest.raises(ValueError, match="finite"):
+        exact(bfloat16("nan"))
+    with pytest.raises(ValueError, match="truth value"):
+        exact(jax.numpy.array(True))
+
+    def traced(x):
+        with pytest.raises(ValueError, match="can be read"):
+            exact(x)
+        return x
+
+    jax.jit(traced)(1.0)
+
+
+def test_digits_that_do_not_determine_a_number_are_not_taken_for_it():
+    mpmath = pytest.importorskip("mpmath")
+    assert exact(mpmath.mpf("0.1")) == Fraction(1, 10)
+    with pytest.raises(ValueError, match="give them as a string"):
+        exact(mpmath.mpf(1) / 3)  # prints as 15 digits of it
+
+
+def test_parameters_of_every_kind_give_the_same_length():
+    given = {"theorem": "derived.average_softmax", "vocabulary_size": 3, "locality": 1}
+    given |= {"logit_range": 1, "positional_margin": 1}
+    kinds = ["1/10", np.float32(0.1), np.array(0.1), fmpq(1, 10), Decimal("0.1")]
+    lengths = {bounds.required_length(epsilon=x, lipschitz=fmpz(4), **given).length for x in kinds}
+    assert len(lengths) == 1
+    with pytest.raises(bounds.ParameterError, match=r"epsilon: got .*; allowed: .*arb"):
+        bounds.required_length(epsilon=arb("0.1"), lipschitz=4, **given)

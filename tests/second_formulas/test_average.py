@@ -40,17 +40,20 @@ def draws(number, seed):
             "alpha_class": mass,
             "alpha_total": mass + rng.choice([F(0), F(1, 2), F(3)]),
             "class_probability": rng.choice([F(1), F(1, 3), F(1, 50)]),
+            "gram_probability": rng.choice([F(1), F(1, 4), F(1, 60)]),
             "gamma": rng.choice([F(1, 3), F(2, 5), F(1, 2), F(3, 5), F(1), F(2)]),
             "logit_range": rng.choice([F(0), F(1, 2), F(2)]),
             "urn_constant": rng.choice([F(0), F(1, 4), F(1, 2), F(3)]),
-            "complexity": s * rng.choice([F(1, 9), F(1), F(9, 2), F(40)]),
+            "complexity_average": s * rng.choice([F(1, 9), F(1), F(9, 2), F(40)]),
             "spectral_gap": rng.choice([F(1), F(1, 2), F(9, 10), F(1, 7)]),
             "stationary_min": rng.choice([F(1, 2), F(1, 4), F(1, 100)]),
         }
 
 
 def pick(v, *names):
-    return {name: v[name] for name in ("epsilon", "target", *names)}
+    """What an entry reads; Λ is drawn like L."""
+    drawn = v | {"lipschitz_euclidean": v["lipschitz"]}
+    return {name: drawn[name] for name in ("epsilon", "target", *names)}
 
 
 def threshold(v):
@@ -96,7 +99,7 @@ def chosen(found):
 def test_one_layer(v):
     given = pick(
         v,
-        "lipschitz",
+        "lipschitz_euclidean",
         "period",
         "locality",
         "precision_bits",
@@ -212,13 +215,12 @@ def test_each_closed_form_is_the_least_somewhere(least, mass, total, u):
 
 @pytest.mark.parametrize("v", [*draws(40, 3)])
 def test_fixed_laws(v):
-    given = pick(
-        v, "lipschitz", "period", "locality", "precision_bits", "margin", "class_probability"
-    )
-    d, tau, s, lip, q = (v["period"], v["locality"], v["s"], v["lipschitz"], v["class_probability"])
+    given = pick(v, "lipschitz_euclidean", "period", "locality", "precision_bits", "margin")
+    d, tau, s, lip = v["period"], v["locality"], v["s"], v["lipschitz"]
+    q, grams = v["class_probability"], v["gram_probability"]
     if s >= lip:
         one = {HARDMAX: d, "fluctuation": d, "suffix": d}
-        two = {HARDMAX: d + tau, "fluctuation": d + tau, "suffix": d + tau}
+        two = {"fluctuation": d + tau, "suffix": d + tau}
     else:
         ratio = lip / s
         periods = {
@@ -229,20 +231,22 @@ def test_fixed_laws(v):
         one[HARDMAX] = threshold(v) + d - 1
         c0 = 1 + 1 / mp.sqrt(2)
         periods = {
-            "fluctuation": (4 * c0 * real(ratio)) ** 2 * (2 * tau + 1) / real(q),
-            "suffix": real(4 * (4 * tau + d) * ratio / q),
+            "fluctuation": (4 * c0 * real(ratio)) ** 2 * (2 * tau + 1) / real(grams),
+            "suffix": real(4 * (4 * tau + d) * ratio / grams),
         }
         two = {name: d * (max(rounded(k), 1) + 1) + 4 * tau + 1 for name, k in periods.items()}
-        two[HARDMAX] = threshold(v) + d - 1
-    assert integers("derived.one_layer_average_fixed", **given) == (max(one.values()), one)
-    assert integers("derived.average_two_layer_argmax_fixed", **given) == (max(two.values()), two)
+    two[HARDMAX] = threshold(v) + d - 1  # the query is a first-layer output: hard even if s ≥ Λ
+    found = integers("derived.one_layer_average_fixed", **given, class_probability=q)
+    assert found == (max(one.values()), one)
+    found = integers("derived.average_two_layer_argmax_fixed", **given, gram_probability=grams)
+    assert found == (max(two.values()), two)
 
 
 @pytest.mark.parametrize("v", [*draws(40, 4)])
 def test_two_layers_argmax(v):
     given = pick(
         v,
-        "lipschitz",
+        "lipschitz_euclidean",
         "vocabulary_size",
         "period",
         "locality",
@@ -255,7 +259,7 @@ def test_two_layers_argmax(v):
     key, m = "derived.average_two_layer_argmax", tau + 1
     masses = chosen(evaluation(key, **given))
     if s >= lip:
-        expected = {HARDMAX: d + tau, "fluctuation": d + tau, "suffix": d + tau}
+        expected = {"fluctuation": d + tau, "suffix": d + tau}
     else:
         u = s / (4 * min(v["vocabulary_size"], m) * lip)
         a, total = v["alpha_min"], v["alpha_total"]
@@ -269,7 +273,7 @@ def test_two_layers_argmax(v):
             "suffix": (4 * tau + d) * max(one, mp.mpf(1)),
         }
         expected = {name: d * (rounded(k) + 1) + 4 * tau + 1 for name, k in periods.items()}
-        expected[HARDMAX] = threshold(v) + d - 1
+    expected[HARDMAX] = threshold(v) + d - 1  # even if s ≥ Λ
     assert integers(key, **given) == (max(expected.values()), expected)
 
 
@@ -315,7 +319,10 @@ def test_softmax_one_layer(v):
     assert integers("derived.average_softmax", **given) == (max(terms.values()), terms)
 
     c0 = 1 + 1 / mp.sqrt(2)
+    # C3 reads L, C2 reads Λ: they differ here
+    euclidean = v["lipschitz"] * F(2, 3)
     urn = rounded((ratio * rise * real(4 * v["urn_constant"] + 3 * end)) ** max(mp.mpf(1), power))
+    ratio = real(euclidean / v["s"])
     tilted = [
         end + rounded((4 * c0 * ratio) ** 2 * rise),
         rounded(4 * end * ratio),
@@ -323,6 +330,7 @@ def test_softmax_one_layer(v):
     ]
     value = min(max(2 * end, urn), max(2 * end, *tilted))
     given |= {"alpha_total": v["alpha_total"], "urn_constant": v["urn_constant"]}
+    given["lipschitz_euclidean"] = euclidean
     found = integers("derived.average_softmax_dirichlet", **given)
     assert found == (value, {"simulation": value})
 
@@ -341,7 +349,8 @@ def test_each_part_of_the_dirichlet_length_counts_somewhere(s):
     }
 
     def length(ratio, tau, **changes):
-        given = base | {"lipschitz": ratio * s, "locality": tau} | changes
+        slopes = {"lipschitz": ratio * s, "lipschitz_euclidean": ratio * s}
+        given = base | slopes | {"locality": tau} | changes
         return integers("derived.average_softmax_dirichlet", **given)[0]
 
     assert length(F(1, 100), 4) == 10
@@ -378,9 +387,9 @@ def test_default_urn_constants():
 
 @pytest.mark.parametrize("v", [*draws(60, 6)])
 def test_softmax_two_layers(v):
-    given = pick(v, "complexity") | {"positional_margin": v["gamma"]}
+    given = pick(v, "complexity_average") | {"positional_margin": v["gamma"]}
     power = max(mp.mpf(2), 1 / real(v["gamma"]))
-    ratio = real(v["complexity"] / v["s"])
+    ratio = real(v["complexity_average"] / v["s"])
     value = max(1, rounded(ratio**power))
     found = integers("derived.average_softmax_two_layer", **given)
     assert found == (value, {"simulation": value})
@@ -406,19 +415,19 @@ def test_the_root_of_the_correlations_decides_where_mixing_costs_nothing():
     given = {
         "epsilon": F(0),
         "target": F(2),
-        "complexity": 1,
+        "complexity_average": 1,
         "positional_margin": F(1),
         "stationary_min": F(1),
     }
     found = integers(key, **given, spectral_gap=F(3, 10**6))[0]
     assert found == rounded((2 - F(3, 10**6)) / F(3, 10**6))
-    found = integers(key, **given | {"complexity": 100}, spectral_gap=F(1, 2))[0]
+    found = integers(key, **given | {"complexity_average": 100}, spectral_gap=F(1, 2))[0]
     assert found == rounded((100 * (mp.sqrt(3) + 2) / (1 + 1 / mp.sqrt(2))) ** 2)
 
 
 def test_a_mixing_time_that_is_an_integer_is_not_rounded_up():
     """ln(1/π_min)/ln(1/λ) = 2 and 3: the least m with λ^m ≤ π_min."""
-    given = {"epsilon": F(0), "target": F(2), "complexity": 1, "positional_margin": F(1)}
+    given = {"epsilon": F(0), "target": F(2), "complexity_average": 1, "positional_margin": F(1)}
     for rest, power in [(F(1, 10), 2), (F(2, 3), 2), (F(1, 2), 3), (F(3, 7), 5)]:
         theta = mp.sqrt(real((1 + rest) / (1 - rest)))
         for pi_min, m in [(rest**power, power), (rest**power * F(999, 1000), power + 1)]:
@@ -435,6 +444,11 @@ def test_a_mixing_time_that_is_an_integer_is_not_rounded_up():
 # What is necessary
 
 
+def admitted(key, **values):
+    """Whether every hypothesis that shows in these values holds."""
+    return all(h.check(values) for h in bounds.theorem(key).hypotheses if h.check)
+
+
 def test_the_ring():
     # the formula alone: an ε above the target shows every digit
     for eps, eta, lip in product(
@@ -444,9 +458,8 @@ def test_the_ring():
         value = rounded((2 * eps / (F("1.9688") * lip)) ** 2 * (slope_ratio**2 - 2) ** 2, up=False)
         found = integers("derived.lower_average", epsilon=eps, target=eta, lipschitz=lip)
         assert found == (value, {"ring": value})
-    check = next(h.check for h in bounds.theorem("derived.lower_average").hypotheses if h.check)
     for target, allowed in [(F(1), True), (1 - F(1, 10**9), True), (1 + F(1, 10**9), False)]:
-        assert check({"target": target, "lipschitz": F(27000)}) == allowed
+        assert admitted("derived.lower_average", target=target, lipschitz=F(27000)) == allowed
 
 
 def coin(eps, eta, lip):
@@ -459,17 +472,18 @@ def test_the_fair_coin_and_the_window():
     """The formula alone: ε may exceed the target here, so that every boundary shows."""
     hair = F(1, 10**20)
     coins, windows = 0, 0
-    for eps, eta, lip, gamma in product(
+    for eps, eta, lip, gamma, tau in product(
         [F(1, 100), F(1, 50), F(2, 7), F(2, 7) - hair, F(1), F(50)],
         [F(1, 30), F(1), F(1) + hair],
         [F(64), F(64) - hair, F(1000), F(10000, 289), F(10000, 289) - hair, F(2)],
         [F(1, 5), F(1, 2) - hair, F(1, 2), F(1), 1 + hair],
+        [0, 1, 3],
     ):
         terms = {"fair coin": 0, "window": 0}
         if eta <= F("0.0289") * lip and gamma <= 1:
             terms["fair coin"] = coin(eps, eta, lip)
             coins += terms["fair coin"] > 0
-        if gamma < F(1, 2) and eta <= F(7, 2) * eps and 64 * eta <= lip:
+        if tau >= 1 and gamma < F(1, 2) and eta <= F(7, 2) * eps and 64 * eta <= lip:
             terms["window"] = rounded(real(lip / (64 * eta)) ** (1 / real(gamma)), up=False)
             windows += terms["window"] > 0
         found = integers(
@@ -478,6 +492,7 @@ def test_the_fair_coin_and_the_window():
             target=eta,
             lipschitz=lip,
             positional_margin=gamma,
+            locality=tau,
         )
         assert found == (max(terms.values()), terms)
     assert coins > 50
@@ -506,10 +521,9 @@ def test_the_rare_token(alpha, rest):
             alpha_total=alpha + rest,
         )
         assert found == (value, {"rare token": value})
-    checks = bounds.theorem("derived.lower_average_softmax_dirichlet").hypotheses
-    check = next(h.check for h in checks if h.check)
-    assert not check({"alpha_min": alpha, "alpha_total": alpha})
-    assert check({"alpha_min": alpha, "alpha_total": alpha + F(1, 10**9)})
+    key = "derived.lower_average_softmax_dirichlet"
+    assert not admitted(key, alpha_min=alpha, alpha_total=alpha)
+    assert admitted(key, alpha_min=alpha, alpha_total=alpha + F(1, 10**9))
 
 
 def test_the_rare_token_just_above_ten():
@@ -529,13 +543,20 @@ def test_the_rare_token_just_above_ten():
 
 
 def test_the_circulation():
-    for eps, eta, lip in product([F(0), F(1, 1000), F(1)], [F(1, 100), F(3)], [F(1), F(10**4)]):
-        # λ = L/2: c₃⁴ λ² ε² / (18.8² η⁴)
-        value = rounded(
-            F("0.2105") ** 4 * (lip / 2) ** 2 * eps**2 / F("18.8") ** 2 / eta**4, up=False
-        )
+    """N is insufficient if N ≤ (εT/(9.4λ))², T = ⌈(.175λ/η)²⌉ − 1, λ = L/2 (9.41 for softmax)."""
+    for eps, eta, lip in product(
+        [F(0), F(1, 1000), F(1), F(10**5)], [F(1, 100), F(3)], [F(34300), F(34289), F(10**6)]
+    ):
+        slope = lip / 2
+        later = rounded((F("0.175") * slope / eta) ** 2) - 1
+        value = rounded((eps * later / (F("9.41") * slope)) ** 2, up=False) + 1
         found = integers("derived.lower_average_two_layer", epsilon=eps, target=eta, lipschitz=lip)
         assert found == (value, {"circulation": value})
+    key = "derived.lower_average_two_layer"
+    for target, allowed in [(F(1), True), (1 - F(1, 10**9), True), (1 + F(1, 10**9), False)]:
+        # λ/η ≥ 5715, that is T ≥ 10⁶
+        assert admitted(key, target=target, lipschitz=F(2 * 5715)) == allowed
+    assert F("0.175") ** 2 * 5715**2 - 1 >= 10**6
 
 
 FAR = {
@@ -543,7 +564,7 @@ FAR = {
     "vocabulary_size": 10**3,
     "locality": 10**3,
     "logit_range": F(1),
-    "complexity": F(10**9),
+    "complexity_average": F(10**9),
     "alpha_total": F(3),
     "urn_constant": F(10**6),
     "spectral_gap": F(1, 10**9),

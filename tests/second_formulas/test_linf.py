@@ -205,14 +205,14 @@ def test_necessary_terms():
             value,
             {SIMULATION: value},
         )
-        value = max(1, d * ((size - 1) * lip // (4 * eta) - 1))
+        value = d * rounded((size - 1) * lip / (4 * eta))
         assert integers("derived.lower_tent", **more_models) == (value, {SIMULATION: value})
-        value = rounded(d * (max(F(1), F(size - 2, 2)) * (lip / more) ** 2 - 1), up=True)
+        value = d * rounded(max(F(1), F(size - 2, 2)) * (lip / more) ** 2)
         assert integers("derived.lower_linf_c3", **more_models) == (value, {SIMULATION: value})
         delta = more / 2 / lip
-        terms = {
-            "frequencies": rounded(d * (F(size - 2, 4) / delta**2 - 1)),
-            "suffix": rounded((tau + 1) / delta**2),
+        terms = {  # first f asks for W_f tokens, then g for W_f/δ
+            "frequencies": d * rounded(rounded(F(size - 2) / (4 * delta)) / delta),
+            "suffix": rounded(rounded((tau + 1) / delta) / delta),
         }
         found = integers("derived.lower_single_z", **more_models, locality=tau)
         assert found == (max(terms.values()), terms)
@@ -273,6 +273,7 @@ BASE = {
     "heads": F(1),
     "largest_gap": F(1, 2),
 }
+NO_LAG = {"period": 1, "locality": 0}
 HAIR = F(1, 10**12)
 
 
@@ -287,8 +288,12 @@ def admitted(key, **changes):
     [
         ("one_layer_linf_chain", {"heads": 1}, {"heads": 2}),
         ("one_layer_linf_steep", {"margin": 1 + HAIR}, {"margin": 1}),
-        ("one_layer_linf_shared_logits", {"period": 1}, {"period": 2}),
-        ("one_layer_linf_shared_logits", {"period": 1}, {"period": 1, "heads": 2}),
+        ("one_layer_linf_shared_logits", NO_LAG, NO_LAG | {"period": 2}),
+        ("one_layer_linf_shared_logits", NO_LAG, NO_LAG | {"heads": 2}),
+        ("one_layer_linf_shared_logits", NO_LAG, NO_LAG | {"locality": 1}),
+        ("one_layer_linf_shared_logits", NO_LAG, NO_LAG | {"tie_tolerance": HAIR}),
+        ("one_layer_linf_limit", {"locality": 0}, {"locality": 1}),
+        ("one_layer_linf", {"tie_tolerance": 0}, {"tie_tolerance": HAIR}),
         ("lower_presence", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
         ("lower_presence", {"lipschitz": F(4, 10) + HAIR}, {"lipschitz": F(4, 10)}),
         ("lower_tent", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
@@ -369,13 +374,6 @@ def admitted(key, **changes):
 def test_hypotheses_at_their_boundaries(key, inside, outside):
     assert admitted(key, **inside)
     assert not admitted(key, **outside)
-
-
-def test_a_hypothesis_on_the_alphabet():
-    for least, size in product([2, 3], [1, 2, 3, 4]):
-        hypothesis = linf_argmax_1._tokens(least)
-        assert hypothesis.text == f"|Σ| ≥ {least}"
-        assert hypothesis.check({"vocabulary_size": F(size)}) == (size >= least)
 
 
 def test_strict_and_weak_signs():

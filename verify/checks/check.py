@@ -7,10 +7,12 @@ from typing import Any
 
 from verify.checks import inputs as families
 from verify.checks.check_softmax import check_softmax
-from verify.checks.inputs import Input
+from verify.checks.inputs import Given, Input
+from verify.checks.output_range import largest_error
 from verify.checks.report import Report, Row
 from verify.checks.slope_report import SlopeReport
 from verify.errors import InputError
+from verify.float_errors import usual_float_errors
 from verify.model.plain import model_data, summary_data
 from verify.model.summary import Summary
 from verify.model.transformer import LimitTransformer
@@ -18,10 +20,13 @@ from verify.model.validation import as_sequence
 from verify.simulation import OneLayerSimulator, simulator
 from verify.simulation.argmax.summaries import LONGEST_INPUT
 
-Progress = Callable[[Report, Row, int], None]
-"""Called after each input with the report so far, the new row, and the number of inputs."""
+Progress = Callable[[Any, Any, int], None]
+"""Called after each row with the report so far, the new row, and the number of rows to come in all.
+
+The report has every row that was done, also when the check is interrupted afterwards."""
 
 
+@usual_float_errors
 def check(
     f: LimitTransformer,
     g: LimitTransformer | None = None,
@@ -38,7 +43,7 @@ def check(
     """Test a theorem's conclusions for f and g on many inputs; return the report.
 
     One layer in finite precision: a Report. Softmax models: a SlopeReport, see
-    `verify.checks.check_softmax`; `theorem`, `progress` and `control` are then left at None.
+    `verify.checks.check_softmax`; `theorem` is then left at None.
 
     Args:
         f: a model.
@@ -50,19 +55,27 @@ def check(
         length: T of the long default inputs, 1 to 10⁸; inputs far longer are made as Summaries.
         seed: first seed of the default inputs, at least 0.
         name: what the report calls the pair.
-        progress: called after each input.
-        control: "thinned" or "truncated" runs a map that is known to be wrong instead of the
-            theorem's, to see the check fail.
+        progress: called after each row with the report so far, the row, and the number of rows
+            in all; whoever keeps that report loses nothing to an interruption.
+        control: "truncated", or in finite precision "thinned", runs a map that is known to be
+            wrong instead of the theorem's, to see the check fail.
 
     Raises:
         InputError: an argument is not usable.
     """
     if isinstance(f, LimitTransformer) and f.attention == "softmax":
-        for option, given in (("theorem", theorem), ("progress", progress), ("control", control)):
-            if given is not None:
-                raise InputError(option, given, "None for softmax models")
+        if theorem is not None:
+            raise InputError("theorem", theorem, "None for softmax models")
         return check_softmax(
-            f, g, epsilon=epsilon, inputs=inputs, length=length, seed=seed, name=name
+            f,
+            g,
+            epsilon=epsilon,
+            inputs=inputs,
+            length=length,
+            seed=seed,
+            name=name,
+            progress=progress,
+            control=control,
         )
     run = simulator(f, g, epsilon=epsilon, theorem=theorem, control=control)
     if inputs is None:
@@ -107,6 +120,7 @@ def new_report(run: OneLayerSimulator, name: str) -> Report:
     )
 
 
+@usual_float_errors
 def extend(
     report: Report,
     run: OneLayerSimulator,
@@ -127,7 +141,7 @@ def _named(number: int, x: Any) -> Input:
     if isinstance(x, Input):
         return x
     length = x.length if isinstance(x, Summary) else as_sequence(x, f"inputs[{number}]").size
-    return Input("given", number, length, lambda: x)
+    return Input("given", number, length, Given(x))
 
 
 def _tested(report: Report, run: OneLayerSimulator, entry: Input) -> Row:
@@ -139,6 +153,8 @@ def _tested(report: Report, run: OneLayerSimulator, entry: Input) -> Row:
         short_length=simulation.length,
         error_f=simulation.error_f,
         error_g=simulation.error_g,
+        proven_error=simulation.proven_error,
+        largest_error=largest_error(run.f, run.g),
         rounding_allowance=simulation.rounding_allowance,
         hardmax=simulation.hardmax,
         violations=simulation.violations,

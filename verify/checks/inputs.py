@@ -1,6 +1,7 @@
 """Families of inputs, from harmless to hostile; each input is rebuilt from its family and seed.
 
 Families of tokens make arrays; families of counts make Summaries, whose length may be any integer.
+Inputs made here can be pickled and sent to other processes: only what they are built from travels.
 """
 
 from __future__ import annotations
@@ -8,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from verify.errors import InputError
+from verify.lengths import show_integer
 from verify.model.summary import Summary
 
 Tokens = npt.NDArray[np.int64]
 Generator = np.random.Generator
+
+_UNIT = 2**53
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Input:
         family: a key of TOKEN_FAMILIES or COUNT_FAMILIES, or "text".
         seed: which member of the family; (family, seed, length) gives the same input every time.
         length: T.
-        build: returns the input, (T,) tokens or a Summary.
+        build: called without arguments, returns the input: (T,) tokens or a Summary.
     """
 
     family: str
@@ -38,7 +43,46 @@ class Input:
     @property
     def name(self) -> str:
         """Family, seed and length, as tables show them."""
-        return f"{self.family}[{self.seed}], T = {_short_number(self.length)}"
+        return f"{self.family}[{self.seed}], T = {show_integer(self.length)}"
+
+
+@dataclass(frozen=True)
+class Member:
+    """Builds one member of a family; the arguments are those of `make`."""
+
+    family: str
+    seed: int
+    length: int
+    vocabulary_size: int
+    period: int
+    locality: int
+
+    def __call__(self) -> Tokens | Summary:
+        """Build the input."""
+        # The family's name enters the seed, so that two families do not share their randomness.
+        rng = np.random.default_rng([self.seed, *self.family.encode()])
+        if self.family in TOKEN_FAMILIES:
+            return TOKEN_FAMILIES[self.family](rng, self.seed, self.length, self.vocabulary_size)
+        suffix = rng.integers(self.vocabulary_size, size=min(self.length, self.locality + 1))
+        prefix = self.length - suffix.size
+        totals = [_positions(prefix, r, self.period) for r in range(self.period)]
+        counts = [
+            COUNT_FAMILIES[self.family](rng, self.seed, total, self.vocabulary_size)
+            for total in totals
+        ]
+        return Summary(np.array(counts, dtype=object), suffix, self.length)
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Builds a given input: as it is, or tokens repeated to a length."""
+
+    x: Any
+    length: int | None = None
+
+    def __call__(self) -> Any:
+        """Return the input."""
+        return self.x if self.length is None else np.resize(self.x, self.length)
 
 
 def make(
@@ -64,19 +108,7 @@ def make(
     if length < 1:
         raise InputError("length", length, "at least 1")
 
-    def build() -> Tokens | Summary:
-        # The family's name enters the seed, so that two families do not share their randomness.
-        rng = np.random.default_rng([seed, *family.encode()])
-        if family in TOKEN_FAMILIES:
-            return TOKEN_FAMILIES[family](rng, seed, length, vocabulary_size)
-        suffix = rng.integers(vocabulary_size, size=min(length, locality + 1))
-        prefix = length - suffix.size
-        counts = [
-            COUNT_FAMILIES[family](rng, seed, _positions(prefix, r, period), vocabulary_size)
-            for r in range(period)
-        ]
-        return Summary(np.array(counts, dtype=object), suffix, length)
-
+    build = Member(family, seed, length, vocabulary_size, period, locality)
     return Input(family, seed, length, build)
 
 
@@ -133,16 +165,25 @@ def from_text(path: str | Path, vocabulary_size: int, length: int | None = None)
     Raises:
         InputError: the file cannot be read as UTF-8 text, or is empty.
     """
+    x = text_tokens(path, vocabulary_size)
+    if length is None:
+        return Input("text", 0, x.size, Given(x))
+    return Input("text repeated", 0, length, Given(x, length))
+
+
+def text_tokens(path: str | Path, vocabulary_size: int) -> Tokens:
+    """Return a text file as tokens, one per character, as `tokens_of` does.
+
+    Raises:
+        InputError: the file cannot be read as UTF-8 text, or is empty.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("text", str(path), f"a readable UTF-8 text file ({error})") from None
     if not text:
         raise InputError("text", str(path), "a text file with at least one character")
-    x = tokens_of(text, vocabulary_size)
-    if length is None:
-        return Input("text", 0, x.size, lambda: x)
-    return Input("text repeated", 0, length, lambda: np.resize(x, length))
+    return tokens_of(text, vocabulary_size)
 
 
 def tokens_of(text: str, vocabulary_size: int) -> Tokens:
@@ -216,10 +257,12 @@ def _nested(rng: Generator, seed: int, length: int, tokens: int) -> Tokens:
 
 def _counts_heavy(rng: Generator, seed: int, total: int, tokens: int) -> list[int]:
     """Frequencies over twelve decades, drawn anew for every residue."""
-    counts = [int(total * share) for share in _decades(rng, tokens).tolist()]
-    counts[int(rng.integers(tokens))] += total - sum(counts)
-    # Products of large integers and floats can overshoot by a few units.
-    return counts if min(counts) >= 0 else _counts_even(rng, seed, total, tokens)
+    # Shares as integers over 2⁵³: a total of any size is cut exactly.
+    shares = [int(share * _UNIT) for share in _decades(rng, tokens).tolist()]
+    counts = [total * share // _UNIT for share in shares]
+    rest = total - sum(counts)
+    counts[int(rng.integers(tokens)) if rest >= 0 else counts.index(max(counts))] += rest
+    return counts
 
 
 def _counts_even(rng: Generator, seed: int, total: int, tokens: int) -> list[int]:
@@ -246,10 +289,6 @@ def _decades(rng: Generator, tokens: int) -> npt.NDArray[np.float64]:
 def _positions(prefix: int, residue: int, period: int) -> int:
     """How many of the positions 1..prefix are ≡ residue (mod period)."""
     return (prefix - residue) // period + (residue > 0) if prefix >= residue else 0
-
-
-def _short_number(value: int) -> str:
-    return f"{value:,}" if value < 10**9 else f"{value:.1e}"
 
 
 TokenFamily = Callable[[Generator, int, int, int], Tokens]

@@ -1,18 +1,19 @@
-"""Reports of checks: every input a row, nothing filtered; tables, JSON files, and replay."""
+"""Reports of checks: every input a row, nothing filtered; tables and JSON files."""
 
 from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from bounds.result import show_length
+from verify.checks.verdict import Verdict, counts_of, overall, tally
 from verify.errors import Counterexample
+from verify.files import write_beside
+from verify.lengths import show_integer, to_json
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class Row:
         length: T = |x|.
         short_length: |z|; equal to T where x was short enough already.
         error_f, error_g: |f(x) − f(z)| and |g(x) − g(z)|, largest output.
+        proven_error: what the theorem allows each of them to be, ε.
+        largest_error: what they can be for any z with the last token and the residue of x; see
+            `verify.checks.output_range`.
         rounding_allowance: what rounding alone can make of an error.
         hardmax: whether attention was hardmax at |x| and |z|.
         violations: conclusions of the theorem that failed; empty if it holds.
@@ -35,14 +39,25 @@ class Row:
     short_length: int
     error_f: float
     error_g: float
+    proven_error: float
+    largest_error: float
     rounding_allowance: float
     hardmax: bool
     violations: tuple[str, ...]
 
     @property
     def holds(self) -> bool:
-        """Whether every conclusion holds."""
+        """Whether no conclusion is violated."""
         return not self.violations
+
+    @property
+    def verdict(self) -> Verdict:
+        """What this row says about the theorem."""
+        if self.violations:
+            return Verdict.FAILS
+        if self.short_length == self.length:
+            return Verdict.NOT_SHORTENED
+        return Verdict.VACUOUS if self.proven_error >= self.largest_error else Verdict.HOLDS
 
     @property
     def error(self) -> float:
@@ -81,8 +96,13 @@ class Report:
 
     @property
     def holds(self) -> bool:
-        """Whether no input violates the theorem."""
+        """Whether no input violates the theorem; `verdict` also says whether any could have."""
         return not self.counterexamples
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of all rows together."""
+        return overall(row.verdict for row in self.rows)
 
     def raise_for_counterexample(self) -> None:
         """Do nothing if the theorem holds on every input.
@@ -116,19 +136,21 @@ class Report:
         for row in self.rows:
             label = f"{row.family}[{row.seed}]" if each else row.family
             groups.setdefault(label, []).append(row)
-        cells = [["inputs", "", "longest T", "used |z|", "worst error", "of ε", "theorem"]]
+        cells = [
+            ["inputs", "", "longest T", "used |z|", "worst error", "proven", "of it", "theorem"]
+        ]
         for label, rows in groups.items():
             worst = max(row.error for row in rows)
-            failed = sum(not row.holds for row in rows)
             cells.append(
                 [
                     label,
                     str(len(rows)),
                     show_integer(max(row.length for row in rows)),
-                    show_integer(max((r.short_length for r in rows), default=0)),
+                    show_integer(max(row.short_length for row in rows)),
                     f"{worst:.3g}",
+                    f"{float(self.epsilon):.3g}",
                     f"{worst / float(self.epsilon):.1%}",
-                    "holds" if not failed else f"FAILS on {failed}",
+                    tally(row.verdict for row in rows),
                 ]
             )
         return "\n".join([self.headline(), *aligned(cells)])
@@ -143,20 +165,21 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON; exact numbers as strings."""
-        short = self.limit is not None and self.limit.bit_length() < 13_000
         return {
             "name": self.name,
             "theorem": self.theorem,
             "control": self.control,
             "epsilon": str(self.epsilon),
-            "limit": self.limit if short else None,
+            "limit": None if self.limit is None else to_json(self.limit),
             "log2_limit": self.log2_limit,
             "constants": {
                 k: v if isinstance(v, int) else str(v) for k, v in self.constants.items()
             },
             "holds": self.holds,
+            "verdict": self.verdict,
+            "verdicts": counts_of(row.verdict for row in self.rows),
             "finished": self.finished,
-            "rows": [{**asdict(row), "violations": list(row.violations)} for row in self.rows],
+            "rows": [_row_data(row) for row in self.rows],
             "counterexamples": self.counterexamples,
             "models": self.models,
         }
@@ -167,13 +190,12 @@ class Report:
 
 
 def summary_table(reports: Sequence[Report]) -> str:
-    """Return one line per pair: proven N, used |z|, longest T, worst error, verdict."""
+    """Return one line per pair: proven N, used |z|, longest T, worst error, verdicts."""
     cells = [["pair", "ε", "proven N", "used |z|", "longest T", "worst error", "of ε", "theorem"]]
     for report in reports:
         shortened = [row for row in report.rows if row.short_length < row.length]
         worst = max((row.error for row in report.rows), default=0.0)
-        failed = len(report.counterexamples)
-        verdict = f"holds on {len(report.rows)}" if not failed else f"FAILS on {failed}"
+        verdicts = tally(row.verdict for row in report.rows) or "no rows"
         cells.append(
             [
                 report.name,
@@ -183,7 +205,7 @@ def summary_table(reports: Sequence[Report]) -> str:
                 show_integer(max((row.length for row in report.rows), default=0)),
                 f"{worst:.3g}",
                 f"{worst / float(report.epsilon):.1%}",
-                verdict + ("" if report.finished else " (interrupted)"),
+                verdicts + ("" if report.finished else " (interrupted)"),
             ]
         )
     return "\n".join(aligned(cells))
@@ -191,16 +213,18 @@ def summary_table(reports: Sequence[Report]) -> str:
 
 def write_json(path: str | os.PathLike[str], data: Any) -> None:
     """Write a file that is either complete or not there: first beside it, then renamed."""
-    target = Path(path)
     text = json.dumps(data, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_beside(path, text.encode())
+
+
+def _row_data(row: Row) -> dict[str, Any]:
+    """A row as plain data."""
+    return asdict(row) | {
+        "length": to_json(row.length),
+        "short_length": to_json(row.short_length),
+        "violations": list(row.violations),
+        "verdict": row.verdict,
+    }
 
 
 def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
@@ -213,11 +237,6 @@ def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in cells
     ]
-
-
-def show_integer(value: int) -> str:
-    """Digits with separators, or a power of ten beyond 10⁹."""
-    return f"{value:,}" if value < 10**9 else f"{value:.2e}"
 
 
 def show_fraction(value: Fraction) -> str:

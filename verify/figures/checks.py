@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _FLOOR = 1e-6
 """Smaller ratios, 0 included, are drawn here."""
 
+_LONGEST = 10**250
+"""Longer lengths are drawn here: axes, with their margins, are in float64."""
+
 
 def errors(reports: Sequence[Report], ax: Axes | None = None) -> Axes:
     """Draw the larger error of f and g in units of ε: a line per pair, a mark per input.
@@ -56,7 +59,7 @@ def lengths(reports: Sequence[Report], ax: Axes | None = None) -> Axes:
         rows = [row for row in report.rows if row.short_length < row.length]
         first = height == 0
         ax.plot(
-            [row.length for row in rows],
+            [_drawn(row.length) for row in rows],
             [height] * len(rows),
             "o",
             color="0.65",
@@ -65,7 +68,7 @@ def lengths(reports: Sequence[Report], ax: Axes | None = None) -> Axes:
         )
         if report.limit is not None:
             ax.plot(
-                [report.limit],
+                [_drawn(report.limit)],
                 [height],
                 "|",
                 color="black",
@@ -74,7 +77,7 @@ def lengths(reports: Sequence[Report], ax: Axes | None = None) -> Axes:
                 label="proven N" if first else None,
             )
         ax.plot(
-            [row.short_length for row in rows],
+            [_drawn(row.short_length) for row in rows],
             [height] * len(rows),
             "o",
             color="black",
@@ -82,7 +85,9 @@ def lengths(reports: Sequence[Report], ax: Axes | None = None) -> Axes:
             markersize=4,
             label="short input z" if first else None,
         )
-    ax.set(xscale="log", xlabel="length (tokens)")
+    longest = max((row.length for report in reports for row in report.rows), default=0)
+    beyond = " (10²⁵⁰: or more)" if longest > _LONGEST else ""
+    ax.set(xscale="log", xlabel=f"length (tokens){beyond}")
     _name_lines(ax, reports)
     return ax
 
@@ -110,6 +115,10 @@ def figure(reports: Sequence[Report]) -> Figure:
         columnspacing=1.2,
     )
     return result
+
+
+def _drawn(length: int) -> float:
+    return float(min(length, _LONGEST))
 
 
 def _axes(ax: Axes | None) -> Axes:

@@ -7,13 +7,12 @@ colour, so that they survive a greyscale printer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from verify.checks.slope_report import CHAIN, SlopeReport
+from verify.checks.slope_report import SlopeReport, SlopeRow
 from verify.errors import InputError
 from verify.model.transformer import LimitTransformer
 from verify.model.weights import Head, Layer
@@ -21,14 +20,13 @@ from verify.tasks.k_gram_error import KGramError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 __all__ = ["attention_on_suffix", "k_gram_error", "regimes", "slopes", "slopes_figure"]
 
-_COLOURS = ("#1b4965", "#c1440e", "#6b8e23", "#7b4b94", "#444444")
-_DASHES = ("-", "--", "-.", ":", (0, (5, 1)))
-_MARKERS = ("o", "s", "^", "D", "v")
+_COLOURS = ("#1b4965", "#c1440e", "#6b8e23", "#7b4b94", "#444444", "#b8860b", "#2a9d8f")
+_DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 2)))
+_MARKERS = ("o", "s", "^", "D", "v", "P", "x")
 
 
 def attention_on_suffix(
@@ -98,65 +96,144 @@ def regimes(
     return ax
 
 
-def slopes(report: SlopeReport, family: str | None = None, *, ax: Axes | None = None) -> Axes:
-    """|f(x) − f(z)| against n = |z| for every map, with fitted power laws.
+def slopes(
+    report: SlopeReport,
+    family: str | None = None,
+    *,
+    map: str | None = None,
+    fits: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """|f(x) − f(z)| of one map against n = |z|, a line per family of inputs, and what is proved.
 
-    Bars reach from the mean to the worst outcome of a random map. Grey lines have the proven
-    rate and the paper's.
+    The thick grey line is the proven error itself; the thin one is what the error can be for any
+    z (a proven error above it says nothing). A map without a proven error gets a line of the
+    paper's slope through the largest first error, and the legend calls it a slope. Bars reach
+    from the mean to the worst outcome of a random map. Inputs that were not shortened are left
+    out.
 
     Args:
         report: what `measure_slopes` returned.
-        family: which inputs; default the first family of the report.
+        family: which inputs; default all families of the report.
+        map: which map; default the first of the report, the theorem's own.
+        fits: whether the legend has the fitted slopes.
         ax: where to draw; a new figure if None.
 
     Raises:
-        InputError: no such family in the report.
+        InputError: no such family or map in the report.
     """
-    ax = _axes(ax)
+    ax = _axes(ax, height=3.4)
     lines = report.lines()
     families = list(dict.fromkeys(name for name, _ in lines))
-    family = families[0] if family is None and families else family
-    if family not in families:
-        raise InputError("family", family, f"one of {', '.join(families)}")
-    for number, ((name, map), rows) in enumerate(
-        (key, rows) for key, rows in lines.items() if key[0] == family
-    ):
-        lengths = np.array([row.short_length for row in rows])
+    maps = list(dict.fromkeys(name for _, name in lines))
+    if family is not None and family not in families:
+        raise InputError("family", family, f"one of {', '.join(families)}, or None")
+    if map is not None and map not in maps:
+        raise InputError("map", map, f"one of {', '.join(maps)}, or None")
+    map = maps[0] if map is None and maps else map
+    drawn = []
+    for number, name in enumerate(families):
+        rows = [r for r in lines.get((name, map or ""), []) if r.short_length < r.input_length]
+        if family not in (None, name) or not rows:
+            continue
+        drawn += rows
         errors = np.array([row.error for row in rows])
-        fit = report.fit(name, map)
-        label = map if fit is None else f"{map}: {fit}"
         upper = np.array([row.worst for row in rows]) - errors
-        style = _style(number)
-        ax.errorbar(lengths, errors, [np.zeros_like(upper), upper], label=label, **style)
-        rate = -1 / 3 if map == CHAIN else report.proven_exponent
-        ax.plot(
-            lengths,
-            errors[0] * 0.8 * (lengths / lengths[0]) ** rate,
-            color="0.55",
-            linewidth=0.9,
-            linestyle=style["linestyle"],
-            label=f"{'paper' if map == CHAIN else 'proven'}: $n^{{{_power(rate)}}}$",
+        fit = report.fit(name, map or "")
+        ax.errorbar(
+            [row.short_length for row in rows],
+            errors,
+            [np.zeros_like(upper), upper],
+            label=f"{name}: {fit}" if fits and fit else name,
+            **_style(number),
         )
+    if drawn:
+        _draw_claims(ax, drawn)
     ax.set(
         xscale="log",
         yscale="log",
         xlabel="length $n$ of $z$ (tokens)",
         ylabel="$|f(x) - f(z)|$",
     )
-    for axis in (ax.xaxis, ax.yaxis):
-        _plain_log_ticks(axis)
-    _finish(ax, title=f"{family}; fitted slopes and rates", below=True)
+    _finish(ax)
+    handles, labels = ax.get_legend_handles_labels()
+    ax.legend(
+        handles,
+        labels,
+        title="inputs and fitted slopes" if fits else "inputs",
+        loc="upper center",
+        bbox_to_anchor=(0.4, -0.24),
+        ncols=2,
+        fontsize=6,
+        title_fontsize=6.5,
+        frameon=False,
+        handlelength=2.4,
+        columnspacing=0.8,
+    )
     return ax
 
 
+def _draw_claims(ax: Axes, rows: Sequence[SlopeRow]) -> None:
+    """The proven error and the largest possible one; without the former, the paper's slope."""
+    proven: dict[int, float] = {}
+    for row in rows:
+        if row.proven_error is not None and np.isfinite(row.proven_error):
+            proven[row.length] = max(proven.get(row.length, 0.0), row.proven_error)
+    lengths = sorted({row.length for row in rows})
+    if proven:
+        at = sorted(proven)
+        style: dict[str, Any] = {"color": "0.55", "linewidth": 2.4, "zorder": 1}
+        ax.plot(at, [proven[n] for n in at], label="proven error", **style)
+    else:
+        top = max(row.error for row in rows if row.length == lengths[0])
+        guide = top * (np.array(lengths) / lengths[0]) ** (-1 / 3)
+        style = {"color": "0.55", "linewidth": 1.2, "linestyle": (0, (1, 1)), "zorder": 1}
+        ax.plot(lengths, guide, label="slope −1/3 (paper), not a bound", **style)
+    largest = max(row.largest_error for row in rows)
+    if np.isfinite(largest):
+        ax.axhline(largest, color="0.35", linewidth=0.8, label="largest for any z", zorder=1)
+
+
 def slopes_figure(reports: Sequence[SlopeReport]) -> Figure:
-    """The first family of every report, one panel under the other, at column width (3.4 in)."""
+    """Every map of every report, all families, three panels to a row, at page width (6.8 in).
+
+    The legend is common; fitted slopes are in the tables.
+    """
     from matplotlib.figure import Figure
 
-    result = Figure(figsize=(3.4, 3.0 * len(reports)), layout="constrained")
-    for report, ax in zip(reports, result.subplots(len(reports), squeeze=False)[:, 0], strict=True):
-        slopes(report, ax=ax)
-        ax.set_title(report.name, fontsize=8, loc="left")
+    panels = [
+        (report, map)
+        for report in reports
+        for map in dict.fromkeys(name for _, name in report.lines())
+    ]
+    columns = min(3, max(1, len(panels)))
+    rows = max(1, -(-len(panels) // columns))
+    width = 6.8 if columns > 1 else 3.4
+    result = Figure(figsize=(width, 0.8 + 2.0 * rows), layout="constrained")
+    grid = result.subplots(rows, columns, squeeze=False).ravel()
+    handles: dict[str, Any] = {}
+    for ax, (report, map) in zip(grid, panels, strict=False):
+        slopes(report, map=map, fits=False, ax=ax)
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            # Runs have a length that differs from report to report.
+            handles.setdefault("runs" if label.startswith("runs of") else label, handle)
+        ax.get_legend().remove()
+        ax.set_title(f"{report.name}\n{map}", fontsize=7, loc="left")
+        ax.tick_params(labelsize=6)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.label.set_fontsize(7)
+        if ax not in grid[::columns]:
+            ax.set_ylabel("")
+    for ax in grid[len(panels) :]:
+        ax.remove()
+    result.legend(
+        handles.values(),
+        handles.keys(),
+        loc="outside lower center",
+        ncols=4 if columns > 1 else 2,
+        fontsize=6.5,
+        frameon=False,
+    )
     return result
 
 
@@ -206,12 +283,12 @@ def _bare(heads: tuple[Head, ...]) -> LimitTransformer:
     return LimitTransformer(one, np.zeros((1, 1)), (Layer(heads),), one, None)
 
 
-def _axes(ax: Axes | None) -> Axes:
+def _axes(ax: Axes | None, height: float = 2.6) -> Axes:
     if ax is not None:
         return ax
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(3.4, 2.6), layout="constrained").subplots()
+    return Figure(figsize=(3.4, height), layout="constrained").subplots()
 
 
 def _style(number: int) -> dict[str, Any]:
@@ -222,19 +299,6 @@ def _style(number: int) -> dict[str, Any]:
         "markersize": 3.5,
         "linewidth": 1.2,
     }
-
-
-def _power(rate: float) -> str:
-    return str(Fraction(rate).limit_denominator(100))
-
-
-def _plain_log_ticks(axis: Axis) -> None:
-    """1, 2, 5, 10, … as plain numbers: most of these axes span little more than a decade."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_locator(NullLocator())
 
 
 def _finish(ax: Axes, title: str | None = None, *, below: bool = False) -> None:

@@ -19,11 +19,13 @@ from verify.measure.margin import (
     logit_levels,
     read_tolerance,
 )
+from verify.measure.size import Progress, check_size, no_progress
 from verify.measure.softmax import measure_softmax
 from verify.measure.softmax_constants import SoftmaxConstants, SoftmaxModel
 from verify.measure.softmax_heads import SoftmaxHead
 from verify.measure.two_layer import TwoLayerForm
 from verify.model.transformer import LimitTransformer
+from verify.model.validation import as_integer
 
 __all__ = [
     "ArgmaxConstants",
@@ -48,6 +50,7 @@ def measure(
     *,
     tie_tolerance: Any = None,
     block: int = 1,
+    progress: Progress | None = None,
 ) -> ArgmaxConstants | SoftmaxConstants:
     """Return the constants of f and g on which required training lengths depend.
 
@@ -60,27 +63,45 @@ def measure(
             decides.
         block: θ ≥ 1, infinite precision with two layers only: length of the first block of the
             balanced construction to which the complexity refers.
+        progress: called now and then with what is measured (a text), the number of query types
+            done, and their total; for models that take more than seconds.
+
+    Up to about 300 types |Σ|Δ every number is exact or as sharp as its formula. Beyond that,
+    Lipschitz constants and diameters are rounded up (relative excess below 10^−8), and two layers
+    may have norm forms only; margins and logit ranges are always exact. Measured with one layer,
+    one head, d = 64: |Σ| = 1,000 in seconds.
 
     Returns:
         A frozen dataclass whose `parameters()` are keywords for `bounds.required_length`:
         ArgmaxConstants in finite precision, SoftmaxConstants in infinite precision.
 
     Raises:
-        InputError: an argument cannot be used, or f and g do not match (all problems at once).
+        InputError: an argument cannot be used, f and g do not match (all problems at once), or a
+            model is too large; the message then says what would fit.
     """
     models = _checked(f, g)
-    if isinstance(block, bool) or not isinstance(block, (int, np.integer)) or block < 1:
+    first_block = as_integer(block)
+    if first_block is None or first_block < 1:
         raise InputError("block", block, "an integer ≥ 1")
+    if progress is not None and not callable(progress):
+        raise InputError("progress", progress, "None, or a function of (what, done, total)")
+    report = no_progress if progress is None else progress
     tolerance = read_tolerance(tie_tolerance)
     if f.attention == "softmax":
         if tolerance is not None:
             raise InputError("tie_tolerance", tie_tolerance, "None: softmax has no logit margin")
         if len(f.layers) > 2:
             raise InputError("f.layers", len(f.layers), "one or two layers")
-        return measure_softmax(models, int(block))
+    else:
+        for name, model in zip("fg", models, strict=False):
+            check_one_layer(name, model)
     for name, model in zip("fg", models, strict=False):
-        check_one_layer(name, model)
-    return measure_argmax(models, tolerance)
+        check_size(name, model)
+    # Bounds in floats allow for underflow, and overflow cannot happen in them.
+    with np.errstate(all="ignore"):
+        if f.attention == "softmax":
+            return measure_softmax(models, first_block, report)
+        return measure_argmax(models, tolerance, report)
 
 
 def _checked(f: Any, g: Any) -> tuple[LimitTransformer, ...]:

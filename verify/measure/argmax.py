@@ -10,15 +10,18 @@ import numpy as np
 from verify.measure.argmax_constants import ArgmaxConstants, ArgmaxModel
 from verify.measure.lipschitz import head_lipschitz
 from verify.measure.margin import head_margins
-from verify.measure.value_types import content_logits, minimal_locality, minimal_period
+from verify.measure.size import Progress, no_progress
+from verify.measure.value_types import content_columns, minimal_locality, minimal_period
 from verify.model.transformer import LimitTransformer
 
 
 def measure_argmax(
-    models: tuple[LimitTransformer, ...], tie_tolerance: Fraction | None
+    models: tuple[LimitTransformer, ...],
+    tie_tolerance: Fraction | None,
+    progress: Progress = no_progress,
 ) -> ArgmaxConstants:
     """Return the constants of one or two models that have passed the checks of `measure`."""
-    measured = tuple(_measure_one(f, tie_tolerance) for f in models)
+    measured = tuple(_measure_one(f, tie_tolerance, progress) for f in models)
     margins = [head for model in measured for head in model.margins]
     return ArgmaxConstants(
         vocabulary_size=models[0].vocabulary_size,
@@ -30,17 +33,20 @@ def measure_argmax(
         lipschitz_sharp=max(_total(model, "sharp") for model in measured),
         lipschitz_operator=max(_total(model, "operator") for model in measured),
         lipschitz_marginal=max(_total(model, "marginal") for model in measured),
+        lipschitz_euclidean=max(_total(model, "euclidean") for model in measured),
         margin=_least([head.margin for head in margins]),
         margin_realised=_least([head.margin_realised for head in margins]),
         largest_gap=max(head.largest_gap for head in margins),
-        shared_logits=len(models) == 2 and _share_logits(models),
+        shared_logits=len(models) == 2 and share_logits(*models),
         tie_tolerance=tie_tolerance,
         ties_merged=sum(head.ties_merged for head in margins),
         models=measured,
     )
 
 
-def _measure_one(f: LimitTransformer, tie_tolerance: Fraction | None) -> ArgmaxModel:
+def _measure_one(
+    f: LimitTransformer, tie_tolerance: Fraction | None, progress: Progress
+) -> ArgmaxModel:
     heads = range(f.heads[0])
     return ArgmaxModel(
         period=minimal_period(f),
@@ -49,7 +55,7 @@ def _measure_one(f: LimitTransformer, tie_tolerance: Fraction | None) -> ArgmaxM
         declared_locality=f.locality,
         lag_bias=any(head.lag_bias.any() for head in f.layers[0].heads),
         lipschitz=head_lipschitz(f),
-        margins=tuple(head_margins(f, head, tie_tolerance) for head in heads),
+        margins=tuple(head_margins(f, head, tie_tolerance, progress) for head in heads),
     )
 
 
@@ -57,21 +63,24 @@ def _total(model: ArgmaxModel, form: str) -> Fraction:
     return sum((getattr(head, form) for head in model.lipschitz), Fraction(0))
 
 
-def _share_logits(models: tuple[LimitTransformer, ...]) -> bool:
-    """Return whether all heads of all models differ by a constant per query only, exactly."""
-    tables = [
-        (content - content[:1], np.trim_zeros(f.layers[0].heads[head].lag_bias, "b"))
-        for f in models
-        for head in range(f.heads[0])
-        for content in [content_logits(f, head)]
-    ]
-    first, first_bias = tables[0]
-    return all(
-        table.shape == first.shape
-        and not (table - first).numerators.any()
-        and np.array_equal(bias, first_bias)
-        for table, bias in tables[1:]
-    )
+def share_logits(f: LimitTransformer, g: LimitTransformer) -> bool:
+    """Return whether all heads of f and g have the same logits and the same precision, exactly.
+
+    Logits count up to a constant per query. With different precision f and g drop different keys
+    at one length, even with equal logits.
+    """
+    if f.precision_bits != g.precision_bits or minimal_period(f) != minimal_period(g):
+        return False
+    heads = [(model, head) for model in (f, g) for head in range(model.heads[0])]
+    biases = [np.trim_zeros(model.layers[0].heads[h].lag_bias, "b") for model, h in heads]
+    if not all(np.array_equal(bias, biases[0]) for bias in biases[1:]):
+        return False
+    columns = (content_columns(model, head) for model, head in heads)
+    for parts in zip(*columns, strict=True):
+        first, *others = (logits - logits[:1] for _, logits in parts)
+        if any((other - first).numerators.any() for other in others):
+            return False
+    return True
 
 
 def _least(margins: list[Fraction | None]) -> Fraction | None:

@@ -93,6 +93,10 @@ class Dyadic:
         """Return the negated values."""
         return Dyadic(_as_integers(-self.numerators), self.exponent)
 
+    def times_power(self, exponent: int) -> Dyadic:
+        """Return the entries times 2^exponent."""
+        return Dyadic(self.numerators, self.exponent - exponent)
+
     def positive_part(self) -> Dyadic:
         """Return max(entry, 0) of every entry."""
         return Dyadic(_as_integers(np.maximum(self.numerators, 0)), self.exponent)

@@ -40,6 +40,7 @@ from itertools import product
 
 import numpy as np
 
+from verify.measure import floats
 from verify.measure.dyadic import Dyadic, concatenate, maximum
 from verify.measure.value_types import type_vectors
 from verify.model.transformer import LimitTransformer
@@ -50,6 +51,9 @@ Cost = Callable[[Dyadic], Dyadic]
 _SLOPE_STEPS = 1024
 _MOST_VERTICES = 64
 _MOST_POINTS = 1024
+_MOST_EXACT_PRODUCTS = 5_000_000
+_MOST_EXACT_STEPS = 20_000_000
+_FLOATS_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,44 @@ class Reachable:
         )
 
     def oscillation(self, functionals: Dyadic) -> Dyadic:
-        """Return max − min of functionalᵀy over the union of all 𝒴_a, (n,), exactly."""
+        """Return max − min of functionalᵀy over the union of all 𝒴_a, (n,), exactly.
+
+        For many functionals, n times the number of points, the values are rounded up.
+        """
+        k, heads, _, d = self.points.shape
+        if functionals.shape[0] * k * k * heads * d > _MOST_EXACT_PRODUCTS:
+            return self._oscillation_up(functionals)
         least, greatest = self.ranges(functionals)
         return greatest.max(axis=0) - least.min(axis=0)
+
+    def _oscillation_up(self, functionals: Dyadic) -> Dyadic:
+        """Return upper bounds of the oscillations from float products.
+
+        All vectors are scaled to |x| ≤ 1, directions after taking over the widths' power of two.
+        With q = d + m + 2H + 4 the value of a functional at a centre, point or direction is off by
+        at most 2d·u + d(d + 1)·1.01·u ≤ 2q²u. A least or greatest value is a sum of 1 + H + m < q
+        such numbers, each at most d in size, off by at most 3q³u; an oscillation by at most 8q³u.
+        """
+        k, heads, _, d = self.points.shape
+        flat = self.points.reshape(-1, d)
+        weights, weight_exponent = floats.scaled(self.widths)
+        directions = self.directions.times_power(weight_exponent)
+        vectors, exponent = floats.scaled(concatenate([self.centres, flat, directions]))
+        centres, points, steps = np.split(vectors, [k, k + flat.shape[0]])
+        tests, test_exponent = floats.scaled(functionals)
+        q = d + steps.shape[0] + 2 * heads + 4
+        rows = max(1, _FLOATS_AT_ONCE // points.shape[0])
+        found = []
+        for start in range(0, tests.shape[0], rows):
+            part = tests[start : start + rows].T
+            at_points = (points @ part).reshape(k, heads, k, -1)
+            at_steps = steps @ part
+            base = centres @ part
+            low = base + at_points.min(axis=2).sum(axis=1) - weights @ np.maximum(-at_steps, 0)
+            high = base + at_points.max(axis=2).sum(axis=1) + weights @ np.maximum(at_steps, 0)
+            found.append(high.max(axis=0) - low.min(axis=0))
+        above = np.concatenate(found) + 8.0 * q**3 * floats.UNIT
+        return Dyadic.of(np.nextafter(above, np.inf)).times_power(exponent + test_exponent)
 
     def supremum(self, cost: Cost) -> Fraction:
         """Return an upper bound of the cost over the union of all 𝒴_a."""
@@ -236,6 +275,9 @@ class FirstLayer:
         segment by at most sup ‖(1 + B S A) w‖ over diagonal S with entries 1 for units always
         on, 0 for units always off, in [0, 1] for the others; with ½ as middle that is at most
         ‖(1 + B S_½ A) w‖ + ½ Σ over the others of |A_k·w| ‖B_k‖. Returns (k, H), rounded up.
+
+        Where many query types differ in these signs, all are given the same: those that no type
+        contradicts, ½ for the others.
         """
         on = self.low.numerators >= 0
         changing = ~on & (self.high.numerators > 0)
@@ -244,6 +286,10 @@ class FirstLayer:
         first, second = np.triu_indices(k, 1)
         if first.size == 0:
             return Dyadic.of(np.zeros((k, heads)))
+        distinct = len(np.unique(states, axis=0))
+        if distinct * first.size * heads * (d + on.shape[1]) > _MOST_EXACT_STEPS:
+            same = (states == states[:1]).all(axis=0)
+            states = np.broadcast_to(np.where(same, states[:1], 0.5), states.shape)
         moves = (self.values[:, first] - self.values[:, second]).reshape(-1, d)
         hidden = moves @ self.mlp_in.T
         lengths = self.mlp_out.T.norms_up()

@@ -28,11 +28,12 @@ def line_lipschitz(f: LimitTransformer) -> Fraction | None:
     differences = values - values[:1]
     if not differences.numerators.any():
         return Fraction(0)
-    if differences.rank() > 1:
-        return None
     row, column = (int(i) for i in next(zip(*differences.numerators.nonzero(), strict=True)))
     direction = differences[row : row + 1]
     unit = int(direction.numerators[0, column])
+    along = differences.numerators[:, column : column + 1] * direction.numerators
+    if (differences.numerators * unit != along).any():
+        return None  # not all multiples of one vector
     places = [Fraction(int(n), unit) for n in differences.numerators[:, column]]
 
     unembedding, mlp_out = Dyadic.of(f.unembedding), Dyadic.of(layer.mlp_out)

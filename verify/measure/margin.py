@@ -14,19 +14,21 @@ length at most l. Beyond lag τ only residues matter, so lags up to τ + 2Δ sho
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from bounds.numbers import exact
 from verify.errors import InputError
-from verify.measure.dyadic import Dyadic, concatenate
-from verify.measure.value_types import content_logits, minimal_locality, minimal_period
+from verify.measure.dyadic import Dyadic
+from verify.measure.size import Progress, no_progress
+from verify.measure.value_types import content_columns, minimal_locality, minimal_period
 from verify.model.transformer import LimitTransformer
+from verify.model.validation import as_integer
 
 
 class Key(NamedTuple):
@@ -78,23 +80,33 @@ class _Level(NamedTuple):
     keys: list[Key]
 
 
-def head_margins(f: LimitTransformer, head: int, tie_tolerance: Fraction | None) -> HeadMargins:
+def head_margins(
+    f: LimitTransformer,
+    head: int,
+    tie_tolerance: Fraction | None,
+    progress: Progress = no_progress,
+) -> HeadMargins:
     """Return the margins of one head of the only layer, over every query type."""
-    query_logits = _QueryLogits(f, head, tie_tolerance)
-    all_pairs: list[int] = []
-    realised: list[int] = []
+    logits = _QueryLogits(f, head, tie_tolerance)
+    margin: int | None = None
+    realised: int | None = None
     largest, merged = 0, 0
-    for query in range(query_logits.types):
-        levels = query_logits.levels(query)
-        largest = max(largest, levels[-1].numerator - levels[0].numerator)
-        merged += len(levels) - 1 - levels[-1].group
-        neighbours = pairwise(levels)
-        all_pairs += [b.numerator - a.numerator for a, b in neighbours if a.group != b.group]
-        realised += query_logits.realised_gaps(query, levels)
-    unit = query_logits.unit
+    for query in range(logits.types):
+        values = logits.distinct(query)
+        starts = logits.groups(values)
+        largest = max(largest, values[-1] - values[0])
+        merged += len(values) - len(starts)
+        gaps = [values[k] - values[k - 1] for k in starts[1:]]
+        margin = min([*gaps, margin] if margin is not None else gaps, default=None)
+        # No gap below the largest logit of an input is less than the one to the next group.
+        if gaps and (realised is None or min(gaps) < realised):
+            found = logits.realised_gaps(query, logits.levels(query), realised)
+            realised = min([*found, realised] if realised is not None else found, default=None)
+        progress(f"margins of head {head}", query + 1, logits.types)
+    unit = logits.unit
     return HeadMargins(
-        min(all_pairs) * unit if all_pairs else None,
-        min(realised) * unit if realised else None,
+        None if margin is None else margin * unit,
+        None if realised is None else realised * unit,
         largest * unit,
         merged,
     )
@@ -117,10 +129,13 @@ def logit_levels(
     """
     check_one_layer("f", f)
     ranges = {"token": f.vocabulary_size, "residue": minimal_period(f), "head": f.heads[0]}
+    numbers = []
     for (name, count), given in zip(ranges.items(), (token, residue, head), strict=True):
-        whole = isinstance(given, (int, np.integer)) and not isinstance(given, bool)
-        if not whole or not 0 <= given < count:
+        number = as_integer(given)
+        if number is None or not 0 <= number < count:
             raise InputError(name, given, f"an integer, 0..{count - 1}")
+        numbers.append(number)
+    token, residue, head = numbers
     logits = _QueryLogits(f, head, read_tolerance(tie_tolerance))
     groups: defaultdict[int, list[_Level]] = defaultdict(list)
     for level in logits.levels(residue * f.vocabulary_size + token):
@@ -160,24 +175,51 @@ def read_tolerance(value: Any) -> Fraction | None:
 
 
 class _QueryLogits:
-    """All logits of one head, as integers in one unit."""
+    """All logits of one head, as integers in one unit, query after query."""
 
     def __init__(self, f: LimitTransformer, head: int, tolerance: Fraction | None) -> None:
-        content = content_logits(f, head)
+        self._parts = _Parts(f, head)
         bias = Dyadic.of(f.layers[0].heads[head].lag_bias[: minimal_locality(f) + 1])
-        common = concatenate([content.reshape(-1), bias])
-        self.types = content.shape[0]
+        exponent = max(self._parts.exponent, bias.exponent)
+        self._factor = 1 << (exponent - self._parts.exponent)
+        self.types = self._parts.types
         self.period = minimal_period(f)
         self.vocabulary_size = f.vocabulary_size
-        self.content = common.numerators[: self.types**2].reshape(content.shape)
-        self.bias: list[int] = common.numerators[self.types**2 :].tolist()
-        self.unit = Fraction(1, 2) ** common.exponent
+        self.bias: list[int] = [
+            n << (exponent - bias.exponent) for n in bias.numerators.ravel().tolist()
+        ]
+        self.unit = Fraction(1, 2) ** exponent
         self.tolerance = 0 if tolerance is None else tolerance / self.unit
 
+    def column(self, query: int) -> list[int]:
+        """Return the content logits of all keys for one query type."""
+        column = self._parts.column(query)
+        return column if self._factor == 1 else [n * self._factor for n in column]
+
+    def distinct(self, query: int) -> list[int]:
+        """Return the distinct logits that a query type can meet, the least first."""
+        column = self.column(query)
+        residue, token = divmod(query, self.vocabulary_size)
+        found = set(column)
+        for lag, bias in enumerate(self.bias):
+            first = (residue - lag) % self.period * self.vocabulary_size
+            if lag == 0:
+                found.add(column[first + token] + bias)
+            elif bias:
+                found.update(n + bias for n in column[first : first + self.vocabulary_size])
+        return sorted(found)
+
+    def groups(self, values: list[int]) -> list[int]:
+        """Return the places at which a new group of ties begins."""
+        if not self.tolerance:
+            return list(range(len(values)))
+        far = (k for k in range(1, len(values)) if values[k] - values[k - 1] > self.tolerance)
+        return [0, *far]
+
     def levels(self, query: int) -> list[_Level]:
-        """Return the distinct logits of a query type, the least first."""
+        """Return the distinct logits of a query type with their keys, the least first."""
         holders: defaultdict[int, list[Key]] = defaultdict(list)
-        column: list[int] = self.content[:, query].tolist()
+        column = self.column(query)
         residue, token = divmod(query, self.vocabulary_size)
         for lag, bias in enumerate(self.bias):
             r = (residue - lag) % self.period
@@ -186,26 +228,40 @@ class _QueryLogits:
         for number, logit in enumerate(column):
             r, s = divmod(number, self.vocabulary_size)
             holders[logit].append(Key(s, r, None))
-        levels: list[_Level] = []
-        for logit in sorted(holders):
-            near = bool(levels) and logit - levels[-1].numerator <= self.tolerance
-            group = (levels[-1].group + (not near)) if levels else 0
-            levels.append(_Level(logit, group, holders[logit]))
-        return levels
+        values = sorted(holders)
+        starts = self.groups(values)
+        ends = [*starts[1:], len(values)]
+        return [
+            _Level(values[k], group, holders[values[k]])
+            for group, (start, end) in enumerate(zip(starts, ends, strict=True))
+            for k in range(start, end)
+        ]
 
-    def realised_gaps(self, query: int, levels: list[_Level]) -> list[int]:
-        """Return, for each level that can be the largest of an input, its gap to the next one."""
-        lags = [self._lags(query, level.keys) for level in levels]
+    def realised_gaps(self, query: int, levels: list[_Level], below: int | None) -> list[int]:
+        """Return, for each level that can be the largest of an input, its gap to the next one.
+
+        Only gaps less than `below` are looked for, where that is given.
+        """
+        lags: dict[int, list[int]] = {}
+
+        def lags_of(number: int, length: int) -> set[int]:
+            if number not in lags:
+                lags[number] = self._lags(query, levels[number].keys)
+            return {lag for lag in lags[number] if lag < length}
+
+        longest = self._longest(query)
         gaps = []
         for _, group in groupby(enumerate(levels), key=lambda pair: pair[1].group):
             members = [number for number, _ in group]
-            length = self._longest(query, levels[members[-1]].numerator)
+            length = longest(levels[members[-1]].numerator)
             for top in members:
-                own = {lag for lag in lags[top] if lag < length}
-                for other in reversed(range(members[0]) if own else ()):
-                    second = {lag for lag in lags[other] if lag < length}
-                    if second and len(own | second) > 1:
-                        gaps.append(levels[top].numerator - levels[other].numerator)
+                for other in reversed(range(members[0])):
+                    gap = levels[top].numerator - levels[other].numerator
+                    if below is not None and gap >= below:
+                        break
+                    own, second = lags_of(top, length), lags_of(other, length)
+                    if own and second and len(own | second) > 1:
+                        gaps.append(gap)
                         break
         return gaps
 
@@ -219,22 +275,49 @@ class _QueryLogits:
                 lags |= {first, first + self.period}
         return sorted(lags)
 
-    def _longest(self, query: int, largest: int) -> int:
-        """Return the length of the longest input without a logit above `largest`.
+    def _longest(self, query: int) -> Callable[[int], int]:
+        """Return the function: length of the longest input without a logit above `largest`.
 
         A length beyond τ + 2Δ stands for any length; 0: there is no such input.
         """
         residue, far = query // self.vocabulary_size, len(self.bias)
-        for lag, least in enumerate(self._least(query)):
-            if least > largest:
+        # Greatest of the least logits of the lags so far: the first one above is the limit.
+        needed = list(accumulate(self._least(query), max))
+
+        def longest(largest: int) -> int:
+            lag = bisect_right(needed, largest)
+            if lag < len(needed):
                 return lag - (lag - residue) % self.period
-        return far + 2 * self.period
+            return far + 2 * self.period
+
+        return longest
 
     def _least(self, query: int) -> list[int]:
         """Return the least logit that the position at each lag 0..τ + Δ can be given."""
-        column = self.content[:, query].reshape(self.period, self.vocabulary_size).min(axis=1)
-        residue = query // self.vocabulary_size
+        column, size = self.column(query), self.vocabulary_size
+        floor = [min(column[r * size : (r + 1) * size]) for r in range(self.period)]
+        residue = query // size
         bias = self.bias + [0] * self.period
-        least = [int(column[(residue - lag) % self.period]) + b for lag, b in enumerate(bias)]
-        least[0] = int(self.content[query, query]) + self.bias[0]
+        least = [floor[(residue - lag) % self.period] + b for lag, b in enumerate(bias)]
+        least[0] = column[query] + self.bias[0]
         return least
+
+
+class _Parts:
+    """Content logits of one head, of which a part is in memory at a time."""
+
+    def __init__(self, f: LimitTransformer, head: int) -> None:
+        self._f, self._head = f, head
+        self._rest = content_columns(f, head)
+        self._start, self._columns = next(self._rest)
+        self.types, self.exponent = self._columns.shape[0], self._columns.exponent
+
+    def column(self, query: int) -> list[int]:
+        """Return the numerators of all keys for one query; fast for queries in their order."""
+        if query < self._start:
+            self._rest = content_columns(self._f, self._head)
+            self._start, self._columns = next(self._rest)
+        while query >= self._start + self._columns.shape[1]:
+            self._start, self._columns = next(self._rest)
+        column: list[int] = self._columns.numerators[:, query - self._start].tolist()
+        return column

@@ -9,6 +9,7 @@ from typing import Any
 import sympy
 from flint import arb, arb_mat, ctx, fmpq
 
+from verify.measure import floats
 from verify.measure.dyadic import Dyadic
 
 PRECISION = 256
@@ -17,6 +18,8 @@ PRECISION = 256
 _SQUARINGS = 30
 _KEPT_BITS = 64
 _LARGEST_PLAIN_LOG2 = 1024
+_LARGEST_POWERED = 24
+"""Sides of matrices up to which powers are taken; eigenvectors in floats beyond."""
 
 
 def operator_norm_up(matrix: Dyadic) -> Fraction:
@@ -24,14 +27,16 @@ def operator_norm_up(matrix: Dyadic) -> Fraction:
 
     Each of three bounds is valid, and the least is taken: the Frobenius norm (exact for rank
     one); √(‖A‖₁‖A‖_∞) (exact for diagonal matrices); and ‖G^n‖_F^(1/2n), G = AᵀA, n = 2^30,
-    since ‖G^n‖₂ = ‖A‖₂^(2n) ≤ ‖G^n‖_F ≤ √d ‖A‖₂^(2n).
+    since ‖G^n‖₂ = ‖A‖₂^(2n) ≤ ‖G^n‖_F ≤ √d ‖A‖₂^(2n). Large matrices have, in place of the third,
+    a bound from approximate eigenvectors (`verify.measure.floats.operator_norm`).
     """
     if 0 in matrix.shape or not matrix.numerators.any():
         return Fraction(0)
     frobenius = matrix.reshape(-1).norms_up().largest()
     size = abs(matrix)
     mixed = (size.sum(axis=0).max(0) * size.sum(axis=1).max(0)).root_up().largest()
-    return min(frobenius, mixed, _power_bound(matrix))
+    small = min(matrix.shape) <= _LARGEST_POWERED
+    return min(frobenius, mixed, _power_bound(matrix) if small else floats.operator_norm(matrix))
 
 
 def _power_bound(matrix: Dyadic) -> Fraction:

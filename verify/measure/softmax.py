@@ -22,6 +22,7 @@ from verify.measure.norms import (
     operator_norm_up,
     rounded_up,
 )
+from verify.measure.size import Progress, no_progress
 from verify.measure.softmax_constants import SoftmaxConstants, SoftmaxModel
 from verify.measure.softmax_heads import SoftmaxHead, softmax_heads
 from verify.measure.two_layer import (
@@ -35,7 +36,9 @@ from verify.measure.value_types import minimal_locality, minimal_period
 from verify.model.transformer import LimitTransformer
 
 
-def measure_softmax(models: tuple[LimitTransformer, ...], block: int) -> SoftmaxConstants:
+def measure_softmax(
+    models: tuple[LimitTransformer, ...], block: int, progress: Progress = no_progress
+) -> SoftmaxConstants:
     """Return the constants of one or two models that have passed the checks of `measure`."""
     layers = len(models[0].layers)
     if layers == 2:
@@ -52,7 +55,7 @@ def measure_softmax(models: tuple[LimitTransformer, ...], block: int) -> Softmax
         # One model alone stands for two: the other one's ranks count as well.
         ranks = sum(value_rank(f) for f in models) * (2 // len(models))
         sizes.dimension = sizes.period * (sizes.vocabulary_size - 1) + ranks
-    measured = [_measure_one(f, sizes) for f in models]
+    measured = [_measure_one(f, sizes, progress) for f in models]
     found = [model for model, _ in measured]
     enclosed, norm, average = (
         _joint([values[number] for _, values in measured]) for number in range(3)
@@ -66,8 +69,13 @@ def measure_softmax(models: tuple[LimitTransformer, ...], block: int) -> Softmax
         positional_margin=min(model.positional_margin for model in found),
         logit_range=max(head.logit_range for model in found for head in model.heads),
         lipschitz=max(sum(model.head_lipschitz, Fraction(0)) for model in found),
-        complexity=enclosed,
-        complexity_norm=norm,
+        lipschitz_euclidean=max(sum(model.head_euclidean, Fraction(0)) for model in found),
+        complexity_one_layer=enclosed if layers == 1 else None,
+        complexity_one_layer_norm=norm if layers == 1 else None,
+        complexity_balanced=enclosed if layers == 2 and sizes.period == 1 else None,
+        complexity_balanced_norm=norm if layers == 2 and sizes.period == 1 else None,
+        complexity_periodic=enclosed if layers == 2 and sizes.period > 1 else None,
+        complexity_periodic_norm=norm if layers == 2 and sizes.period > 1 else None,
         complexity_average=average,
         block=block,
         dimension=sizes.dimension,
@@ -86,21 +94,26 @@ class _Sizes:
     block: int
 
 
-def _measure_one(f: LimitTransformer, sizes: _Sizes) -> tuple[SoftmaxModel, tuple[Any, Any, Any]]:
+def _measure_one(
+    f: LimitTransformer, sizes: _Sizes, progress: Progress
+) -> tuple[SoftmaxModel, tuple[Any, Any, Any]]:
     """Return one model's constants, and its C (enclosed, norm, average) as intervals or None."""
-    heads = softmax_heads(f)
+    heads = softmax_heads(f, progress)
     norm = enclosed = None
     complexities: tuple[Any, Any, Any] = (None, None, None)
     if len(f.layers) == 2:
         norm = norm_form(f, heads)
-        enclosed = enclosed_form(f, heads, norm)
+        enclosed = enclosed_form(f, heads, norm, progress)
         complexities = _two_layer_complexities(enclosed, norm, sizes)
         readout = enclosed.ingredients.readout_lipschitz
         lipschitz = tuple(
             rounded_up(readout * head.value_diameter) for head in enclosed.ingredients.heads
         )
+        euclidean = lipschitz
     else:
-        lipschitz = tuple(head.least for head in head_lipschitz(f))
+        constants = head_lipschitz(f)
+        lipschitz = tuple(head.least for head in constants)
+        euclidean = tuple(head.euclidean for head in constants)
         if sizes.period == 1:
             complexities = (
                 _one_layer(heads, lipschitz, sizes),
@@ -115,7 +128,9 @@ def _measure_one(f: LimitTransformer, sizes: _Sizes) -> tuple[SoftmaxModel, tupl
         declared_locality=f.locality,
         heads=heads,
         positional_margin=min(head.positional_margin for head in heads),
+        lag_bias=any(head.lag_bias.any() for layer in f.layers for head in layer.heads),
         head_lipschitz=lipschitz,
+        head_euclidean=euclidean,
         norm=norm,
         enclosed=enclosed,
         value_rank=value_rank(f) if len(f.layers) == 2 else 0,

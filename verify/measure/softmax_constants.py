@@ -24,13 +24,18 @@ class SoftmaxModel:
         declared_period, declared_locality: those of the arrays given.
         heads: one SoftmaxHead per head of the first layer.
         positional_margin: γ, the least over those heads.
+        lag_bias: whether any head has a lag bias other than 0.
         head_lipschitz: L_h of every head of the last layer: exact for one layer; Λ₂ D₂,
             enclosed form, for two.
-        norm, enclosed: two layers: all constants in both forms; one layer: None.
+        head_euclidean: Λ_h of the average theorems, of every head of the last layer, rounded up;
+            for two layers the same Λ₂ D₂.
+        norm, enclosed: two layers: all constants in both forms; one layer: None. For large
+            models single constants of the enclosed form, or all, are those of the norm form.
         value_rank: two layers: Σ rank V₂ over the heads of the second layer; one layer: 0.
-        log_complexity, log_complexity_norm: natural logarithm of C(f) in enclosed and in norm
+        log_complexity, log_complexity_norm: natural logarithm of the C for the error at every
+            input (one layer: Theorem B5; two: B4, or B4 with period Δ) in enclosed and in norm
             form, rounded up; None if C = 0, or if no theorem defines it (one layer, Δ > 1).
-        log_complexity_average: the same for the average error; None also where Δ > 1.
+        log_complexity_average: the same for C of Theorem C4; None also for one layer or Δ > 1.
     """
 
     period: int
@@ -39,7 +44,9 @@ class SoftmaxModel:
     declared_locality: int
     heads: tuple[SoftmaxHead, ...]
     positional_margin: Fraction
+    lag_bias: bool
     head_lipschitz: tuple[Fraction, ...]
+    head_euclidean: tuple[Fraction, ...]
     norm: TwoLayerForm | None
     enclosed: TwoLayerForm | None
     value_rank: int
@@ -48,7 +55,7 @@ class SoftmaxModel:
     log_complexity_average: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SoftmaxConstants:
     """What the theorems for infinite precision need to know about f and g.
 
@@ -66,16 +73,23 @@ class SoftmaxConstants:
         logit_range: R = max_h R_h, the larger one of f and g; exact.
         lipschitz: L, of the output in the total variation of the last layer's attention, summed
             over heads, the larger one of f and g. One layer: exact. Two layers: Λ₂ Σ D₂.
-        complexity: C, the larger one, enclosed form, as a number that `bounds` reads exactly (a
-            Fraction, or exp of a rational where C is beyond 2^1024); None if no theorem defines
-            it (one layer, Δ > 1). One layer: C of Theorem B5; two layers: of B4, or E if Δ > 1.
-        complexity_norm: the same from operator norms; for comparison.
-        complexity_average: two layers, Δ = 1: C for the average error over i.i.d. tokens.
+        lipschitz_euclidean: Λ of the average theorems, summed over heads, the larger one of f and
+            g, rounded up; at least `lipschitz` (see `verify.measure.lipschitz`).
+        complexity_one_layer: one layer, Δ = 1: C of Theorem B5, the larger one of f and g; for
+            the simulation error, no keyword of `bounds`. This and the next are numbers that
+            `bounds` reads exactly: a Fraction, or exp of a rational where C is beyond 2^1024; in
+            enclosed form; None where no theorem defines them.
+        complexity_balanced: two layers, Δ = 1: C of Theorem B4, the error at every input.
+        complexity_periodic: two layers, Δ > 1: C of Theorem B4 with period Δ.
+        complexity_average: two layers, Δ = 1: C of Theorem C4, the average error over tokens that
+            are independent given their law.
+        complexity_one_layer_norm, complexity_balanced_norm, complexity_periodic_norm: the same
+            from operator norms; for comparison.
         block: θ, length of the first block of the balanced construction that C refers to.
         dimension: two layers: d = Δ(|Σ| − 1) + Σ rank V₂ over f and g; one layer: None.
         models: the constants of f, and of g where one was given.
 
-    Source: [izzo2025, section 5]; C: [derived, Theorems B4, B5, C4 and E].
+    Source: [izzo2025, section 5]; C: [derived, Theorems B4, B5 and C4].
     """
 
     layers: int
@@ -86,26 +100,46 @@ class SoftmaxConstants:
     positional_margin: Fraction
     logit_range: Fraction
     lipschitz: Fraction
-    complexity: Exact | None
-    complexity_norm: Exact | None
+    lipschitz_euclidean: Fraction
+    complexity_one_layer: Exact | None
+    complexity_one_layer_norm: Exact | None
+    complexity_balanced: Exact | None
+    complexity_balanced_norm: Exact | None
+    complexity_periodic: Exact | None
+    complexity_periodic_norm: Exact | None
     complexity_average: Exact | None
     block: int
     dimension: int | None
     models: tuple[SoftmaxModel, ...]
     attention: Literal["softmax"] = "softmax"
 
+    @property
+    def assume(self) -> frozenset[str]:
+        """The named hypotheses of `bounds` that f and g satisfy.
+
+        "no_lag_bias": no head of any layer has a lag bias other than 0.
+        """
+        lag_bias = any(model.lag_bias for model in self.models)
+        return frozenset() if lag_bias else frozenset({"no_lag_bias"})
+
     def table(self) -> str:
         """Return the constants as a text table."""
         return _table(self)
 
-    def parameters(self, *, average: bool = False) -> dict[str, Any]:
+    def __repr__(self) -> str:
+        """Return the constants in short, as floats; `table()` has all of them."""
+        parts = [f"layers={self.layers}"]
+        parts += [f"{symbol}={text}" for symbol, _, text in _shared_rows(self)]
+        logs = [model.log_complexity for model in self.models if model.log_complexity is not None]
+        if logs:
+            parts.append(f"ln C={max(logs):.4g}")
+        return f"SoftmaxConstants({', '.join(parts)})"
+
+    def parameters(self) -> dict[str, Any]:
         """Return the keywords for `bounds.required_length` that describe f and g.
 
-        Args:
-            average: two layers: C for the average error instead of the error at every input.
-
-        Raises:
-            InputError: the constants asked for exist for Δ = 1 only.
+        One layer: L, Λ and R. Two layers: the complexities that are defined, for Δ = 1 that of the
+        error at every input and that of the average error, for Δ > 1 that with period Δ.
         """
         keywords: dict[str, Any] = {
             "attention": self.attention,
@@ -116,12 +150,18 @@ class SoftmaxConstants:
             "positional_margin": self.positional_margin,
         }
         if self.layers == 1:
-            return keywords | {"lipschitz": self.lipschitz, "logit_range": self.logit_range}
-        if average and self.complexity_average is None:
-            allowed = "False, or models with period 1: none is proved for the average beyond it"
-            raise InputError("average", average, allowed)
-        chosen = self.complexity_average if average else self.complexity
-        return keywords | {"complexity": chosen, "block": self.block}
+            return keywords | {
+                "lipschitz": self.lipschitz,
+                "lipschitz_euclidean": self.lipschitz_euclidean,
+                "logit_range": self.logit_range,
+            }
+        complexities = {
+            "complexity_balanced": self.complexity_balanced,
+            "complexity_periodic": self.complexity_periodic,
+            "complexity_average": self.complexity_average,
+        }
+        defined = {name: value for name, value in complexities.items() if value is not None}
+        return keywords | defined | {"block": self.block}
 
     def markov_complexity(self, spectral_gap: Any, stationary_min: Any) -> Exact:
         """Return C for the average error over a stationary Markov chain of tokens.
@@ -159,15 +199,20 @@ def _unit_number(name: str, value: Any) -> Fraction:
     return found
 
 
-def _table(c: SoftmaxConstants) -> str:
-    """Return the constants as lines of text, model by model."""
-    rows = [
+def _shared_rows(c: SoftmaxConstants) -> list[Row]:
+    """Return the rows for f and g together."""
+    return [
         *size_rows(c.vocabulary_size, c.period, c.locality, c.heads),
         ("γ", "positional margin", number(c.positional_margin)),
         ("R", "largest range of a head's content logits", number(c.logit_range)),
         ("L", "Lipschitz constant in the last attention", number(c.lipschitz)),
+        ("Λ", "Euclidean constant, for average errors", number(c.lipschitz_euclidean)),
     ]
-    parts = [lines(rows)]
+
+
+def _table(c: SoftmaxConstants) -> str:
+    """Return the constants as lines of text, model by model."""
+    parts = [lines(_shared_rows(c))]
     for name, model in zip("fg", c.models, strict=False):
         parts.append(lines([(f"model {name}", "", "norm form", "enclosed"), *_model_rows(model)]))
     return "\n\n".join(parts)

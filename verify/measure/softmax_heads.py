@@ -9,7 +9,8 @@ from typing import Literal
 from verify.measure.dyadic import Dyadic
 from verify.measure.lipschitz import diameter_up
 from verify.measure.norms import operator_norm_up, rounded_up
-from verify.measure.value_types import content_logits, minimal_locality, type_vectors
+from verify.measure.size import Progress, no_progress
+from verify.measure.value_types import content_columns, minimal_locality, type_vectors
 from verify.model.transformer import LimitTransformer
 
 Regime = Literal["token dominant", "balanced", "position dominant"]
@@ -45,15 +46,17 @@ class SoftmaxHead:
     value_diameter_norm: Fraction
 
 
-def softmax_heads(f: LimitTransformer) -> tuple[SoftmaxHead, ...]:
+def softmax_heads(f: LimitTransformer, progress: Progress = no_progress) -> tuple[SoftmaxHead, ...]:
     """Return the constants of all heads of the first layer."""
     types = type_vectors(f)
     diameter, size = diameter_up(types), types.norms_up().largest()
     locality = minimal_locality(f)
     heads = []
     for number, head in enumerate(f.layers[0].heads):
-        logits = content_logits(f, number)
-        ranges = tuple((logits.max(axis=0) - logits.min(axis=0)).fractions())
+        ranges: tuple[Fraction, ...] = ()
+        for start, logits in content_columns(f, number):
+            ranges += tuple((logits.max(axis=0) - logits.min(axis=0)).fractions())
+            progress(f"logit ranges of head {number}", start + logits.shape[1], types.shape[0])
         biases = [Fraction(float(b)) for b in head.lag_bias[: locality + 1]]
         biases += [Fraction(0)] * (locality + 1 - len(biases))
         score, value = Dyadic.of(head.query_key), Dyadic.of(head.value)

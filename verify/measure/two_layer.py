@@ -14,10 +14,16 @@ from verify.measure.dyadic import Dyadic
 from verify.measure.enclosure import FirstLayer, Reachable
 from verify.measure.lipschitz import diameter_up
 from verify.measure.norms import PRECISION, interval, operator_norm_up, rounded_up
+from verify.measure.size import Progress, no_progress
 from verify.measure.softmax_heads import SoftmaxHead
 from verify.measure.value_types import type_vectors
 from verify.model.transformer import LimitTransformer
 from verify.model.weights import Head, Layer
+
+_MOST_ENTRIES = 300_000
+"""Coordinates of all points of an enclosure, at most."""
+_MOST_PAIRS = 500_000_000
+"""Pairs of points of an enclosure whose products are looked at one by one, at most."""
 
 
 @dataclass(frozen=True)
@@ -83,23 +89,39 @@ def norm_form(f: LimitTransformer, heads: tuple[SoftmaxHead, ...]) -> TwoLayerFo
 
 
 def enclosed_form(
-    f: LimitTransformer, heads: tuple[SoftmaxHead, ...], norms: TwoLayerForm
+    f: LimitTransformer,
+    heads: tuple[SoftmaxHead, ...],
+    norms: TwoLayerForm,
+    progress: Progress = no_progress,
 ) -> TwoLayerForm:
-    """Return the constants over an enclosure of 𝒴; each is at most the one in norm form."""
-    first = FirstLayer.of(f)
-    reachable = first.reachable()
-    diameter = min(norms.output_diameter, rounded_up(reachable.diameter_up()))
-    size = min(norms.output_norm, rounded_up(reachable.norm_up()))
-    beta, beta_histogram = _betas(first, heads, norms.mlp_lipschitz)
+    """Return the constants over an enclosure of 𝒴; each is at most the one in norm form.
+
+    The enclosure has (|Σ|Δ)²H points. Where they are too many, 𝒴 is bounded by norms only, and
+    the first layer by its exact logit ranges and diameters.
+    """
+    types = len(heads[0].query_ranges)
+    small = types**2 * len(heads) * f.dimension <= _MOST_ENTRIES
+    diameter, size, steps, reachable = norms.output_diameter, norms.output_norm, None, None
+    if small:
+        first = FirstLayer.of(f)
+        steps = first.steps_up()
+        progress("reachable outputs of layer 0", 0, types)
+        reachable = first.reachable()
+        diameter = min(diameter, rounded_up(reachable.diameter_up()))
+        size = min(size, rounded_up(reachable.norm_up()))
+    beta, beta_histogram = _betas(steps, heads, norms.mlp_lipschitz)
+    last = norms.ingredients.heads
+    if reachable is not None:
+        last = tuple(
+            _enclosed_head(head, reachable, diameter, size, bound)
+            for head, bound in zip(f.layers[1].heads, norms.ingredients.heads, strict=True)
+        )
     ingredients = Ingredients(
         readout_lipschitz=min(norms.ingredients.readout_lipschitz, _readout(f)),
         beta=_smaller(norms.ingredients.beta, beta),
         beta_histogram=_smaller(norms.ingredients.beta_histogram, beta_histogram),
         positional_margin=norms.ingredients.positional_margin,
-        heads=tuple(
-            _enclosed_head(head, reachable, diameter, size, bound)
-            for head, bound in zip(f.layers[1].heads, norms.ingredients.heads, strict=True)
-        ),
+        heads=last,
     )
     return TwoLayerForm(norms.mlp_lipschitz, diameter, size, ingredients)
 
@@ -129,8 +151,10 @@ def _enclosed_head(
     score_norm, value_norm = operator_norm_up(score), operator_norm_up(value)
     query_lipschitz = min(reachable.image(score.T).diameter_up(), score_norm * diameter)
     query_size = min(reachable.image(score).norm_up(), score_norm * size)
-    oscillation = reachable.supremum(lambda q: reachable.oscillation(q @ score.T))
-    logit_range = min(oscillation, query_lipschitz * size, diameter * query_size)
+    logit_range = min(query_lipschitz * size, diameter * query_size)
+    if reachable.points.shape[0] ** 4 * reachable.points.shape[1] ** 2 <= _MOST_PAIRS:
+        oscillation = reachable.supremum(lambda q: reachable.oscillation(q @ score.T))
+        logit_range = min(logit_range, oscillation)
     spread = min(reachable.image(value).diameter_up(), value_norm * diameter)
     return SecondHead(
         logit_range=min(norms.logit_range, rounded_up(logit_range)),
@@ -141,18 +165,18 @@ def _enclosed_head(
 
 
 def _betas(
-    first: FirstLayer, heads: tuple[SoftmaxHead, ...], mlp_lipschitz: Fraction
+    steps: Dyadic | None, heads: tuple[SoftmaxHead, ...], mlp_lipschitz: Fraction
 ) -> tuple[Any, Any]:
     """Return β and β′ = max over query types of Σ_h (step of head h) · e^{range of the query}.
 
-    Both inputs of the comparison end in the same type, so the maximum may stand outside.
+    Both inputs of the comparison end in the same type, so the maximum may stand outside. Without
+    `steps`, (types, H), each step is bounded by Λ₁ times the diameter of the values.
     """
     limits = [mlp_lipschitz * head.value_diameter for head in heads]
-    steps = first.steps_up()
     totals, totals_histogram = [], []
     with ctx.workprec(PRECISION):
-        for query in range(steps.shape[0]):
-            sizes = steps[query].fractions()
+        for query in range(len(heads[0].query_ranges)):
+            sizes = limits if steps is None else steps[query].fractions()
             parts = [
                 interval(min(size, limit)) * interval(head.query_ranges[query]).exp()
                 for size, limit, head in zip(sizes, limits, heads, strict=True)

@@ -6,10 +6,14 @@ embedding[s] + positions[r], exactly (no rounding of the sum).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from verify.measure.dyadic import Dyadic
 from verify.model.transformer import LimitTransformer
+
+_LOGITS_AT_ONCE = 500_000
 
 
 def minimal_period(f: LimitTransformer) -> int:
@@ -39,3 +43,17 @@ def content_logits(f: LimitTransformer, head: int) -> Dyadic:
     """Return the first layer's content logits y_keyᵀ query_key y_query, shape (keys, queries)."""
     types = type_vectors(f)
     return types @ Dyadic.of(f.layers[0].heads[head].query_key) @ types.T
+
+
+def content_columns(f: LimitTransformer, head: int) -> Iterator[tuple[int, Dyadic]]:
+    """Yield the same logits for some queries at a time, so that large models fit into memory.
+
+    Yields:
+        Number of the first query, and the logits, shape (keys, some queries); all parts have the
+        same exponent.
+    """
+    types = type_vectors(f)
+    keys = types @ Dyadic.of(f.layers[0].heads[head].query_key)
+    step = max(1, _LOGITS_AT_ONCE // types.shape[0])
+    for start in range(0, types.shape[0], step):
+        yield start, keys @ types[start : start + step].T

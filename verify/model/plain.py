@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from verify.lengths import from_json, to_json
 from verify.model.summary import Summary
 from verify.model.transformer import LimitTransformer
 from verify.model.weights import Head, Layer
@@ -37,18 +38,19 @@ def model_from(data: dict[str, Any]) -> LimitTransformer:
 
 
 def summary_data(summary: Summary) -> dict[str, Any]:
-    """Return the summary as plain data."""
+    """Return the summary as plain data; integers too long for decimal digits in hexadecimal."""
     return {
-        "counts": summary.counts.tolist(),
+        "counts": [[to_json(count) for count in row] for row in summary.counts.tolist()],
         "suffix": summary.suffix.tolist(),
-        "length": summary.length,
+        "length": to_json(summary.length),
     }
 
 
 def summary_from(data: dict[str, Any]) -> Summary:
     """Return the summary that `summary_data` described."""
-    counts = np.array(data["counts"], dtype=object)
-    return Summary(counts, np.array(data["suffix"], dtype=np.int64), data["length"])
+    counts = np.array([[from_json(n) for n in row] for row in data["counts"]], dtype=object)
+    suffix = np.array(data["suffix"], dtype=np.int64)
+    return Summary(counts, suffix, from_json(data["length"]))
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from verify.float_errors import usual_float_errors
 from verify.model.precision import dropped
 from verify.model.validation import as_sequence, check_tokens, in_range
 from verify.model.weights import Head, Weights
@@ -15,6 +16,7 @@ from verify.model.weights import Head, Weights
 Floats = npt.NDArray[np.float64]
 
 
+@usual_float_errors
 def reference(f: Weights, x: npt.ArrayLike) -> Floats:
     """Return f(x), shape (o,), straight from the definition of a limit transformer.
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.errors import InputError
+from verify.lengths import Length
 from verify.model.validation import as_sequence, check_tokens
 
 _BLOCK = 1 << 15
@@ -18,7 +19,7 @@ _LARGEST = 2**63 - 1
 """Largest int64."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Summary:
     """Counts of the prefix by residue and token, and the suffix, of an input of length T.
 
@@ -75,6 +76,18 @@ class Summary:
             array.flags.writeable = False
             object.__setattr__(self, name, array)
         object.__setattr__(self, "length", length)
+
+    def __repr__(self) -> str:
+        """Length, shape of the counts and number of suffix tokens: counts may have any size."""
+        period, tokens = self.counts.shape
+        return (
+            f"Summary(length={Length(self.length)!r}, counts=<{period} × {tokens} array>, "
+            f"suffix=<{self.suffix.size} tokens>)"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle through the constructor, which makes the arrays read-only again."""
+        return type(self), (self.counts, self.suffix, self.length)
 
     def __eq__(self, other: object) -> bool:
         """Compare by value."""

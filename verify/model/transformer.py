@@ -23,6 +23,7 @@ from os import PathLike
 
 import numpy.typing as npt
 
+from verify.float_errors import usual_float_errors
 from verify.model import forward, weights_file
 from verify.model.summary import Summary
 from verify.model.weights import Floats, Weights
@@ -54,6 +55,7 @@ class LimitTransformer(Weights):
         """
         return forward.method(self)
 
+    @usual_float_errors
     def __call__(self, x: npt.ArrayLike) -> Floats:
         """Return the output at the last position, shape (o,).
 
@@ -66,6 +68,7 @@ class LimitTransformer(Weights):
         """
         return forward.evaluate(self, x)
 
+    @usual_float_errors
     def of_summary(self, summary: Summary) -> Floats:
         """Return the output of a one-layer model on every input with this summary, shape (o,).
 
@@ -77,7 +80,13 @@ class LimitTransformer(Weights):
         return forward.of_summary(self, summary)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the model to one safetensors file; `load` gives back exactly the same weights."""
+        """Write the model to one safetensors file; `load` gives back exactly the same weights.
+
+        An existing file of that name stays as it was until the new one is complete.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
         weights_file.save(self, path)
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,19 @@ def as_weights(
     empty_allowed: bool = False,
 ) -> npt.NDArray[np.float64] | None:
     """Return a read-only float64 copy of `value`; or None, with one more entry in `problems`."""
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError):  # NumPy's answer to rows of different lengths
-        problems.append((name, value, f"an array of shape {shape}: all rows of one length"))
+    if _is_masked(value):
+        allowed = f"an array of shape {shape} without a mask, e.g. value.filled(0)"
+        problems.append((name, value, allowed))
         return None
+    try:
+        array = np.asarray(_plain_tensor(value))
+    except Exception as error:  # what an object's own conversion raises is not known
+        problems.append(
+            (name, value, f"an array of shape {shape}, all rows of one length; {error}")
+        )
+        return None
+    if _is_small_float(array.dtype):
+        array = array.astype(np.float64)
     if array.dtype.kind not in "iuf":
         allowed = f"real numbers, shape {shape}; not bool, complex, text or objects"
         problems.append((name, value, allowed))
@@ -55,6 +64,49 @@ def as_weights(
     return copy
 
 
+def _is_masked(value: Any) -> bool:
+    """Return whether a value, or a part of a nested list, is a masked array."""
+    if isinstance(value, (list, tuple)):
+        return any(_is_masked(part) for part in value)
+    return isinstance(value, np.ma.MaskedArray)
+
+
+def _plain_tensor(value: Any) -> Any:
+    """Return a tensor that carries gradients, or lies elsewhere, as one that NumPy reads.
+
+    Told by its methods, those of PyTorch, which need not be installed. Floats of all kinds are
+    converted to float64, which holds them exactly.
+    """
+    if not callable(getattr(value, "detach", None)):
+        return value
+    value = value.detach()
+    if callable(getattr(value, "cpu", None)):
+        value = value.cpu()
+    is_float = getattr(value, "is_floating_point", None)
+    if callable(is_float) and is_float() and callable(getattr(value, "double", None)):
+        value = value.double()
+    return value
+
+
+def _is_small_float(dtype: np.dtype[Any]) -> bool:
+    """Return whether these are numbers of a kind that NumPy does not know, such as bfloat16."""
+    if dtype.kind != "V" or dtype.type is np.void:
+        return False
+    return bool(np.can_cast(dtype, np.float64, "safe"))
+
+
+def as_integer(value: Any) -> int | None:
+    """Return an integer, also one in an array without axes, as a Python int; None for all else."""
+    if isinstance(value, (bool, np.bool_)) or getattr(value, "dtype", None) == np.bool_:
+        return None
+    if getattr(value, "ndim", 0) != 0:
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
 def in_range(name: str, values: npt.ArrayLike) -> None:
     """Raise WeightsError where a result of the weights `name` is infinite or not a number."""
     array = np.asarray(values)
@@ -71,8 +123,16 @@ def as_sequence(x: Any, name: str = "x") -> npt.NDArray[Any]:
     with `check_tokens`, so that a long input is not read twice.
 
     Raises:
-        InputError: not one axis, empty, or not of an integer type (bool and float are refused).
+        InputError: not one axis, empty, or not of an integer type (bool, float, text, bytes and
+            masked arrays are refused).
     """
+    if isinstance(x, (bytes, str)):
+        hint = "; list(x) gives the numbers of the bytes" if isinstance(x, bytes) else ""
+        raise InputError(name, x, f"a sequence of integer tokens with one axis{hint}")
+    if _is_masked(x):
+        raise InputError(
+            name, x, "a sequence of integer tokens without a mask, e.g. x.compressed()"
+        )
     try:
         array = np.asarray(x)
     except (ValueError, TypeError):

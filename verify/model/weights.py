@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.errors import WeightsError
-from verify.model.validation import Problem, as_weights
+from verify.model.validation import Problem, as_integer, as_weights
 
 Floats = npt.NDArray[np.float64]
 
@@ -179,10 +179,10 @@ class Weights(_ByValue):
                 problems.append((f"layers[{number}]", layer, f"d = {width}, as in embedding"))
         bits = self.precision_bits
         if bits is not None:
-            if isinstance(bits, bool) or not isinstance(bits, (int, np.integer)) or bits < 1:
+            whole = as_integer(bits)
+            if whole is None or whole < 1:
                 problems.append(("precision_bits", bits, "an integer, at least 1, or None"))
-            else:
-                bits = int(bits)
+            bits = whole
         _finish(self, problems, layers=layers, precision_bits=bits, **arrays)
 
     @property

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as to_bytes
 
 from verify.errors import InputError
+from verify.files import write_beside
 from verify.model.weights import Head, Layer, Weights
 
 _FORMAT = "lgbounds limit transformer"
@@ -21,7 +22,7 @@ _ENDS = ("embedding", "positions", "unembedding")
 
 
 def save(f: Weights, path: str | os.PathLike[str]) -> None:
-    """Write `f` to one file; an existing file of that name is replaced.
+    """Write `f` to one file; an existing one stays until the new one is complete.
 
     Raises:
         InputError: the file cannot be written.
@@ -38,7 +39,7 @@ def save(f: Weights, path: str | os.PathLike[str]) -> None:
         "heads": ",".join(map(str, f.heads)),
     }
     try:
-        save_file(tensors, os.fspath(path), metadata)
+        write_beside(path, to_bytes(tensors, metadata))
     except (OSError, SafetensorError, TypeError) as error:
         raise InputError("path", path, f"a file that can be written; {error}") from error
 
@@ -100,5 +101,11 @@ def _problem(metadata: dict[str, str], tensors: dict[str, npt.NDArray[Any]]) -> 
     if expected != tensors.keys():
         missing, extra = sorted(expected - tensors.keys()), sorted(tensors.keys() - expected)
         return f"missing arrays: {missing}, unexpected arrays: {extra}"
-    wrong = sorted(name for name, array in tensors.items() if array.dtype != np.float64)
-    return f"not float64: {wrong}" if wrong else ""
+    wrong = sorted(name for name, array in tensors.items() if not _is_float(array))
+    return f"not floating-point: {wrong}" if wrong else ""
+
+
+def _is_float(array: npt.NDArray[Any]) -> bool:
+    """Return whether float64 holds all numbers of this floating-point type exactly."""
+    name = array.dtype.name
+    return "float" in name and np.can_cast(array.dtype, np.float64, "safe")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from verify.lengths import Length
+
 
 @dataclass(frozen=True)
 class Simulation:
@@ -29,7 +31,7 @@ class Simulation:
     short: NDArray[np.int64]
     length: int
     input_length: int
-    limit: int | None
+    limit: Length | None
     error_f: float
     error_g: float | None
     proven_error: float | None

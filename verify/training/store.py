@@ -11,7 +11,6 @@ import dataclasses
 import gzip
 import io
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from verify.errors import InputError
+from verify.files import write_beside
 from verify.training.experiment import Experiment, Run
 
 Row = dict[str, Any]
@@ -32,11 +32,9 @@ TEXT = {  # columns that are never numbers, whatever their digits look like
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside the file, then rename: readers see the old content or the new one."""
+    """Write a file, and the folders that it is in; readers see the old content or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    write_beside(path, content)
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:

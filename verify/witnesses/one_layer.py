@@ -2,12 +2,16 @@
 
 In these pairs the logits are apart by p or are equal, so that attention is a uniform average from
 length 2 on: the hardmax threshold plays no part. The models are functions of the counts of the
-tokens at one residue. Source: [derived, docs/theory.md#derived-lower_presence,
-#derived-lower_tent and #derived-lower_linf_c3].
+tokens at the residue of the first position; tents and nested classes are switched off unless Δ
+divides the length, so that W tokens are read only by an input of ΔW.
+
+Source: [derived, docs/theory.md#derived-lower_presence, #derived-lower_tent,
+#derived-lower_linf_c3].
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from math import ceil, lcm
@@ -81,7 +85,7 @@ def tents(
     """f = (L/2)·Σ tents of the shares of all tokens but the last at one residue, g = 0.
 
     A tent of width 2θ is 0 at the shares 0 and ≥ 2θ: at most 1/(2θ) positions cannot show it.
-    Equal up to N = Δ(⌈Q⌉ − 1), Q = (|Σ| − 1)L/(4·target), then apart by (L/2)(|Σ| − 1)θ > target.
+    Equal up to N = Δ⌈Q⌉ − 1, Q = (|Σ| − 1)L/(4·target), then apart by (L/2)(|Σ| − 1)θ > target.
 
     Raises:
         InputError: |Σ| < 2, or target ≥ L/2, or N = 0.
@@ -113,10 +117,10 @@ def tents(
             "locality": 0,
             "precision_bits": precision_bits,
         },
-        f=model(neurons=neurons),
+        f=model(neurons=_at_multiples(neurons, period)),
         g=model(neurons=[]),
         epsilon=Fraction(0),
-        agree_up_to=period * shown,
+        agree_up_to=period * (shown + 1) - 1,
         gap=slope / 2 * small * theta,
         first_long=1,
         long_input=lambda length: _with_shares([theta] * small, length, period),
@@ -136,7 +140,7 @@ def nested_classes(
     f averages over the tokens 0..|Σ|−2 at one residue, g over all tokens there. f is a sum of
     tents of small shares, g = min(ε, L·(share of f's tokens) − ε). A short input that shows all
     shares θ to f has many of f's tokens; then g sees too many of them too.
-    Within ε up to N = Δ(⌈Q⌉ − 1), Q = max(1, (|Σ| − 2)/2)·L²/(target − ε)².
+    Within ε up to N = Δ⌈Q⌉ − 1, Q = max(1, (|Σ| − 2)/2)·L²/(target − ε)².
 
     Raises:
         InputError: |Σ| < 3, or not ε < target ≤ 3ε, or 2(target − ε) ≥ L.
@@ -176,10 +180,10 @@ def nested_classes(
             "locality": 0,
             "precision_bits": precision_bits,
         },
-        f=model(neurons=neurons, token_logits=f_tokens),
-        g=model(neurons=[ramp], constant=float(agreement)),
+        f=model(neurons=_at_multiples(neurons, period), token_logits=f_tokens),
+        g=model(neurons=_at_multiples([ramp], period), constant=float(agreement)),
         epsilon=agreement,
-        agree_up_to=period * shown,
+        agree_up_to=period * (shown + 1) - 1,
         gap=goal + excess / 2,
         first_long=1,
         long_input=lambda length: _diluted(
@@ -189,6 +193,19 @@ def nested_classes(
             period,
         ),
     )
+
+
+def _at_multiples(neurons: list[Neuron], period: int) -> list[Neuron]:
+    """The neurons, silent unless the period divides the length: the query tells its residue.
+
+    What a neuron reads of the attention is at most its positive weights, as shares are ≤ 1.
+    """
+    silent = []
+    for neuron in neurons:
+        largest = max(0.0, neuron.bias) + sum(max(0.0, w) for w in neuron.token_shares.values())
+        off = dict.fromkeys(range(1, period), -2 * largest)
+        silent.append(replace(neuron, query_residues=off))
+    return silent
 
 
 def _slightly_above(start: Fraction, weight: Fraction | int, small: int, shown: int) -> Fraction:

@@ -8,7 +8,7 @@ abstract, a note or a review.
 
 from __future__ import annotations
 
-from sympy import Integer, ceiling, exp, log
+from sympy import Integer, exp, floor, log
 
 from bounds.parameters import symbols
 from bounds.scope import Hypothesis
@@ -300,7 +300,7 @@ CHEN_LOGSCALE = Theorem(
 def _alibi() -> Formula:
     largest = Integer(2) ** (symbols.precision_bits - 1 - symbols.fraction_bits)
     far = (largest + symbols.fraction_bits * log(2)) / symbols.slope
-    return Formula(terms={"locality": ceiling(far) + 1})
+    return Formula(terms={"locality": floor(far) + 1})
 
 
 ALIBI = Theorem(
@@ -320,7 +320,7 @@ ALIBI = Theorem(
     constants="proved",
     statement=(
         "With p bits of fixed point, s of them fractional, and a bias −a per lag, the weight of "
-        "every key is 0 from lag ⌈(M + s·ln 2)/a⌉ + 1 on, M = 2^(p−1)/2^s."
+        "every key is 0 from lag ⌊(M + s·ln 2)/a⌋ + 1 on, M = 2^(p−1)/2^s."
     ),
     conclusion="attention does not reach beyond this lag",
     parameters=("precision_bits", "fraction_bits", "slope"),

@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-from sympy import Rational
+from sympy import Eq, Piecewise, Rational, floor
 
 from bounds.evaluate import compare
 from bounds.parameters import symbols
 from bounds.registry.sources import derived
-from bounds.scope import ANY, Hypothesis, Scope, exactly, multiple_of
-from bounds.theorem import Direction, Formula, Setting, Theorem
+from bounds.scope import ANY, Hypothesis, Scope, at_least, exactly
+from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary
 
-_EPS, _ETA, _L = symbols.epsilon, symbols.target, symbols.lipschitz
+_EPS, _ETA, _L, _DELTA = (
+    symbols.epsilon,
+    symbols.target,
+    symbols.lipschitz,
+    symbols.period,
+)
 
 
 def _lower_average() -> Formula:
     length = (Rational("0.1514") * _L / (Rational("2.0005") * _ETA)) ** 2 - 2
-    return Formula(terms={"ring": (2 * _EPS / (Rational("1.9688") * _L)) ** 2 * length**2})
+    ring = auxiliary("N_2")
+    # Two residues of Δ hold 2/Δ of the positions, up to two of them.
+    several = floor(_DELTA * (ring - 2) / 2) + 1
+    return Formula(
+        terms={"ring": Piecewise((ring, Eq(_DELTA, 2)), (several, True))},
+        where={ring: (2 * _EPS / (Rational("1.9688") * _L)) ** 2 * length**2},
+    )
 
 
 LOWER_AVERAGE = Theorem(
     key="derived.lower_average",
-    title="Necessary, average error, argmax, even Δ: the power 2 of 1/ε",
+    title="Necessary, average error, argmax, Δ ≥ 2: the power 2 of 1/ε",
     source=derived("derived-lower_average", "Proposition A4"),
     setting=Setting("average", "argmax", 1),
     direction=Direction.NECESSARY,
     constants="proved",
     statement=(
-        "Δ = 2, two tokens, Dir(1, 1): f is a bump of width w in the difference of the counts of "
-        "token 1 at odd and at even positions, over their sum; its mean is ≤ 1.97(L/2)w²√n at "
-        "every length n, and ≥ 0.15(L/2)w at n = 1/w²."
+        "Two tokens, Dir(1, 1): f is a bump of width w in the difference of the counts of token 1 "
+        "at two residues, over their sum; for Δ = 2 its mean is ≤ 1.97(L/2)w²√n at every length n, "
+        "and ≥ 0.15(L/2)w at n = 1/w²; for greater Δ lengths are longer by Δ/2."
     ),
     conclusion="below this length agreement on average does not give an average error ≤ {target}",
     scope=Scope(
         vocabulary_size=exactly(2),
-        period=multiple_of(2),
+        period=at_least(2),
         locality=ANY,
         heads=ANY,
         lag_bias="any",
@@ -43,7 +54,8 @@ LOWER_AVERAGE = Theorem(
         inputs="Dirichlet",
     ),
     survives=("no_lag_bias",),
-    parameters=("epsilon", "target", "lipschitz"),
+    parameters=("epsilon", "target", "lipschitz", "period"),
+    defaults={"period": 2},
     hypotheses=(
         Hypothesis(
             "the prior is Dir(1, 1): α₀ = 1, A = 2",

@@ -6,6 +6,7 @@ from bounds.registry.sufficient import (
     average_softmax_1,
     average_softmax_2,
     linf_argmax_1,
+    linf_argmax_1_ties,
     linf_argmax_2,
     linf_softmax_1,
     linf_softmax_2,
@@ -13,6 +14,7 @@ from bounds.registry.sufficient import (
 
 FILES = (
     linf_argmax_1,
+    linf_argmax_1_ties,
     linf_argmax_2,
     linf_softmax_1,
     linf_softmax_2,

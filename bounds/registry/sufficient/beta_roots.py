@@ -28,6 +28,12 @@ from bounds.numbers import Exact, to_sympy
 _GRID = 2**20
 """The minimiser of (S) is rounded to a multiple of 1/_GRID."""
 
+_LARGEST_MASS = Fraction(2**64)
+"""The minimiser is looked for up to here, where θ is larger."""
+
+_LARGEST_LOG2 = 1000.0
+"""Larger totals count as 2 to this power, which a float holds."""
+
 _LARGE = 1e6
 """From this total on, log-gamma differences are replaced by their leading term."""
 
@@ -67,7 +73,9 @@ def smaller_mass(mass: Exact, total: Exact, observed: int, theta: Fraction, u: E
     """Return min(mass, minimiser of (S) over 0 < a < θ), the minimiser approximately."""
     # (S) is exp(h(a)/a) with the h below; a·h′ − h rises through 0 at its only minimum.
     log_inverse = -log2(enclose(to_sympy(u), {})) * math.log(2)
-    size, limit = 2 ** min(log2(enclose(to_sympy(total), {})), 1000.0), float(theta)
+    size = 2 ** min(log2(enclose(to_sympy(total), {})), _LARGEST_LOG2)
+    observed = min(observed, int(2**_LARGEST_LOG2))
+    limit = float(min(theta, _LARGEST_MASS))
 
     def slope(a: float) -> float:
         b = size + observed - a

@@ -12,10 +12,10 @@ import bounds
 from bounds.errors import ParameterError
 from bounds.registry import necessary, sufficient
 
-ASSUME = {"laminar_classes", "suffix_only_first_layer", "markov_inputs"}
+ASSUME = {"laminar_classes", "suffix_only_first_layer"}
 ARGMAX = {
     "epsilon": F(1, 10),
-    "lipschitz": 1,
+    "lipschitz_euclidean": 1,
     "period": 1,
     "locality": 2,
     "precision_bits": 4,
@@ -33,21 +33,22 @@ BASE = {
     "derived.one_layer_average": {**ARGMAX, "alpha_min": F(1, 2), "alpha_total": 2},
     "derived.one_layer_average_fixed": {**ARGMAX, "class_probability": F(1, 5)},
     "derived.one_layer_average_nested": {
-        **ARGMAX,
+        **{k: v for k, v in ARGMAX.items() if k != "lipschitz_euclidean"},
+        "lipschitz": 1,
         "vocabulary_size": 3,
         "alpha_min": F(1, 2),
         "alpha_total": 2,
     },
     "derived.average_softmax": SOFTMAX,
-    "derived.average_softmax_dirichlet": {**SOFTMAX, "alpha_total": 2},
+    "derived.average_softmax_dirichlet": {**SOFTMAX, "lipschitz_euclidean": 2, "alpha_total": 2},
     "derived.average_softmax_two_layer": {
         "epsilon": F(1, 10),
-        "complexity": 50,
+        "complexity_average": 50,
         "positional_margin": F(2, 5),
     },
     "derived.average_softmax_two_layer_markov": {
         "epsilon": F(1, 10),
-        "complexity": 50,
+        "complexity_average": 50,
         "positional_margin": F(2, 5),
         "spectral_gap": F(1, 3),
         "stationary_min": F(1, 10),
@@ -59,12 +60,16 @@ BASE = {
         "alpha_min": F(1, 2),
         "alpha_total": 2,
     },
-    "derived.average_two_layer_argmax_fixed": {**ARGMAX, "class_probability": F(1, 8)},
+    "derived.average_two_layer_argmax_fixed": {**ARGMAX, "gram_probability": F(1, 8)},
 }
 
 
+def asserted(key):
+    return {"markov_inputs"} if key.endswith("markov") else ASSUME
+
+
 def length(key, **changes):
-    return bounds.required_length(theorem=key, assume=ASSUME, **{**BASE[key], **changes})
+    return bounds.required_length(theorem=key, assume=asserted(key), **{**BASE[key], **changes})
 
 
 def log2(key, **changes):
@@ -185,16 +190,14 @@ def test_fixed_laws(q, period):
 
     assert cost(k) <= 0.1
     assert 2 * max(c / math.sqrt((k - 1) * q), end / ((k - 1) * q)) > 0.1
-    two = length(
-        "derived.average_two_layer_argmax_fixed", class_probability=q, period=period
-    ).length
+    two = length("derived.average_two_layer_argmax_fixed", gram_probability=q, period=period).length
     k = (two - 4 * 2 - 1) // period - 1
     c0 = 1 + 1 / math.sqrt(2)
     assert 2 * (c0 * math.sqrt(5 / (k * q)) + (8 + period) / (k * q)) <= 0.1
     assert 4 * max(c0 * math.sqrt(5 / ((k - 1) * q)), (8 + period) / ((k - 1) * q)) > 0.1
 
 
-@pytest.mark.parametrize(("alpha", "total"), [(F(1, 3), 2), (1, 3), (2, 4), (F(7, 2), 30)])
+@pytest.mark.parametrize(("alpha", "total"), [(F(1, 3), 2), (1, 3), (2, 7), (F(7, 2), 30)])
 def test_nested_by_a_second_implementation(alpha, total):
     with mp.workdps(40):
         a = mp.mpf(F(alpha).numerator) / F(alpha).denominator
@@ -290,6 +293,7 @@ def test_two_layer_softmax_lengths():
 DIRECTION = {
     "epsilon": -1,
     "lipschitz": 1,
+    "lipschitz_euclidean": 1,
     "period": 1,
     "locality": 1,
     "precision_bits": 1,
@@ -298,10 +302,11 @@ DIRECTION = {
     "alpha_total": 1,
     "alpha_class": -1,
     "class_probability": -1,
+    "gram_probability": -1,
     "vocabulary_size": 1,
     "logit_range": 1,
     "positional_margin": -1,
-    "complexity": 1,
+    "complexity_average": 1,
     "spectral_gap": -1,
     "stationary_min": -1,
     "urn_constant": 1,
@@ -310,6 +315,7 @@ DIRECTION = {
 RANGE = {
     "epsilon": (F(1, 1000), F(2)),
     "lipschitz": (F(1, 10), F(20)),
+    "lipschitz_euclidean": (F(1, 10), F(20)),
     "period": (1, 12),
     "locality": (0, 9),
     "precision_bits": (1, 60),
@@ -318,10 +324,11 @@ RANGE = {
     "alpha_total": (F(2), F(60)),
     "alpha_class": (F(1, 2), F(2)),
     "class_probability": (F(1, 1000), F(1)),
+    "gram_probability": (F(1, 1000), F(1)),
     "vocabulary_size": (2, 40),
     "logit_range": (F(0), F(6)),
     "positional_margin": (F(1, 10), F(3)),
-    "complexity": (F(1, 10), F(500)),
+    "complexity_average": (F(1, 10), F(500)),
     "spectral_gap": (F(1, 50), F(1)),
     "stationary_min": (F(1, 1000), F(1)),
     "urn_constant": (F(0), F(50)),
@@ -357,6 +364,9 @@ def test_monotone_in_every_parameter(key):
                 changes["period"] = 1
                 if keyword == "period":
                     continue
+            if {"vocabulary_size", "alpha_min"} <= BASE[key].keys():  # α₀ ≤ A/|Σ|
+                small = keyword == "alpha_total"
+                changes |= {"vocabulary_size": 3} if small else {"alpha_total": F(80)}
             changes["precision_bits"] = changes.get("precision_bits", 1) % 5 + 1
             if "precision_bits" not in theorem.parameters:
                 del changes["precision_bits"]
@@ -391,12 +401,44 @@ def test_monotone_at_the_branches_in_exact_integers():
 # --- edges, errors, inversion -------------------------------------------------------------------
 
 
-def test_nothing_to_simulate_where_the_error_allows_everything():
-    for key in BASE:
-        if "lipschitz" in BASE[key] and "softmax" not in key:
-            trivial = length(key, epsilon=1, lipschitz=F(1, 2), period=1).length
-            assert trivial == (1 + BASE[key]["locality"] if "two_layer" in key else 1)
-            assert length(key, epsilon=1, lipschitz=0, period=1).length == trivial
+@pytest.mark.parametrize("key", [k for k in sorted(BASE) if "softmax" not in k])
+def test_nothing_to_simulate_where_the_error_allows_everything(key):
+    """One layer: one period. Two: the query is a first-layer output, which has to be hard, too."""
+    name = next(k for k in ("lipschitz", "lipschitz_euclidean") if k in BASE[key])
+    for bits, threshold in ((1, 2), (4, 16), (40, 2**40)):
+        given = {"epsilon": 1, "period": 1, "precision_bits": bits}
+        trivial = length(key, **given, **{name: F(1, 2)}).length
+        one_window = 1 + BASE[key]["locality"]
+        assert trivial == (max(one_window, threshold) if "two_layer" in key else 1)
+        assert length(key, **given, **{name: 0}).length == trivial
+
+
+@pytest.mark.parametrize("law", [{"alpha_min": 1, "alpha_total": 2}, {"gram_probability": F(1, 4)}])
+@pytest.mark.parametrize("slope", [0, F(1, 20), F(1, 10)])
+def test_two_layers_whose_query_changes_at_the_threshold(law, slope):
+    """Δ = τ = p = 1, γ = 1/10: a first-layer output that differs below and from 1024 on.
+
+    Its query changes the output by 40 although Λ = 0: the pair is equal up to 1023 and 10 apart
+    on average later, so that Δ + τ = 2 (what the second layer's attention alone asks for) is
+    wrong.
+    """
+    found = bounds.required_length(
+        error="average",
+        attention="argmax",
+        layers=2,
+        assume={"suffix_only_first_layer"},
+        epsilon=F(1, 10),
+        target=F(3, 10),
+        lipschitz_euclidean=slope,
+        vocabulary_size=2,
+        period=1,
+        locality=1,
+        precision_bits=1,
+        margin=F(1, 10),
+        **law,
+    )
+    assert found.length == 1024
+    assert found.terms["hardmax threshold"].length == 1024
 
 
 def test_target_and_exact_agreement():
@@ -414,11 +456,11 @@ def test_tiny_masses_keep_their_log2():
 @pytest.mark.parametrize(
     ("key", "changes", "word"),
     [
-        ("derived.one_layer_average", {"alpha_class": F(1, 4)}, "a\\*"),
-        ("derived.one_layer_average", {"alpha_class": 3}, "a\\*"),
-        ("derived.one_layer_average", {"alpha_min": 3}, "a\\*"),
+        ("derived.one_layer_average", {"alpha_class": F(1, 4)}, "at least alpha_min = 1/2"),
+        ("derived.one_layer_average", {"alpha_class": 3}, "at most alpha_total = 2"),
+        ("derived.one_layer_average", {"alpha_min": 3}, "at least alpha_min = 3"),
         ("derived.one_layer_average_nested", {"period": 2}, "Δ = 1"),
-        ("derived.average_two_layer_argmax", {"alpha_min": 3}, "α₀"),
+        ("derived.average_two_layer_argmax", {"alpha_min": 3}, "alpha_min = 9"),
         ("derived.one_layer_average_fixed", {"class_probability": 2}, "class_probability"),
     ],
 )
@@ -430,7 +472,8 @@ def test_masses_that_cannot_be(key, changes, word):
 def test_missing_parameters_are_named_even_where_defaults_depend_on_them():
     with pytest.raises(ParameterError, match="alpha_min") as caught:
         bounds.required_length(theorem="derived.one_layer_average", epsilon=F(1, 10))
-    assert {p.name for p in caught.value.problems} >= {"alpha_min", "alpha_total", "lipschitz"}
+    names = {p.name for p in caught.value.problems}
+    assert names >= {"alpha_min", "alpha_total", "lipschitz_euclidean"}
 
 
 @pytest.mark.parametrize("key", sorted(BASE))
@@ -441,7 +484,9 @@ def test_inversion_of_every_parameter(key):
             continue
         given = {k: v for k, v in BASE[key].items() if k != keyword}
         try:
-            found = bounds.solve_for(keyword, length=reference, theorem=key, assume=ASSUME, **given)
+            found = bounds.solve_for(
+                keyword, length=reference, theorem=key, assume=asserted(key), **given
+            )
         except bounds.errors.NoSolution:
             continue  # every value fits: the parameter does not bind at this length
         assert length(key, **{keyword: found}).length <= reference
@@ -468,7 +513,8 @@ def test_lower_values():
     two = bounds.required_length(
         theorem="derived.lower_average_two_layer", epsilon=tiny, lipschitz=2
     ).length
-    assert two * float(tiny) ** 2 == pytest.approx(6.8e-8, rel=0.02)
+    # λ = L/2 = 1: (ε·T/9.41)² with T = (0.175/3ε)²
+    assert two * float(tiny) ** 2 == pytest.approx((0.175**2 / 9 / 9.41) ** 2, rel=1e-6)
 
 
 def test_lower_values_are_zero_or_refused_outside_their_range():
@@ -476,6 +522,10 @@ def test_lower_values_are_zero_or_refused_outside_their_range():
         theorem="derived.lower_average_softmax", epsilon=F(1, 10), lipschitz=1, positional_margin=2
     )
     assert found.length == 0
+    with pytest.raises(ParameterError, match="11430"):
+        bounds.required_length(
+            theorem="derived.lower_average_two_layer", epsilon=F(1, 10), lipschitz=1
+        )
     with pytest.raises(ParameterError, match="27000"):
         bounds.required_length(theorem="derived.lower_average", epsilon=F(1, 10), lipschitz=1)
     with pytest.raises(ParameterError, match="α₀ < A"):

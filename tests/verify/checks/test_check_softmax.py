@@ -9,8 +9,16 @@ import verify
 from verify import InputError, inputs
 from verify.__main__ import main
 from verify.checks.check_softmax import DRAWS, check_softmax
-from verify.checks.slope_report import BALANCED, CHAIN, ROUNDING, SlopeReport
+from verify.checks.slope_report import BALANCED, CHAIN, ROUNDING, SlopeReport, slope_summary
+from verify.checks.slopes import (
+    extend_slopes,
+    new_slope_report,
+    replay_slopes,
+    standard_families,
+)
 from verify.checks.softmax_pairs import SOFTMAX_BUILT_IN, runs_pair
+from verify.checks.verdict import Verdict
+from verify.tasks.k_gram import in_context_k_gram
 
 PAIR = runs_pair()
 X = np.arange(3000) // 40 % 2
@@ -50,7 +58,7 @@ def test_default_inputs_and_progress():
         PAIR.f,
         epsilon=1,
         length=1100,
-        progress=lambda row, total: seen.append((row, total)),
+        progress=lambda report, row, total: seen.append((row, total)),
         more={"mine": lambda n: X},
     )
     assert [row for row, _ in seen] == report.rows
@@ -107,12 +115,79 @@ def test_command_line(tmp_path, capsys):
     assert "runs: " in errors
 
 
-def test_control_is_for_finite_precision(tmp_path, capsys):
+def test_no_softmax_pair_is_thinned(tmp_path, capsys):
     arguments = ["--out", str(tmp_path), "--pairs", "runs", "--control", "thinned"]
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
     assert "--control" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", SOFTMAX_BUILT_IN)
+def test_the_theorem_bites_and_the_control_fails_where_its_map_holds(name):
+    """At the largest n, on one family: same x, same n, same proven error, another choice of z."""
+    pair = SOFTMAX_BUILT_IN[name]()
+    n = 2**14
+    families = standard_families(pair.f.vocabulary_size, longest=n, most=8 * n)
+    late = {label: families[label] for label in ("late constant", "late runs", "drift")}
+
+    def measured(control):
+        report = new_slope_report(pair.f, pair.g, name=name, control=control)
+        extend_slopes(report, pair.f, pair.g, [n], late, range(1))
+        return [row for row in report.rows if row.map != CHAIN], report
+
+    right, holding = measured(None)
+    wrong, failing = measured("truncated")
+    assert holding.verdict is Verdict.HOLDS
+    assert {row.verdict for row in right} == {Verdict.HOLDS}
+    assert [row.proven_error for row in right] == [row.proven_error for row in wrong]
+    assert [row.short_length for row in right] == [row.short_length for row in wrong]
+    assert failing.verdict is Verdict.FAILS
+    assert max(row.share for row in wrong) > 1
+    assert not any(s.holds for s in replay_slopes(failing.to_dict()))
+
+
+def test_an_error_above_all_that_can_be_is_vacuous():
+    report = verify.check(PAIR.f, PAIR.g, epsilon="1/2", inputs=[X, [0, 1, 1]])
+    assert {row.verdict for row in report.rows} == {
+        Verdict.VACUOUS,
+        Verdict.NO_CLAIM,
+        Verdict.NOT_SHORTENED,
+    }
+    assert report.verdict is Verdict.VACUOUS
+    for row in report.rows:
+        if row.verdict is Verdict.VACUOUS:
+            assert row.proven_error >= row.largest_error == 1.5
+        if row.verdict is Verdict.NOT_SHORTENED:
+            assert row.short_length == row.input_length == 3
+    assert "vacuous on 3" in report.table()
+    assert "holds" not in report.table()
+    data = report.to_dict()
+    assert data["verdict"] == "vacuous"
+    assert data["verdicts"] == {"vacuous": 3, "not shortened": 6, "no claim": 3}
+    assert data["rows"][0]["verdict"] == "vacuous"
+
+
+def test_tables_and_files_show_what_is_proved():
+    pair = SOFTMAX_BUILT_IN["softmax-1"]()
+    x = np.arange(4000) // 50 % 3
+    report = verify.check(pair.f, pair.g, epsilon=pair.epsilon, inputs=[x])
+    row = report.rows[-1]
+    assert row.verdict is Verdict.HOLDS
+    assert row.share == row.worst / row.proven_error
+    table = report.table()
+    assert f"{row.proven_error:.2g}" in table
+    assert f"{report.worst.share:.1%}" in table
+    assert report.to_dict()["rows"][-1]["share"] == row.share
+    assert f"{report.worst.share:.1%}" in slope_summary([report])
+
+
+def test_an_infinite_proven_error_is_written():
+    steep = in_context_k_gram(1, 2, 2000.0).transformer
+    report = verify.check(steep, epsilon="1/2", inputs=[X], name="steep")
+    assert report.rows[0].proven_error == np.inf
+    assert report.verdict is Verdict.VACUOUS
+    assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["rows"][0]["share"] == 0
 
 
 def test_a_counterexample_is_saved_and_replayed(tmp_path, capsys, monkeypatch):

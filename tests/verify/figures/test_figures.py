@@ -1,5 +1,6 @@
 """Fits, slope reports, k-gram errors, and the figures made from them."""
 
+import io
 import json
 import subprocess
 import sys
@@ -9,9 +10,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from tests.helpers.softmax_models import random_model
-from verify import Head, InputError, Layer, LimitTransformer, WeightsError, figures
+from verify import Head, InputError, Layer, LimitTransformer, WeightsError, figures, inputs
+from verify.checks.check import check
+from verify.checks.pairs import nested_pair
 from verify.checks.slope_report import BALANCED, CHAIN, ROUNDING, fit_power
 from verify.checks.slopes import measure_slopes, replay_slopes, standard_families
+from verify.checks.softmax_pairs import random_softmax_pair
 from verify.model.plain import model_from
 from verify.tasks.k_gram_error import k_gram_errors
 from verify.tasks.lower_bounds import average_of_runs
@@ -168,18 +172,54 @@ def test_regimes_go_to_zero_a_share_and_one():
     assert ax.get_xscale() == "log"
 
 
-def test_slopes_figure_shows_the_measured_points(report):
+def test_slopes_draws_the_measured_points_and_the_proven_error(report):
     ax = axes()
     assert figures.slopes(report, ax=ax) is ax
     drawn = [line for line in ax.lines if line.get_marker() == "o"]
     rows = report.lines()["runs", BALANCED]
     assert drawn[0].get_ydata().tolist() == [row.error for row in rows]
+    lines = {line.get_label(): line for line in ax.lines}
+    assert list(lines["proven error"].get_ydata()) == [row.proven_error for row in rows]
+    assert min(lines["proven error"].get_ydata()) > max(row.worst for row in rows)
+    assert lines["largest for any z"].get_ydata()[0] == rows[0].largest_error
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert f"balanced: {report.fit('runs', BALANCED)}" in labels
-    assert "proven: $n^{-1/2}$" in labels
-    assert "paper: $n^{-1/3}$" in labels
+    assert f"runs: {report.fit('runs', BALANCED)}" in labels
     with pytest.raises(InputError, match="family"):
         figures.slopes(report, "waves", ax=ax)
+    with pytest.raises(InputError, match="map"):
+        figures.slopes(report, map="folding", ax=ax)
+
+
+def test_a_map_without_a_proof_gets_a_slope_that_says_so(report):
+    labels = [line.get_label() for line in figures.slopes(report, map=CHAIN).lines]
+    assert "slope −1/3 (paper), not a bound" in labels
+    assert "proven error" not in labels
+
+
+def test_slopes_figure_has_every_map_and_every_family():
+    families = {"runs": runs, "pairs": lambda n: np.arange(100 * n) // 2 % 2}
+    two = measure_slopes(average_of_runs(), lengths=[50, 100], families=families, draws=2)
+    one = measure_slopes(
+        random_softmax_pair(1, layers=1).f, lengths=[50, 100], families=families, draws=2
+    )
+    figure = figures.slopes_figure([two, one])
+    assert figure.get_figwidth() == 6.8
+    assert len(figure.axes) == 3
+    for ax in figure.axes:
+        assert {"runs", "pairs", "largest for any z"} <= {line.get_label() for line in ax.lines} | {
+            container.get_label() for container in ax.containers
+        }
+    assert figures.slopes_figure([one]).get_figwidth() == 3.4
+
+
+def test_lengths_beyond_any_axis_are_drawn_at_its_end():
+    pair = nested_pair()
+    x = inputs.make("counts_even", 0, 10**400, vocabulary_size=3)
+    found = check(pair.f, pair.g, epsilon=pair.epsilon, inputs=[x])
+    ax = figures.lengths([found])
+    assert max(ax.lines[0].get_xdata()) == 1e250
+    assert "or more" in ax.get_xlabel()
+    ax.figure.savefig(io.BytesIO())
 
 
 def test_k_gram_figure_takes_the_worst_over_families():

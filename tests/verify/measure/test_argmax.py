@@ -187,6 +187,28 @@ def test_tolerance_merges_what_training_splits_and_says_so():
     assert (ties.logit, ties.spread) == (Fraction(near), Fraction(near))
 
 
+def test_merged_logits_are_a_hypothesis_and_are_said_in_words():
+    near = 1e-9
+    f = one_hot_model([[0, 0, 0], [near, 0, 0], [1, 0, 0]], [0], np.eye(3))
+    merged = measure(f, tie_tolerance="1/1000")
+    assert merged.parameters()["tie_tolerance"] == Fraction(1, 1000)
+    words = "about the model with exact ties: 1 unequal logits within 0.001 count as equal"
+    assert words in merged.table()
+    assert words in repr(merged)
+    # Nothing was merged: the numbers are those of the model itself.
+    for unmerged in (measure(f), measure(f, tie_tolerance=0), measure(f, tie_tolerance="1e-12")):
+        assert unmerged.ties_merged == 0
+        assert "tie_tolerance" not in unmerged.parameters()
+        assert "exact ties" not in unmerged.table() + repr(unmerged)
+
+
+def test_a_tolerance_does_not_make_logits_shared():
+    scores = np.array([[0, 0.5], [0.25, 0]])
+    f, g = (one_hot_model(scores + extra, [0], np.eye(2)) for extra in (0, np.diag([1e-9, 0])))
+    assert measure(f, f, tie_tolerance="1/10").shared_logits
+    assert not measure(f, g, tie_tolerance="1/10").shared_logits
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_margins_equal_brute_force_over_all_inputs(seed):
     rng = np.random.default_rng(seed)
@@ -315,6 +337,52 @@ def test_largest_gap_is_passed_on_only_where_its_theorem_applies():
     assert "largest_gap" not in measure(f, one_hot_model(2 * scores, [0], np.eye(2))).parameters()
     biased = one_hot_model(scores, [0.125], np.eye(2))
     assert "largest_gap" not in measure(biased, biased).parameters()
+
+
+def test_shared_logits_need_the_same_precision():
+    """p = 4 and p = 20, logits ½ and 0: equal up to length 255, 0.94 apart at 256."""
+    scores = np.array([[0.5, 0.5], [0, 0]])
+    f, g = (one_hot_model(scores, [0], [[1, 0]], bits=bits) for bits in (4, 20))
+    assert measure(f, f).shared_logits
+    c = measure(f, g)
+    assert not c.shared_logits
+    assert c.assume == {"no_lag_bias"}
+    assert "largest_gap" not in c.parameters()
+    x = [0] + [1] * 255
+    assert reference(f, x[:255]) == pytest.approx(reference(g, x[:255]))
+    assert abs(reference(f, x) - reference(g, x))[0] > 0.94
+
+
+@pytest.mark.parametrize("bias", [[0], [0, 0, 0], [0.5], [0, 0.5]])
+def test_assume_never_contradicts_the_parameters(bias):
+    f = one_hot_model([[0, 0.5], [0.25, 0]], bias, np.eye(2))
+    g = one_hot_model([[1, 0.5], [1.25, 0]], bias, [[1, 2], [0, 1]])
+    for c in (measure(f), measure(f, g), measure(f, f)):
+        assert ("no_lag_bias" in c.assume) == (not any(bias))
+        assert ("shared_logits" in c.assume) == (len(c.models) == 2) == c.shared_logits
+        if "no_lag_bias" in c.assume:
+            assert c.parameters()["locality"] == 0
+        if "largest_gap" in c.parameters():
+            assert c.assume >= {"no_lag_bias", "shared_logits"}
+    bias_of_one = one_hot_model([[0, 0.5], [0.25, 0]], [0.125], np.eye(2))
+    assert "no_lag_bias" not in measure(f, bias_of_one).assume
+
+
+def test_repr_is_one_short_line():
+    rng = np.random.default_rng(0)
+    text = repr(measure(random_model(rng, 3, 2, 1), random_model(rng, 3, 1, 2)))
+    assert "Fraction" not in text
+    assert "\n" not in text
+    assert len(text) < 200
+    assert text.startswith("ArgmaxConstants(|Σ|=3, Δ=2, τ=2, H=1, p=4, L=")
+
+
+def test_strict_floating_point_errors_change_nothing():
+    f = random_model(np.random.default_rng(0), 3, 2, 1)
+    tiny = one_hot_model(np.full((2, 2), 1e-300), [1e-320], [[1e-310, 1e300]])
+    plain = measure(f), measure(tiny)
+    with np.errstate(all="raise"):
+        assert (measure(f), measure(tiny)) == plain
 
 
 @pytest.mark.parametrize(

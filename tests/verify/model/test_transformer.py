@@ -312,8 +312,8 @@ def resave(path, change):
             r"missing arrays: \[\], unexpected arrays: \['more'\]",
         ),
         (
-            lambda t, m: t.update(embedding=np.ones((3, D), dtype=np.float32)),
-            r"not float64: \['embedding'\]",
+            lambda t, m: t.update(embedding=np.ones((3, D), dtype=np.int64)),
+            r"not floating-point: \['embedding'\]",
         ),
     ],
 )

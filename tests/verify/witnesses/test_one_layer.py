@@ -67,6 +67,42 @@ def assert_agree_by_counts(witness, lengths=None):
         assert worst <= witness.epsilon + ROUNDING, length
 
 
+class Exact:
+    """One of these models in fractions: attention is uniform over the keys of greatest logit."""
+
+    def __init__(self, model):
+        fraction = np.vectorize(Fraction, otypes=[object])
+        self.types = fraction(model.positions)[:, None, :] + fraction(model.embedding)[None, :, :]
+        (layer,) = model.layers
+        (head,) = layer.heads
+        self.logits = np.einsum(
+            "rsi,ij,qtj->qtrs", self.types, fraction(head.query_key), self.types
+        )
+        self.values = self.types @ fraction(head.value).T
+        self.mlp_in, self.mlp_bias = fraction(layer.mlp_in), fraction(layer.mlp_bias)
+        self.mlp_out = fraction(model.unembedding) @ fraction(layer.mlp_out)
+        self.readout = fraction(model.unembedding)[0]
+        self.period = model.period
+
+    def __call__(self, summary):
+        query = summary.length % self.period, summary.suffix[-1]
+        counts = summary.counts.copy()
+        counts[query] += 1
+        logits = self.logits[query]
+        top = (counts > 0) & (logits == max(logits[counts > 0]))
+        seen = (self.values[top] * counts[top][:, None]).sum(axis=0)
+        state = self.types[query] + seen / Fraction(int(counts[top].sum()))
+        inner = np.maximum(self.mlp_in @ state + self.mlp_bias, Fraction(0))
+        return self.readout @ state + sum(self.mlp_out[0] * inner)
+
+
+def exact_worst(witness, lengths):
+    """The largest |f − g| over all inputs of these lengths, in fractions."""
+    size, period = witness.f.vocabulary_size, witness.f.period
+    f, g = Exact(witness.f), Exact(witness.g)
+    return max(abs(f(s) - g(s)) for length in lengths for s in all_summaries(size, period, length))
+
+
 def assert_agree_on_strings(witness, up_to):
     assert up_to <= witness.agree_up_to
     for length in range(1, up_to + 1):
@@ -324,11 +360,22 @@ class TestTents:
     def test_equal_for_all_counts_then_apart(self, slope, target, size, period):
         witness = tents(slope, target, size, period)
         bound = (size - 1) * slope / (4 * Fraction(target))
-        assert witness.agree_up_to == period * (ceil(bound) - 1)
-        assert witness.agree_up_to >= period * (bound // 1 - 1)  # the form in the registry
+        assert witness.agree_up_to == period * ceil(bound) - 1
         assert_agree_by_counts(witness)
         assert witness.gap > Fraction(target)
         assert_apart(witness, [1, 1000, 12345])
+
+    @pytest.mark.parametrize(
+        ("target", "size", "period"), [("6/5", 2, 1), ("6/5", 2, 2), ("6/5", 3, 1), (2, 2, 3)]
+    )
+    def test_the_value_of_the_registry_in_fractions(self, target, size, period):
+        """Exactly 0 up to Δ⌈Q⌉ − 1, no longer at Δ⌈Q⌉, and above the target later."""
+        witness = tents(20, target, size, period)  # θ is a power of 1/2: no float is rounded
+        value = period * ceil((size - 1) * Fraction(20) / (4 * Fraction(target)))
+        assert exact_worst(witness, range(1, value)) == 0
+        assert exact_worst(witness, [value]) > 0
+        x = witness.long_input(100)
+        assert abs(Fraction(witness.f(x)[0])) > Fraction(target)
 
     def test_visible_soon_after(self):
         witness = tents(20, 1, 2, 1)  # N = 4: 1/(2θ) = 4
@@ -352,13 +399,21 @@ class TestNestedClasses:
         witness = nested_classes(slope, 1, target, size, period)
         factor = max(Fraction(1), Fraction(size - 2, 2))
         bound = factor * Fraction(slope) ** 2 / (Fraction(target) - 1) ** 2
-        assert witness.agree_up_to == period * (ceil(bound) - 1)
+        assert witness.agree_up_to == period * ceil(bound) - 1
         if comb(witness.agree_up_to // period + size, size) ** period < 40_000:
             assert_agree_by_counts(witness)
         else:
             assert_agree_by_counts(witness, range(1, 9))
         assert witness.gap > target
         assert_apart(witness, [1])
+
+    @pytest.mark.parametrize(("slope", "period"), [("4.5", 1), (6, 1), ("4.1", 2)])
+    def test_the_value_of_the_registry_in_fractions(self, slope, period):
+        """Within ε up to Δ⌈Q⌉ − 1, exactly; more than ε, and than 3ε, later."""
+        witness = nested_classes(slope, 1, 3, 3, period)
+        value = period * ceil(Fraction(slope) ** 2 / 4)
+        assert exact_worst(witness, range(1, value)) <= 1
+        assert difference(witness, witness.long_input(100)) > 3
 
     def test_visible_soon_after(self):
         witness = nested_classes(8, 1, 3)  # Q = 16

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,6 +46,10 @@ class ExactLogits:
             for position in positions
         ]
         self._content = cache(self._compute_content)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the model: what was kept is computed again where it is needed."""
+        return type(self), (self.model,)
 
     def attention(self, summary: Summary) -> list[Attention]:
         """Return the argmax set of every head on the inputs with this summary.

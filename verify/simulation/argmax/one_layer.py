@@ -10,7 +10,7 @@ Source: [derived, Theorem 1], docs/theory.md.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,8 @@ import numpy.typing as npt
 import bounds
 from bounds.numbers import exact
 from verify.errors import InputError
+from verify.float_errors import usual_float_errors
+from verify.lengths import Length
 from verify.measure import ArgmaxConstants, measure
 from verify.measure.value_types import minimal_locality, minimal_period
 from verify.model.precision import is_dropped
@@ -31,6 +33,7 @@ from verify.simulation.argmax.controls import CONTROLS
 from verify.simulation.argmax.counts import ArgmaxSet, Counts, shorten, slack, total_variation
 from verify.simulation.argmax.rounding import rounding_allowance
 from verify.simulation.argmax.summaries import coarsened, expanded
+from verify.simulation.argmax.threshold import hardmax_threshold
 
 THEOREM = "derived.one_layer_linf"
 
@@ -42,7 +45,7 @@ class OneLayerSimulation:
     Attributes:
         summary: counts and suffix of x; Δ and τ are the lcm and the maximum over f and g.
         short_summary: the same of z.
-        limit: N, the proven length: |z| ≤ N for every x. None if N has too many digits to write.
+        limit: N, the proven length: |z| ≤ N for every x; None if N has more than 100,000 bits.
         log2_limit: log2 N.
         error_f: |f(x) − f(z)|, the largest over the outputs, measured in float64.
         error_g: |g(x) − g(z)|.
@@ -58,7 +61,7 @@ class OneLayerSimulation:
 
     summary: Summary
     short_summary: Summary
-    limit: int | None
+    limit: Length | None
     log2_limit: float | None
     error_f: float
     error_g: float
@@ -67,12 +70,17 @@ class OneLayerSimulation:
     theorem: str
     hardmax: bool
     violations: tuple[str, ...]
-    _tokens: npt.NDArray[Any] | None = None
+    _tokens: npt.NDArray[Any] | None = field(default=None, repr=False)
 
     @property
-    def length(self) -> int:
+    def length(self) -> Length:
         """|z|."""
-        return self.short_summary.length
+        return Length(self.short_summary.length)
+
+    @property
+    def input_length(self) -> Length:
+        """T = |x|."""
+        return Length(self.summary.length)
 
     @property
     def proven_error(self) -> float:
@@ -111,6 +119,7 @@ class OneLayerSimulator:
         bound: the proven length, as `bounds.required_length` gives it.
     """
 
+    @usual_float_errors
     def __init__(
         self,
         f: LimitTransformer,
@@ -129,15 +138,29 @@ class OneLayerSimulator:
         constants = measure(f, g)
         assert isinstance(constants, ArgmaxConstants)  # _check_pair refuses softmax models
         self.constants = constants
-        self.bound = bounds.required_length(
-            theorem=THEOREM, epsilon=self.epsilon, **self.constants.parameters()
-        )
+        self.bound = self._proven()
         # For ε ≥ L any z with the last token and the residue of x will do, and N = Δ.
         lipschitz = Fraction(self.constants.lipschitz)
         self._trivial = self.epsilon >= lipschitz
         self._delta = Fraction(1) if self._trivial else self.epsilon / lipschitz
         self._logits = (ExactLogits(f), ExactLogits(g))
+        self._threshold = self._hardmax_threshold()
 
+    def _proven(self) -> bounds.LengthBound:
+        return bounds.required_length(
+            theorem=THEOREM, epsilon=self.epsilon, **self.constants.parameters()
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle what was measured; the bound follows from it."""
+        return {name: value for name, value in vars(self).items() if name != "bound"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was measured, and state the bound again."""
+        vars(self).update(state)
+        self.bound = self._proven()
+
+    @usual_float_errors
     def __call__(self, x: Any) -> OneLayerSimulation:
         """Shorten x, (T,) tokens or a Summary with this pair's Δ and τ, and measure.
 
@@ -167,11 +190,12 @@ class OneLayerSimulator:
                 )
         for name, at, heads in (("x", summary, attention), ("z", short, short_attention)):
             if self._past_threshold(at.length) and not all(head.hardmax for head in heads):
-                violations.append(f"a head is not hardmax at |{name}| = {at.length} ≥ 2^(p/γ)")
+                length = Length(at.length)
+                violations.append(f"a head is not hardmax at |{name}| = {length} ≥ 2^(p/γ)")
         return OneLayerSimulation(
             summary=summary,
             short_summary=short,
-            limit=self.bound.length,
+            limit=None if self.bound.length is None else Length(self.bound.length),
             log2_limit=self.bound.log2_length,
             error_f=errors[0],
             error_g=errors[1],
@@ -190,17 +214,7 @@ class OneLayerSimulator:
 
     def marks(self) -> list[int]:
         """Return the lengths at which the claim changes: N, and the threshold 2^(p/γ)."""
-        limit = self.bound.length
-        marks = [] if limit is None else [limit]
-        if limit is not None and not self._trivial:
-            first, last = 1, limit  # N ≥ 2^(p/γ): search the threshold, exactly
-            while first < last:
-                middle = (first + last) // 2
-                first, last = (
-                    (first, middle) if self._past_threshold(middle) else (middle + 1, last)
-                )
-            marks.append(first)
-        return marks
+        return [length for length in (self.bound.length, self._threshold) if length is not None]
 
     def _summary(self, x: Any) -> Summary:
         if not isinstance(x, Summary):
@@ -236,22 +250,33 @@ class OneLayerSimulator:
         length = sum(map(sum, short)) + summary.suffix.size
         return Summary(np.array(short, dtype=object), summary.suffix, length)
 
+    def _hardmax_threshold(self) -> int | None:
+        """⌈2^(p/γ)⌉; None where there is no such length, or where N has too many bits."""
+        margin, bits = self.constants.margin, self.f.precision_bits
+        assert bits is not None
+        if self._trivial or self.bound.length is None or margin is None:
+            return None
+        return hardmax_threshold(bits, Fraction(margin))
+
     def _past_threshold(self, length: int) -> bool:
         """Whether length ≥ 2^(p/γ)."""
+        if self._threshold is not None:
+            return length >= self._threshold
         margin, bits = self.constants.margin, self.f.precision_bits
         assert bits is not None
         return margin is None or is_dropped(length, Fraction(margin), bits)
 
     def _violations_of_length(self, summary: Summary, short: Summary) -> list[str]:
         found = []
-        if self.bound.length is None or short.length > self.bound.length:
-            found.append(f"|z| = {short.length} > N = {self.bound.length}")
-        if (short.length - summary.length) % self.period:
-            found.append(f"|z| = {short.length} is not |x| = {summary.length} mod {self.period}")
+        long, length, limit = Length(summary.length), Length(short.length), self.bound.length
+        if limit is None or length > limit:
+            found.append(f"|z| = {length} > N = {limit if limit is None else Length(limit)}")
+        if (length - long) % self.period:
+            found.append(f"|z| = {length} is not |x| = {long} mod {self.period}")
         if self._past_threshold(summary.length) and not (
             self._trivial or self._past_threshold(short.length)
         ):
-            found.append(f"|x| ≥ 2^(p/γ), but |z| = {short.length} is not")
+            found.append(f"|x| ≥ 2^(p/γ), but |z| = {length} is not")
         return found
 
     def _violations_of_attention(

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from verify.float_errors import usual_float_errors
+from verify.measure.dyadic import Dyadic
 from verify.model.transformer import LimitTransformer
 from verify.simulation.result import Simulation
 from verify.simulation.softmax.attention_features import attention_features
@@ -24,6 +26,7 @@ THEOREM = "derived.two_layer_softmax"
 THEOREM_PERIODIC = "derived.two_layer_softmax_periodic"
 
 
+@usual_float_errors
 def simulate_balanced(
     x: Any, f: LimitTransformer, g: LimitTransformer | None = None, *, length: int, theta: int = 1
 ) -> Simulation:
@@ -59,6 +62,12 @@ def simulate_balanced(
     return pair.measured(
         tokens, z.short, limit=plan.length, proven_error=max(proven), theorem=theorem
     )
+
+
+def balanced_dimension(pair: SoftmaxPair) -> int:
+    """d = Δ(|Σ| − 1) + Σ rank V₂ over the models: the coordinates that the map balances."""
+    ranks = sum(Dyadic.of(h.value).rank() for model in pair.models for h in model.layers[1].heads)
+    return pair.period * (pair.vocabulary_size - 1) + ranks
 
 
 def balanced_input(x: Tokens, pair: SoftmaxPair, plan: BlockPlan) -> BalancedInput:

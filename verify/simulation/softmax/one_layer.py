@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from verify.errors import InputError
+from verify.float_errors import usual_float_errors
 from verify.model.transformer import LimitTransformer
 from verify.simulation.result import Simulation
 from verify.simulation.softmax.pair import SoftmaxPair, Tokens
@@ -15,6 +16,7 @@ from verify.simulation.softmax.proven_error import one_layer_error
 THEOREM = "derived.one_layer_softmax"
 
 
+@usual_float_errors
 def simulate_softmax_one_layer(
     x: Any, f: LimitTransformer, g: LimitTransformer | None = None, *, length: int
 ) -> Simulation:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.errors import InputError, WeightsError
+from verify.lengths import Length
 from verify.measure.value_types import minimal_locality, minimal_period
 from verify.model.transformer import LimitTransformer
 from verify.model.validation import Problem, as_sequence, check_tokens
@@ -119,7 +120,7 @@ class SoftmaxPair:
             short=z,
             length=len(z),
             input_length=len(x),
-            limit=limit,
+            limit=None if limit is None else Length(limit),
             error_f=errors[0],
             error_g=errors[1] if self.g is not None else None,
             proven_error=proven_error,
@@ -130,4 +131,5 @@ class SoftmaxPair:
     def unchanged(self, x: Tokens, *, limit: int | None, theorem: str) -> Simulation:
         """The result for an input that is short enough already: z = x."""
         error_g = None if self.g is None else 0.0
-        return Simulation(x, len(x), len(x), limit, 0.0, error_g, 0.0, 0.0, theorem)
+        stated = None if limit is None else Length(limit)
+        return Simulation(x, len(x), len(x), stated, 0.0, error_g, 0.0, 0.0, theorem)

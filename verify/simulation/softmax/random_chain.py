@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from verify.errors import InputError
+from verify.float_errors import usual_float_errors
 from verify.model.transformer import LimitTransformer
 from verify.simulation.result import Simulation
 from verify.simulation.softmax.keep_drop import keep, kept_runs
@@ -46,6 +47,7 @@ def simulate_random_chain(
     return simulate_random_chains(x, f, g, length=length, seeds=[seed], mean_piece=mean_piece)[0]
 
 
+@usual_float_errors
 def simulate_random_chains(
     x: Any,
     f: LimitTransformer,

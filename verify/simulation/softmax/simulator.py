@@ -8,6 +8,7 @@ from typing import Any
 import bounds
 from bounds.numbers import exact
 from verify.errors import InputError
+from verify.float_errors import usual_float_errors
 from verify.measure import measure
 from verify.model.transformer import LimitTransformer
 from verify.simulation.result import Simulation
@@ -27,6 +28,7 @@ class SoftmaxSimulator:
         bound: the proven length N, as `bounds.required_length` gives it.
     """
 
+    @usual_float_errors
     def __init__(self, f: LimitTransformer, g: LimitTransformer | None, epsilon: Any) -> None:
         """Measure the pair once.
 
@@ -45,10 +47,23 @@ class SoftmaxSimulator:
         self.pair = SoftmaxPair(f, g, layers=min(len(f.layers), 2))
         self.theorem = self._theorem()
         self.constants = measure(f, g)
-        self.bound = bounds.required_length(
-            theorem=self.theorem, epsilon=number, **self.constants.parameters()
+        self.bound = self._proven()
+
+    def _proven(self) -> bounds.LengthBound:
+        return bounds.required_length(
+            theorem=self.theorem, epsilon=self.epsilon, **self.constants.parameters()
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle what was measured; the bound follows from it."""
+        return {name: value for name, value in vars(self).items() if name != "bound"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was measured, and state the bound again."""
+        vars(self).update(state)
+        self.bound = self._proven()
+
+    @usual_float_errors
     def __call__(self, x: Any) -> Simulation:
         """Shorten x, (T,) tokens, to at most N; inputs that are not longer stay as they are.
 

@@ -217,7 +217,7 @@ def test_the_proven_error_falls_like_one_over_n_and_agrees_with_the_complexity()
     rng = np.random.default_rng(6)
     f = random_model(rng, layers=1, regimes=["token", "negative"], size=3, locality=1)
     constants = verify.measure(f)
-    c = float(constants.complexity)
+    c = float(constants.complexity_one_layer)
     rate = float(min(constants.positional_margin, 1))
     for length in (10, 1000, 10**6):
         exact = one_layer_error(f, length, tail=2, period=1, locality=1)

@@ -1,0 +1,83 @@
+"""How few positions per column are enough near ties: what the closed forms leave on the table.
+
+The closed forms take T*^κ where N^κ is true, and T* where T*/N is true. The least n with
+ω̂(N^κ, δ(n)) + θ(κ, T*/(N − Δ + 1)) ≤ s/L, N = Δ(n + 1) + τ, is found by bisection in interval
+arithmetic. The condition is checked at the n that is used, so that the length is valid whether or
+not the cost is monotone; undecided counts as not met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from flint import arb, ctx, fmpq
+from sympy import ceiling
+
+from bounds.evaluate import certify, compare, enclose
+from bounds.numbers import Exact, to_sympy
+from bounds.parameters import symbols
+from bounds.scope import Values
+from bounds.theorem import hardmax_length
+
+_BITS = 128
+_LONGEST = 4096
+"""Bits of the longest horizon, and of the largest threshold, for which n is looked for."""
+
+
+def least_steps(values: Values, inverse: Callable[[int, Values], Any]) -> int | None:
+    """The least n that a bisection finds; None where there is nothing to gain, or it is too large.
+
+    Args:
+        values: what the theorem reads, exact.
+        inverse: 1/δ(n), the inverse of the rounding error with n positions per column, as an
+            interval.
+    """
+    s, lipschitz = values["simulation_error"], values["lipschitz"]
+    if not values["tie_tolerance"] or compare(s, lipschitz) >= 0:
+        return None
+    horizon, period, locality = (int(values[k]) for k in ("horizon", "period", "locality"))
+    bits = {symbols[k]: values[k] for k in ("precision_bits", "margin")}
+    threshold = certify(ceiling(hardmax_length()), bits).integer
+    if threshold is None or max(threshold, horizon).bit_length() > _LONGEST:
+        return None
+    hard = max(1, -((locality + 1 - threshold) // period))
+    with ctx.workprec(_BITS):
+        share, kappa = _interval(s) / _interval(lipschitz), _interval(values["tie_tolerance"])
+
+        def fits(n: int) -> bool:
+            used = max(n, hard)
+            shortest = period * used + locality + 1
+            length = shortest + period - 1
+            if length >= horizon:  # nothing to carry over
+                return True
+            weight = arb(length) ** kappa
+            moved = weight / (weight + inverse(used, values) - 1)  # ω̂
+            ratio = (arb(horizon) / shortest) ** (kappa / 2)
+            return bool(moved + 1 - 2 / (1 + ratio) <= share)
+
+        low, high = 0, max(1, -((locality - horizon) // period))
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if fits(middle) else (middle, high)
+    return high
+
+
+def nested(n: int, values: Values) -> Any:
+    """Theorem 1's rounding: 1/δ = (1 + n/e)^(1/(2H)) − 1, e = Δ(|Σ| + 1)/4 + τ + 1."""
+    types = values["period"] * (values["vocabulary_size"] + 1) / 4 + values["locality"] + 1
+    return _interval(1 + n / types) ** (1 / _interval(2 * values["heads"])) - 1
+
+
+def columns(n: int, values: Values) -> Any:
+    """Whole columns: 1/δ = n/e, e = |Σ|/4 + τ + 1, and no less than 1."""
+    types = values["vocabulary_size"] / 4 + values["locality"] + 1
+    return _interval(max(n / types, Fraction(1)))
+
+
+def _interval(value: Exact) -> Any:
+    found = enclose(to_sympy(value), {}, _BITS)
+    if isinstance(found, Fraction):
+        return arb(fmpq(found.numerator, found.denominator))
+    return found

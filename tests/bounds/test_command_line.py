@@ -1,0 +1,56 @@
+"""`python -m bounds` on any console, and exit codes that tell an answer from a failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+import bounds.__main__ as command_line
+
+WORDS = [
+    "--theorem",
+    "derived.one_layer_linf",
+    "--epsilon",
+    "1/10",
+    "--lipschitz",
+    "1",
+    "--vocabulary-size",
+    "3",
+]
+WORDS += ["--period", "2", "--locality", "1", "--precision-bits", "8", "--margin", "1"]
+CONSOLES = [{"PYTHONIOENCODING": "cp1252"}, {"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}]
+
+
+@pytest.mark.parametrize("console", CONSOLES)
+@pytest.mark.parametrize("more", [[], ["--json"], ["--list"], ["--epsilon", "-1"]])
+def test_consoles_that_are_not_utf8(console, more):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG"))}
+    environment |= {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"} | console
+    command = [sys.executable, "-m", "bounds", *WORDS, *more]
+    done = subprocess.run(command, capture_output=True, env=environment)
+    assert done.returncode == (2 if "-1" in more else 0), done.stderr
+    if more == ["--json"]:
+        assert json.loads(done.stdout.decode("ascii"))["length"] == 963
+    elif not more:
+        assert b"963" in done.stdout
+
+
+def test_a_crash_is_no_answer(monkeypatch, capsys):
+    def broken(**_):
+        raise OverflowError("too large")
+
+    monkeypatch.setattr(command_line.bounds, "required_length", broken)
+    assert command_line.main(WORDS) == 3
+    assert "internal error, not an answer (OverflowError: too large)" in capsys.readouterr().err
+
+
+def test_an_interrupt_has_its_own_code(monkeypatch, capsys):
+    def interrupted(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_line.bounds, "required_length", interrupted)
+    assert command_line.main(WORDS) == 130

@@ -1,0 +1,103 @@
+"""No claimed length is refuted, each could have been, and a false constant is noticed.
+
+LGBOUNDS_SOUNDNESS_CASES=2000 makes more cases; `python -m tests.soundness` prints the table.
+"""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+
+import pytest
+
+from .claims import sufficient_theorems
+from .report import table
+from .runner import run
+
+CASES = int(os.environ.get("LGBOUNDS_SOUNDNESS_CASES", "0"))
+"""Of each cell; 0: the numbers that stand in CELLS."""
+
+CELLS = {
+    ("argmax", 1): (
+        56,
+        (
+            "argmax, one layer",
+            "share readers",
+            "on a line",
+            "known pairs",
+            "known average pairs",
+        ),
+    ),
+    ("softmax", 1): (
+        40,
+        ("softmax, one layer", "soft share readers", "soft, on a line", "known average pairs"),
+    ),
+    ("argmax", 2): (
+        40,
+        ("suffix-only first layer", "generic first layer", "counting first layer", "grams"),
+    ),
+    ("softmax", 2): (20, ("softmax, two layers",)),
+}
+"""Attention and layers → number of cases, families."""
+
+BITTEN = {
+    "derived.one_layer_linf",
+    "derived.one_layer_linf_additive",
+    "derived.one_layer_linf_chain",
+    "derived.one_layer_linf_horizon",
+    "derived.one_layer_linf_positional",
+    "derived.one_layer_linf_heavy",
+    "derived.one_layer_linf_light",
+    "derived.two_layer_argmax",
+    "derived.one_layer_softmax",
+}
+"""Theorems that these few cases test near their own lengths; the table names the others."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell[0]}-{cell[1]}")
+def test_no_claimed_length_is_refuted(cell):
+    number, families = CELLS[cell]
+    result = run(CASES or number, 0, families=families, most_levels=2, most_subsets=2, budget=6000)
+    assert not result.violations, f"{result.violations[0]}\n{table(result)}"
+    for theorem in sufficient_theorems():
+        if (theorem.setting.attention, theorem.setting.layers) == cell:
+            tally = result.tallies[theorem.key]
+            assert tally.refutable, f"{theorem.key}: nothing could have failed\n{table(result)}"
+            if theorem.key in BITTEN:
+                assert tally.biting, f"{theorem.key}: not tested to its end\n{table(result)}"
+
+
+SPOILT = {
+    "period": (lambda v: Fraction(1), "softmax, one layer"),
+    "precision_bits": (lambda v: Fraction(1), "share readers"),
+    "margin": (lambda v: 64 * v, "share readers"),
+    "lipschitz": (lambda v: v / 64, "known pairs"),
+    "positional_margin": (lambda v: 16 * v, "soft, on a line"),
+    "path_states": (lambda v: Fraction(2), "counting first layer"),
+}
+"""Keyword → a false value, and a family in which that must be noticed."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("keyword", SPOILT)
+def test_a_false_constant_is_noticed(keyword):
+    change, family = SPOILT[keyword]
+
+    def spoil(keywords):
+        spoilt = {k: change(Fraction(v)) if k == keyword else v for k, v in keywords.items()}
+        if keyword == "path_states":  # no more states at once than on a run
+            spoilt["states"] = 1
+        return spoilt
+
+    found = run(
+        60,
+        3,
+        families=(family,),
+        most_levels=2,
+        most_subsets=1,
+        budget=6000,
+        spoil=spoil,
+        stop_at_first=True,
+    )
+    assert found.violations, table(found)

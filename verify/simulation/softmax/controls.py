@@ -1,0 +1,66 @@
+"""A map x → z for softmax models that is known to be wrong, to see a check fail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from verify.errors import InputError
+from verify.float_errors import usual_float_errors
+from verify.model.transformer import LimitTransformer
+from verify.simulation.result import Simulation
+from verify.simulation.softmax import balanced, one_layer
+from verify.simulation.softmax.blocks import plan_blocks
+from verify.simulation.softmax.pair import SoftmaxPair
+from verify.simulation.softmax.proven_error import one_layer_error, two_layer_error
+
+CONTROLS = ("truncated",)
+"""Names of the known-wrong maps for softmax models."""
+
+
+@usual_float_errors
+def simulate_truncated(
+    x: Any, f: LimitTransformer, g: LimitTransformer | None = None, *, length: int
+) -> Simulation:
+    """The end of x, held against the error that is proven for the theorem's z of the same length.
+
+    z has the last tokens and the residue of x, and the length that the theorem's map gives it, so
+    that only the choice of the other tokens differs. What happened long ago is lost.
+
+    Args:
+        x: (T,) integers in 0..|Σ|−1.
+        f: one or two layers in infinite precision.
+        g: another such model on the same vocabulary, or None.
+        length: largest |z| allowed.
+
+    Raises:
+        InputError: x is no sequence of tokens, or length is too small for the theorem's map.
+        WeightsError: f or g is outside the theorem.
+    """
+    pair = SoftmaxPair(f, g, layers=len(f.layers))
+    tokens = pair.tokens(x, length)
+    if pair.layers == 1:
+        theorem = one_layer.THEOREM
+    else:
+        theorem = balanced.THEOREM if pair.period == 1 else balanced.THEOREM_PERIODIC
+    if len(tokens) <= length:
+        return pair.unchanged(tokens, limit=length, theorem=theorem)
+    tail = pair.tail(len(tokens))
+    if length < tail:
+        raise InputError("length", length, f"at least the kept tail, {tail}")
+    locality = pair.locality
+    if pair.layers == 1:
+        size = tail + (length - tail) // pair.period * pair.period
+        proven = [
+            one_layer_error(model, size, tail=tail, period=pair.period, locality=locality)
+            for model in pair.models
+        ]
+    else:
+        plan = plan_blocks(len(tokens), length, period=pair.period, locality=locality)
+        size, dimension = plan.length, balanced.balanced_dimension(pair)
+        proven = [
+            two_layer_error(model, plan, dimension=dimension, locality=locality)
+            for model in pair.models
+        ]
+    return pair.measured(
+        tokens, tokens[-size:], limit=size, proven_error=max(proven), theorem=theorem
+    )
