@@ -10,7 +10,7 @@ from verify.average import (
     average_simulation_error,
     simulate_last,
 )
-from verify.certificates import Certificate, certify
+from verify.certificates import Certificate, Rechecked, certify, recheck
 from verify.checks import inputs as inputs
 from verify.checks.check import check
 from verify.checks.replay import replay
@@ -45,6 +45,7 @@ __all__ = [
     "Layer",
     "LimitTransformer",
     "MarkovLaw",
+    "Rechecked",
     "Report",
     "Simulation",
     "SlopeReport",
@@ -58,6 +59,7 @@ __all__ = [
     "check",
     "measure",
     "measure_slopes",
+    "recheck",
     "reference",
     "replay",
     "simulate",
