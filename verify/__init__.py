@@ -16,11 +16,13 @@ from verify.certificates import (
     CountedInput,
     Ladder,
     ProofStatus,
+    Rechecked,
     Verdict,
     agreement,
     certify,
     enclose,
     prove,
+    recheck,
 )
 from verify.checks import inputs as inputs
 from verify.checks.check import check
@@ -60,6 +62,7 @@ __all__ = [
     "LimitTransformer",
     "MarkovLaw",
     "ProofStatus",
+    "Rechecked",
     "Report",
     "Simulation",
     "SlopeReport",
@@ -77,6 +80,7 @@ __all__ = [
     "measure",
     "measure_slopes",
     "prove",
+    "recheck",
     "reference",
     "replay",
     "simulate",

@@ -4,6 +4,7 @@ from verify.certificates.certificate import Certificate, certify
 from verify.certificates.counted_input import CountedInput
 from verify.certificates.ladder import Ladder, Rung, enclose
 from verify.certificates.proof import prove
+from verify.certificates.recheck import Rechecked, recheck
 from verify.certificates.verdict import ProofStatus, Verdict
 from verify.certificates.window import Agreement, LengthAgreement, agreement
 
@@ -14,10 +15,12 @@ __all__ = [
     "Ladder",
     "LengthAgreement",
     "ProofStatus",
+    "Rechecked",
     "Rung",
     "Verdict",
     "agreement",
     "certify",
     "enclose",
     "prove",
+    "recheck",
 ]
