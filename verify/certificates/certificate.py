@@ -14,12 +14,12 @@ beyond its own lags. All exact: float64 weights are rational numbers.
 
     format, version     "lgbounds instance certificate", 1
     weights             {"f": SHA-256, "g": SHA-256}, as `verify.certificates.digest` says
-    epsilon, target, budget, horizon, length (null: there is none), cost (null without length)
+    epsilon, target, budget, horizon, length (≥ Δ; null: there is none), cost (null without length)
     vocabulary_size, period, locality
     heads               [{"model": "f" or "g", "number", "precision_bits"}]: those of f, then of g;
                         head i below is heads[i]
     contexts            one for each residue 0..Δ−1 and each choice of tokens; [] without length
-    deciding_context    index in `contexts` of the largest cost; null without length
+    deciding_context    index in `contexts` of a largest cost; null without length
     obstacle            null, or why there is no length (see below)
     claim, not_claimed  the same in words
 
@@ -27,15 +27,16 @@ Each context, with n_r(Z) = number of positions i = 1..Z, i ≡ r (mod Δ), that
 
     residue, tokens     length mod Δ; tokens at the lags 0..τ
     short               Z, the largest length ≤ N that is ≡ residue
-    trivial             at least Σ over all heads of L over all types, for this query
+    trivial             at least Σ over all heads of L over all types, for this query: "pairs" or
+                        "slope" as below, "inert" now meaning one value of all types
     cost                at least the cost of every case; exactly the largest of them. If kept is
                         null: trivial; or 0 where Z + Δ > T*, as there is no longer input
     kept                the kept lags, ascending, or null; the others are mild
-    free                [n_r(Z) for r = 0..Δ−1], all ≥ 1; and Z ≥ τ+1
+    free                [n_r(Z) for r = 0..Δ−1], all ≥ 1; and Z ≥ τ+1. [] if kept is null
     cases               one for each set U that some levels v give: v_i is a logit of head i, U =
                         {t: a_i(t) ≤ v_i for all i}; kept lags have logits ≤ v_i, types of mild
                         lags are in U, U meets every residue, each v_i is the logit of a type of
-                        U or of a kept lag
+                        U or of a kept lag. [] if kept is null
 
 Each case:
 

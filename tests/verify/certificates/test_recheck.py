@@ -16,7 +16,11 @@ from tests.helpers.certificate_cases import random_pair
 from tests.helpers.random_models import random_model
 from tests.helpers.table_models import table_head, table_model
 from verify import Certificate, CertificateError, InputError, certify, recheck, tasks
+from verify.certificates import choices, contexts, instance
+from verify.certificates.choices import _Reader as Reader
 from verify.certificates.recheck import _exp, _log, _log2
+from verify.certificates.values import Constant, Values
+from verify.certificates.variation import Variation
 
 
 def near_ties():
@@ -30,6 +34,12 @@ def light():
     f = table_model([table_head([8, 8, 0], token_values=[0, 1, 0])], precision_bits=8)
     g = table_model([table_head([0, 0, 0], token_values=[1, 1, 0])], precision_bits=8)
     return f, g
+
+
+def small_gap():
+    """2^(p/γ) is 102: nothing else is asked of the length."""
+    f = table_model([table_head([0, -1.2], token_values=[0, 1])], precision_bits=8)
+    return f, f
 
 
 def hopeless():
@@ -489,6 +499,78 @@ def test_each_kind_of_forgery_is_named(kind):
         assert "got " in str(caught.value)
         assert "right: " in str(caught.value)
     assert tried > 0
+
+
+# Generators that are wrong: their certificates are consistent in themselves.
+
+# Pairs whose lengths rest on every part of the bound.
+SENSITIVE = [
+    (near_ties, "1/50", 2**20),
+    (lambda: drawn(130), "1/4", 2**14),
+    (lambda: drawn(121), "1/4", 2**14),
+    (lambda: drawn(160), "1/4", 2**14),
+    (lambda: drawn(120), 1, 2**14),
+    (small_gap, "1/10", 2**14),
+]
+
+true_least_length = choices.least_length
+
+WRONG_GENERATORS = {
+    "near ties for nothing": (Variation, "_counts", lambda self, spread, delta: min(delta, 1)),
+    "mild lags for nothing": (Variation, "_mild", lambda self, head: Fraction(0)),
+    "rounding for nothing": (Reader, "_rounding", lambda self, residue, atoms: Fraction(0)),
+    "query rounded as the others": (
+        Reader,
+        "_rounding",
+        lambda self, residue, atoms: Fraction(atoms, 4) if atoms > 1 else Fraction(0),
+    ),
+    "drift for nothing": (Reader, "_drift", lambda self, columns: Fraction(0)),
+    "all types of a column alike": (
+        Reader,
+        "_atoms",
+        lambda self, residue, allowed, cuts: (
+            tuple(sorted(allowed.intersection(self.pair.column(residue)))),
+        ),
+    ),
+    "gaps for nothing": (choices, "least_length", lambda gap, precision_bits, horizon: 1),
+    "half the constants": (
+        Values,
+        "constant",
+        lambda self, *arguments, true=Values.constant: Constant(
+            true(self, *arguments).value / 2, true(self, *arguments).on_line
+        ),
+    ),
+    "only the largest set of types": (
+        Reader,
+        "_allowed",
+        lambda self, true=Reader._allowed: sorted(true(self), key=len)[-1:],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_GENERATORS)
+def test_certificates_of_wrong_generators_are_refused(kind, monkeypatch):
+    refused = 0
+    for make, epsilon, horizon in SENSITIVE:
+        f, g = make()
+        clear_caches()
+        honest = certify(f, g, epsilon=epsilon, horizon=horizon)
+        monkeypatch.setattr(*WRONG_GENERATORS[kind])
+        clear_caches()
+        forged = certify(f, g, epsilon=epsilon, horizon=horizon)
+        monkeypatch.undo()
+        clear_caches()
+        if forged.length is not None and forged.length < honest.length:
+            refused += 1
+            with pytest.raises(CertificateError):
+                recheck(forged, f, g)
+    assert refused > 0
+
+
+def clear_caches():
+    for cached in (instance.instance_of, instance._values_of, contexts.pair_of):
+        cached.cache_clear()
+    true_least_length.cache_clear()
 
 
 def test_there_are_enough_kinds():
