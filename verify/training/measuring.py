@@ -9,6 +9,7 @@ from typing import Any
 from verify.model.transformer import LimitTransformer
 from verify.training import store
 from verify.training.beyond import beyond_rows
+from verify.training.certified import certified_rows
 from verify.training.constants import attention_rows, constant_rows, gap_rows
 from verify.training.experiment import Experiment, Run
 from verify.training.export import to_limit_transformer
@@ -24,6 +25,11 @@ def _hardmax(experiment: Experiment, run: Run) -> bool:
     return experiment.precision_bits is not None
 
 
+def _certified(experiment: Experiment, run: Run) -> bool:
+    """Those on the theory's inputs; their twins on other inputs would take minutes more."""
+    return _hardmax(experiment, run) and experiment.distribution == "dirichlet"
+
+
 def _figure_3(experiment: Experiment, run: Run) -> bool:
     return _hardmax(experiment, run) and run.setting.period == ATTENTION_PERIOD
 
@@ -35,6 +41,7 @@ def _simulated(experiment: Experiment, run: Run) -> bool:
 
 FILES: dict[str, tuple[Rows, Callable[[Experiment, Run], bool]]] = {
     "constants": (constant_rows, lambda experiment, run: True),
+    "certified": (certified_rows, _certified),
     "gaps": (gap_rows, _hardmax),
     "attention": (attention_rows, _figure_3),
     "simulation": (simulation_rows, _simulated),

@@ -1,0 +1,123 @@
+"""Certified lengths and verdicts beside what experiments say of the same models."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from verify.training.analysis import Row, generalization_length, group_by, panel, spearman
+
+STATUSES = ("PROVED", "REFUTED", "OPEN")
+
+
+def certified_points(rows: Sequence[Row], certified: Sequence[Row]) -> list[Row]:
+    """Every row of `certified.csv.gz` with the losses of the same model; none is left out.
+
+    Added: `empirical`, the generalization length of the model's setting at ε (None: no training
+    length was enough); `root_plateau` and `worst_tested`, root of the mean squared error and
+    largest error of this model at the longest test length, on the inputs of its training law.
+    """
+    points = []
+    for (experiment,), group in group_by(certified, "experiment").items():
+        p = panel(rows, experiment)
+        own = [row for row in rows if row["experiment"] == experiment]
+        at_the_end = {
+            _model(row): row
+            for row in own
+            if row["test_distribution"] == p.test_distribution
+            and row["test_length"] == p.test_lengths[-1]
+        }
+        for row in group:
+            setting = p.difficulties.index(row["difficulty"])
+            tested = at_the_end[_model(row)]
+            points.append(
+                row
+                | {
+                    "empirical": generalization_length(p, setting, row["epsilon"]),
+                    "root_plateau": math.sqrt(tested["loss"]),
+                    "worst_tested": tested["max_error"],
+                }
+            )
+    return points
+
+
+def certified_lengths(points: Sequence[Row]) -> dict[str, Any]:
+    """How certified lengths compare with empirical ones, over all models and three choices.
+
+    A model without a certificate counts as longer than all others, in medians and ranks.
+    `trained at the empirical length`: the models whose training is just long enough;
+    `trained long enough`: those and all that were trained on longer inputs.
+    """
+    known = [row for row in points if row["empirical"]]
+    chosen = {
+        "all": known,
+        "trained long enough": [r for r in known if r["training_length"] >= r["empirical"]],
+        "trained at the empirical length": [
+            r for r in known if r["training_length"] == r["empirical"]
+        ],
+    }
+    found: dict[str, Any] = {"models without an empirical length": len(points) - len(known)}
+    for name, group in chosen.items():
+        if group:
+            certified = [_or_infinite(row["certified_length"]) for row in group]
+            empirical = [row["empirical"] for row in group]
+            ratios = [c / e for c, e in zip(certified, empirical, strict=True)]
+            found[name] = {
+                "models": len(group),
+                "without a certificate": certified.count(math.inf),
+                "certified (least, median, largest)": _order(certified),
+                "empirical (least, median, largest)": _order(empirical),
+                "certified / empirical (least, median, largest)": _order(ratios),
+                "spearman certified, empirical": str(spearman(empirical, certified)),
+            }
+    return found
+
+
+def verdicts(points: Sequence[Row]) -> dict[str, Any]:
+    """Verdicts per training length, and whether they meet what tests and certificates say."""
+    found: dict[str, Any] = {
+        f"n = {length}": _count(group)
+        for (length,), group in sorted(group_by(points, "training_length").items())
+    }
+    found["all"] = _count(points)
+    sides: dict[str, Callable[[Row], bool]] = {
+        "without a certificate": lambda row: row["certified_length"] is None,
+        "root plateau above the target": lambda row: row["root_plateau"] > row["target"],
+        "some tested input above the target": lambda row: row["worst_tested"] > row["target"],
+    }
+    for name, holds in sides.items():
+        found[name] = _count([row for row in points if holds(row)])
+    proved = [row for row in points if row["status"] == "PROVED"]
+    if proved:
+        widths = [row["error_high"] - row["error_low"] for row in proved]
+        found["proved: error_high (least, median, largest)"] = _order(
+            [row["error_high"] for row in proved]
+        )
+        found["proved: width of the enclosure (least, median, largest)"] = _order(widths)
+    for name in ("certify_seconds", "prove_seconds"):
+        found[f"{name} (least, median, largest)"] = _order([row[name] for row in points])
+    return found
+
+
+def _count(rows: Sequence[Row]) -> str:
+    counts = Counter(row["status"] for row in rows)
+    return ", ".join(f"{name} {counts[name]}" for name in STATUSES)
+
+
+def _model(row: Row) -> tuple[Any, ...]:
+    return (row["difficulty"], row["training_length"], row["seed"])
+
+
+def _or_infinite(length: int | None) -> float:
+    return math.inf if length is None else float(length)
+
+
+def _order(values: Sequence[float]) -> list[float | str]:
+    """Least, median and largest to three digits; "none" where a model has no certificate."""
+    ordered = sorted(values)
+    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    median = math.inf if math.isinf(high) else (low + high) / 2
+    numbers = (ordered[0], median, ordered[-1])
+    return ["none" if math.isinf(x) else float(f"{x:.3g}") for x in numbers]
