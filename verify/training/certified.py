@@ -13,8 +13,9 @@ from typing import Any
 
 from verify.certificates import certify, prove
 from verify.certificates.window import float_down, float_up
+from verify.measure import measure
 from verify.model.transformer import LimitTransformer
-from verify.training.constants import model_columns, target_transformer
+from verify.training.constants import model_columns, predicted_length, target_transformer
 from verify.training.experiment import Experiment, Run
 
 Row = dict[str, Any]
@@ -25,6 +26,7 @@ HORIZON = 2**20
 def certified_rows(experiment: Experiment, run: Run, f: LimitTransformer) -> Iterator[Row]:
     """One row per ε: the certified N at target 3ε, and the verdict on |f − target| ≤ 3ε.
 
+    `log2_exact_margin`: of the N that the theorem for exact margins asks for, at every length.
     `certified_length`: agreement within ε on the Δ lengths up to it gives 3ε up to the horizon;
     empty where there is none. `from_length`, `proof_length`: where the proved claim starts, and
     the longest length of its (first) window. `error_low`, `error_high`: what is known of the
@@ -33,6 +35,7 @@ def certified_rows(experiment: Experiment, run: Run, f: LimitTransformer) -> Ite
     """
     g = target_transformer(experiment, run)
     assert g is not None  # one layer in finite precision: the target has explicit weights
+    constants = measure(f, g)
     for epsilon in EPSILONS:
         target = 3 * epsilon
         started = time.perf_counter()
@@ -46,6 +49,7 @@ def certified_rows(experiment: Experiment, run: Run, f: LimitTransformer) -> Ite
             "epsilon": float(epsilon),
             "target": float(target),
             "horizon": HORIZON,
+            "log2_exact_margin": predicted_length(constants, str(epsilon))["log2_length"],
             "certified_length": certificate.length,
             "certified_cost": None if cost is None else float_up(cost),
             "certify_seconds": round(certified - started, 3),

@@ -53,7 +53,7 @@ def draw_all(out: Path) -> list[Path]:
     if (out / "constants.csv.gz").exists():
         made |= _model_figures(rows, out)
     if (out / "certified.csv.gz").exists():
-        made |= _certified_figure(rows, out)
+        made |= _certified_figure(out)
     paths = []
     for name, figure in made.items():
         for ending, options in (
@@ -105,7 +105,7 @@ def write_statistics(out: Path) -> Path:
                 "empirical": [min(x), max(x)],
             }
     if (out / "certified.csv.gz").exists():
-        points = certified_points(rows, store.read_rows(out / "certified.csv.gz"))
+        points = certified_points(store.read_rows(out / "certified.csv.gz"))
         for (experiment,), group in group_by(points, "experiment").items():
             found[experiment]["certified, all ε"] = certified_lengths(group)
             for (epsilon,), part in group_by(group, "epsilon").items():
@@ -211,11 +211,9 @@ def _slope_figures(rows: Sequence[Row]) -> dict[str, Figure]:
     return made
 
 
-def _certified_figure(rows: Sequence[Row], out: Path) -> dict[str, Figure]:
+def _certified_figure(out: Path) -> dict[str, Figure]:
     """Certified against empirical length, one panel for each ε, with the same axes."""
-    by_epsilon = group_by(
-        certified_points(rows, store.read_rows(out / "certified.csv.gz")), "epsilon"
-    )
+    by_epsilon = group_by(certified_points(store.read_rows(out / "certified.csv.gz")), "epsilon")
     figure, grid = _figure(1, len(by_epsilon), height=3.3)
     for ax, group in zip(grid[0], by_epsilon.values(), strict=True):
         figures_models.certified_against_empirical(group, ax=ax)

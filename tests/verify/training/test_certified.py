@@ -21,6 +21,7 @@ def test_rows_of_a_stored_model():
     lengths = [row["certified_length"] for row in rows]
     assert 0 < lengths[0] < lengths[1] < HORIZON  # a smaller ε needs a longer window
     g = target_transformer(MOD_P, run)
+    assert min(row["log2_exact_margin"] for row in rows) > 1000  # no tie is exact
     for row in rows:
         assert row["status"] == "PROVED"
         assert 0 < row["certified_cost"] <= row["target"] - row["epsilon"]
@@ -40,29 +41,19 @@ def test_a_model_without_a_certificate_has_empty_cells_and_is_refuted():
 
 def table(certified, losses, statuses):
     """Two settings × two training lengths; `certified`, …: one entry for each model."""
-    rows, lengths = [], []
+    rows = []
     cells = [(d, n) for d in (2, 4) for n in (8, 16)]
     for (d, n), length, loss, status in zip(cells, certified, losses, statuses, strict=True):
-        model = {"experiment": "e", "difficulty": d, "training_length": n, "seed": 0}
-        common = model | {"distribution": "dirichlet", "sweep": "ω"}
-        for law in ("dirichlet", "uniform"):
-            for test_length in (32, 512):
-                # Only the longest inputs of the training law count.
-                counts = law == "dirichlet" and test_length == 512
-                tested = loss if counts else 7.0
-                rows.append(
-                    common
-                    | {"test_distribution": law, "test_length": test_length, "loss": tested}
-                    | {"max_error": 2 * math.sqrt(tested)}
-                )
-        proved = status == "PROVED"
-        lengths.append(
-            model
+        rows.append(
+            {"experiment": "e", "sweep": "ω", "difficulty": d, "training_length": n, "seed": 0}
+            | {"distribution": "dirichlet", "test_distribution": "dirichlet", "test_length": 512}
+            | {"loss": loss, "max_error": 2 * math.sqrt(loss), "log2_exact_margin": 1000 * d + n}
             | {"epsilon": 0.1, "target": 0.3, "horizon": 2**20, "certified_length": length}
-            | {"status": status, "error_low": 0.1, "error_high": 0.25 if proved else None}
+            | {"status": status, "error_low": 0.1}
+            | {"error_high": 0.25 if status == "PROVED" else None}
             | {"certify_seconds": 0.5, "prove_seconds": 2.0}
         )
-    return rows, lengths
+    return rows
 
 
 def example():
@@ -73,15 +64,16 @@ def example():
     )
 
 
-def test_points_join_each_model_with_its_own_losses():
-    points = certified_points(*example())
-    assert [row["empirical"] for row in points] == [16, 16, 8, 8]
-    assert [row["root_plateau"] for row in points] == pytest.approx([0.25, 0.05, 0.1, 0.01])
-    assert [row["worst_tested"] for row in points] == pytest.approx([0.5, 0.1, 0.2, 0.02])
+def test_points_hold_every_row_with_the_empirical_length_of_its_setting_and_epsilon():
+    rows = example()
+    smaller = [row | {"epsilon": 0.03, "target": 0.09} for row in rows]
+    points = certified_points(rows + smaller)
+    assert [row["empirical"] for row in points] == [16, 16, 8, 8, None, None, 16, 16]
+    assert [row["root_plateau"] for row in points] == pytest.approx([0.25, 0.05, 0.1, 0.01] * 2)
 
 
 def test_a_missing_certificate_counts_as_longer_than_all():
-    found = certified_lengths(certified_points(*example()))
+    found = certified_lengths(certified_points(example()))
     everyone = found["all"]
     assert everyone["models"] == 4
     assert everyone["without a certificate"] == 1
@@ -89,14 +81,14 @@ def test_a_missing_certificate_counts_as_longer_than_all():
     assert everyone["certified / empirical (least, median, largest)"] == [4, 8.75, "none"]
     # Ranks of the empirical lengths 3.5, 3.5, 1.5, 1.5 and of the certified ones 4, 2, 3, 1.
     assert everyone["spearman certified, empirical"].startswith("+0.45")
+    assert everyone["spearman exact margin, empirical"].startswith("-0.89")
     assert found["trained at the empirical length"]["models"] == 2
     assert found["trained long enough"]["models"] == 3
     assert found["models without an empirical length"] == 0
 
 
 def test_settings_that_never_generalize_are_counted():
-    rows, lengths = table((None, 9, 5, 5), (1.0, 1.0, 0.0, 0.0), ("OPEN",) * 4)
-    points = certified_points(rows, lengths)
+    points = certified_points(table((None, 9, 5, 5), (1.0, 1.0, 0.0, 0.0), ("OPEN",) * 4))
     assert [row["empirical"] for row in points] == [None, None, 8, 8]
     found = certified_lengths(points)
     assert found["models without an empirical length"] == 2
@@ -104,7 +96,7 @@ def test_settings_that_never_generalize_are_counted():
 
 
 def test_verdicts_meet_tests_and_certificates():
-    found = verdicts(certified_points(*example()))
+    found = verdicts(certified_points(example()))
     assert found["n = 8"] == "PROVED 0, REFUTED 1, OPEN 1"
     assert found["n = 16"] == "PROVED 2, REFUTED 0, OPEN 0"
     assert found["all"] == "PROVED 2, REFUTED 1, OPEN 1"
@@ -115,7 +107,7 @@ def test_verdicts_meet_tests_and_certificates():
 
 
 def test_the_figure_shows_every_model():
-    points = certified_points(*example())
+    points = certified_points(example())
     ax = certified_against_empirical(points)
     marks = [line for line in ax.get_lines() if line.get_marker() == "o"]
     assert sum(len(line.get_xdata()) for line in marks) == len(points)
