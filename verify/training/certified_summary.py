@@ -44,7 +44,7 @@ def certified_lengths(points: Sequence[Row]) -> dict[str, Any]:
     known = [row for row in points if row["empirical"]]
     chosen = {
         "all": known,
-        "trained long enough": [r for r in known if r["training_length"] >= r["empirical"]],
+        "trained long enough": [r for r in known if _trained_long_enough(r)],
         "trained at the empirical length": [
             r for r in known if r["training_length"] == r["empirical"]
         ],
@@ -65,6 +65,9 @@ def certified_lengths(points: Sequence[Row]) -> dict[str, Any]:
                 "empirical (least, median, largest)": _order(empirical),
                 "certified / empirical (least, median, largest)": _order(ratios),
                 "spearman certified, empirical": str(spearman(empirical, certified)),
+                "spearman certified, root plateau of the model": str(
+                    spearman([row["root_plateau"] for row in group], certified)
+                ),
                 "spearman exact margin, empirical": str(
                     spearman(empirical, [_or_infinite(r["log2_exact_margin"]) for r in group])
                 ),
@@ -80,22 +83,34 @@ def verdicts(points: Sequence[Row]) -> dict[str, Any]:
     }
     found["all"] = _count(points)
     sides: dict[str, Callable[[Row], bool]] = {
+        "trained long enough": _trained_long_enough,
         "without a certificate": lambda row: row["certified_length"] is None,
         "root plateau above the target": lambda row: row["root_plateau"] > row["target"],
         "some tested input above the target": lambda row: row["max_error"] > row["target"],
     }
     for name, holds in sides.items():
         found[name] = _count([row for row in points if holds(row)])
-    proved = [row for row in points if row["status"] == "PROVED"]
-    if proved:
-        widths = [row["error_high"] - row["error_low"] for row in proved]
-        found["proved: error_high (least, median, largest)"] = _order(
-            [row["error_high"] for row in proved]
-        )
-        found["proved: width of the enclosure (least, median, largest)"] = _order(widths)
-    for name in ("certify_seconds", "prove_seconds"):
+    quantities = {
+        "PROVED": ("from_length", "error_high", "width"),
+        "REFUTED": ("error_low", "root_plateau"),
+    }
+    for status, names in quantities.items():
+        group = [row for row in points if row["status"] == status]
+        for name in names if group else ():
+            values = [_width(row) if name == "width" else row[name] for row in group]
+            found[f"{status}: {name} (least, median, largest)"] = _order(values)
+    for name in ("certify_seconds", "prove_seconds", "inputs"):
         found[f"{name} (least, median, largest)"] = _order([row[name] for row in points])
     return found
+
+
+def _trained_long_enough(row: Row) -> bool:
+    return bool(row["empirical"] and row["training_length"] >= row["empirical"])
+
+
+def _width(row: Row) -> float:
+    """Of the enclosure of the largest error over the lengths of a proved claim."""
+    return float(row["error_high"] - row["error_low"])
 
 
 def _count(rows: Sequence[Row]) -> str:

@@ -49,7 +49,7 @@ def table(certified, losses, statuses):
             | {"distribution": "dirichlet", "test_distribution": "dirichlet", "test_length": 512}
             | {"loss": loss, "max_error": 2 * math.sqrt(loss), "log2_exact_margin": 1000 * d + n}
             | {"epsilon": 0.1, "target": 0.3, "horizon": 2**20, "certified_length": length}
-            | {"status": status, "error_low": 0.1}
+            | {"status": status, "error_low": 0.1, "from_length": 2, "inputs": 500}
             | {"error_high": 0.25 if status == "PROVED" else None}
             | {"certify_seconds": 0.5, "prove_seconds": 2.0}
         )
@@ -103,7 +103,9 @@ def test_verdicts_meet_tests_and_certificates():
     assert found["without a certificate"] == "PROVED 0, REFUTED 1, OPEN 0"
     assert found["root plateau above the target"] == "PROVED 0, REFUTED 0, OPEN 0"
     assert found["some tested input above the target"] == "PROVED 0, REFUTED 1, OPEN 0"
-    assert found["proved: width of the enclosure (least, median, largest)"] == [0.15] * 3
+    assert found["trained long enough"] == "PROVED 2, REFUTED 0, OPEN 1"
+    assert found["PROVED: width (least, median, largest)"] == [0.15] * 3
+    assert found["REFUTED: root_plateau (least, median, largest)"] == [0.25] * 3
 
 
 def test_the_figure_shows_every_model():
