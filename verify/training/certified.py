@@ -6,6 +6,7 @@ no jax.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -31,7 +32,8 @@ def certified_rows(experiment: Experiment, run: Run, f: LimitTransformer) -> Ite
     empty where there is none. `from_length`, `proof_length`: where the proved claim starts, and
     the longest length of its (first) window. `error_low`, `error_high`: what is known of the
     largest error over the lengths of the claim; `error_low` is that of an input, and
-    `error_high` is empty unless proved. Seconds are wall-clock time.
+    `error_high` is empty unless proved. `counterexample`: the input that refutes, as JSON: counts
+    of its tokens by residue, last τ+1 tokens, length. Seconds are wall-clock time.
     """
     g = target_transformer(experiment, run)
     assert g is not None  # one layer in finite precision: the target has explicit weights
@@ -44,7 +46,7 @@ def certified_rows(experiment: Experiment, run: Run, f: LimitTransformer) -> Ite
         verdict = prove(f, g, target=target, horizon=HORIZON)
         proved = time.perf_counter()
         low, high = verdict.enclosure
-        cost = certificate.cost
+        cost, refuted = certificate.cost, verdict.counterexample
         yield model_columns(experiment, run) | {
             "epsilon": float(epsilon),
             "target": float(target),
@@ -58,6 +60,7 @@ def certified_rows(experiment: Experiment, run: Run, f: LimitTransformer) -> Ite
             "proof_length": verdict.length,
             "error_low": float_down(low),
             "error_high": None if high is None else float_up(high),
+            "counterexample": None if refuted is None else json.dumps(refuted.to_dict()),
             "inputs": verdict.inputs,
             "prove_seconds": round(proved - certified, 3),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -99,6 +100,9 @@ def verdicts(points: Sequence[Row]) -> dict[str, Any]:
         for name in names if group else ():
             values = [_width(row) if name == "width" else row[name] for row in group]
             found[f"{status}: {name} (least, median, largest)"] = _order(values)
+    found["REFUTED: by an input with one token per residue, but for the last ones"] = sum(
+        _one_token(row["counterexample"]) for row in points if row["status"] == "REFUTED"
+    )
     for name in ("certify_seconds", "prove_seconds", "inputs"):
         found[f"{name} (least, median, largest)"] = _order([row[name] for row in points])
     return found
@@ -106,6 +110,11 @@ def verdicts(points: Sequence[Row]) -> dict[str, Any]:
 
 def _trained_long_enough(row: Row) -> bool:
     return bool(row["empirical"] and row["training_length"] >= row["empirical"])
+
+
+def _one_token(counterexample: str) -> bool:
+    counts = json.loads(counterexample)["counts"]
+    return all(sum(count > 0 for count in residue) <= 1 for residue in counts)
 
 
 def _width(row: Row) -> float:

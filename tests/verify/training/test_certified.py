@@ -1,5 +1,6 @@
 """Certified lengths and verdicts of trained models: their rows, and what is counted from them."""
 
+import json
 import math
 
 import pytest
@@ -24,6 +25,7 @@ def test_rows_of_a_stored_model():
     assert min(row["log2_exact_margin"] for row in rows) > 1000  # no tie is exact
     for row in rows:
         assert row["status"] == "PROVED"
+        assert row["counterexample"] is None
         assert 0 < row["certified_cost"] <= row["target"] - row["epsilon"]
         assert 0 <= row["error_low"] <= row["error_high"] <= row["target"]
         x = [1, 0] * (row["proof_length"] // 2 + 20)
@@ -37,6 +39,8 @@ def test_a_model_without_a_certificate_has_empty_cells_and_is_refuted():
         assert row["status"] == "REFUTED"
         assert row["error_high"] is None
         assert row["error_low"] > row["target"]
+        length = json.loads(row["counterexample"])["length"]
+        assert HORIZON / 2 <= length <= HORIZON  # it fails however late one starts
 
 
 def table(certified, losses, statuses):
@@ -51,6 +55,7 @@ def table(certified, losses, statuses):
             | {"epsilon": 0.1, "target": 0.3, "horizon": 2**20, "certified_length": length}
             | {"status": status, "error_low": 0.1, "from_length": 2, "inputs": 500}
             | {"error_high": 0.25 if status == "PROVED" else None}
+            | {"counterexample": '{"counts": [[9, 0], [0, 7]], "suffix": [1, 0], "length": 18}'}
             | {"certify_seconds": 0.5, "prove_seconds": 2.0}
         )
     return rows
@@ -105,6 +110,10 @@ def test_verdicts_meet_tests_and_certificates():
     assert found["some tested input above the target"] == "PROVED 0, REFUTED 1, OPEN 0"
     assert found["trained long enough"] == "PROVED 2, REFUTED 0, OPEN 1"
     assert found["PROVED: width (least, median, largest)"] == [0.15] * 3
+    name = "REFUTED: by an input with one token per residue, but for the last ones"
+    assert found[name] == 1
+    mixed = [row | {"counterexample": '{"counts": [[9, 1]]}'} for row in example()]
+    assert verdicts(certified_points(mixed))[name] == 0
     assert found["REFUTED: root_plateau (least, median, largest)"] == [0.25] * 3
 
 
