@@ -75,7 +75,7 @@ def constant_rows(experiment: Experiment, run: Run, f: LimitTransformer) -> Iter
                 model_columns(experiment, run)
                 | {"weights": weights, "epsilon": float(Fraction(epsilon))}
                 | _constants(constants)
-                | _length(constants, epsilon)
+                | predicted_length(constants, epsilon)
             )
 
 
@@ -95,7 +95,7 @@ def _constants(c: Any) -> Row:
     return row
 
 
-def _length(c: Any, epsilon: str) -> Row:
+def predicted_length(c: Any, epsilon: str) -> Row:
     """Shortest proved length for the error at every input; empty cells where there is none."""
     try:
         bound = bounds.required_length(error="linf", epsilon=epsilon, **c.parameters())

@@ -21,6 +21,7 @@ from verify.training.analysis import (
     spearman_by_difficulty,
     spearman_by_training_length,
 )
+from verify.training.certified_summary import certified_lengths, certified_points, verdicts
 from verify.training.summaries import attention_quality, hardmax_regime, simulation_errors
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def draw_all(out: Path) -> list[Path]:
     made = {**_loss_figures(rows), **_slope_figures(rows)}
     if (out / "constants.csv.gz").exists():
         made |= _model_figures(rows, out)
+    if (out / "certified.csv.gz").exists():
+        made |= _certified_figure(out)
     paths = []
     for name, figure in made.items():
         for ending, options in (
@@ -101,6 +104,13 @@ def write_statistics(out: Path) -> Path:
                 "log2 predicted": [round(min(y), 1), round(max(y), 1)],
                 "empirical": [min(x), max(x)],
             }
+    if (out / "certified.csv.gz").exists():
+        points = certified_points(store.read_rows(out / "certified.csv.gz"))
+        for (experiment,), group in group_by(points, "experiment").items():
+            found[experiment]["certified, all ε"] = certified_lengths(group)
+            for (epsilon,), part in group_by(group, "epsilon").items():
+                found[experiment][f"certified, ε = {epsilon:g}"] = certified_lengths(part)
+                found[experiment][f"verdicts, ε = {epsilon:g}"] = verdicts(part)
     summaries_of = {
         "gaps": ("hardmax regime", hardmax_regime),
         "attention": ("attention", attention_quality),
@@ -201,6 +211,15 @@ def _slope_figures(rows: Sequence[Row]) -> dict[str, Figure]:
     return made
 
 
+def _certified_figure(out: Path) -> dict[str, Figure]:
+    """Certified against empirical length, one panel for each ε, with the same axes."""
+    by_epsilon = group_by(certified_points(store.read_rows(out / "certified.csv.gz")), "epsilon")
+    figure, grid = _figure(1, len(by_epsilon), height=3.3)
+    for ax, group in zip(grid[0], by_epsilon.values(), strict=True):
+        figures_models.certified_against_empirical(group, ax=ax)
+    return {"lengths": figure}
+
+
 def _model_figures(rows: Sequence[Row], out: Path) -> dict[str, Figure]:
     made = {}
 
@@ -215,7 +234,7 @@ def _model_figures(rows: Sequence[Row], out: Path) -> dict[str, Figure]:
         if points:
             figures_models.predicted_against_empirical(points, experiments=shown, ax=ax)
         ax.set_title(f"weights as {weights}", fontsize=8)
-    made["lengths"] = figure
+    made["lengths_every_length"] = figure
 
     gaps = read("gaps")
     for experiment, group in group_by(gaps, "experiment").items():

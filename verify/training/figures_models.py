@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from verify.training.analysis import Row, group_by
-from verify.training.figure_style import axes, legend, styles
+from verify.training.figure_style import MARKERS, axes, legend, styles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -167,4 +167,45 @@ def predicted_against_empirical(
         ax.set_yscale("log")
     ax.set_ylabel("log₂ of the predicted N (tokens)")
     legend(ax, "experiment", columns=3)
+    return ax
+
+
+def certified_against_empirical(points: Sequence[Row], *, ax: Axes | None = None) -> Axes:
+    """Certified N of every model against the empirical length of its setting, both in tokens.
+
+    `points`: rows of `certified_points` for one ε. Full marks: proved up to the horizon; open
+    marks: refuted; grey: open. Models without a certificate stand above the horizon; settings
+    without an empirical length right of all others. Marks of one place are spread sideways.
+    """
+    ax = axes(ax)
+    horizon, epsilon = points[0]["horizon"], points[0]["epsilon"]
+    edge = 4 * horizon
+    known = [row["empirical"] for row in points if row["empirical"]] or [4]
+    groups = group_by(points, "experiment")
+    for number, ((name,), group) in enumerate(groups.items()):
+        marker, color = MARKERS[number], str(0.5 * number / len(groups))
+        lane = 0.8 / len(groups)
+        x = np.zeros(len(group))
+        for (empirical,), rows in group_by(group, "empirical").items():
+            spread = (number - (len(groups) - 1) / 2 + np.linspace(-0.4, 0.4, len(rows))) * lane
+            chosen = [row["empirical"] == empirical for row in group]
+            x[chosen] = (empirical or 4 * max(known)) * 2.0**spread
+        y = np.array([row["certified_length"] or edge for row in group], dtype=float)
+        for status, face in (("PROVED", color), ("REFUTED", "white"), ("OPEN", "0.8")):
+            at = np.array([row["status"] == status for row in group])
+            if at.any():
+                label = f"{name.replace('_', ' ')}, {status.lower()}"
+                ax.plot(x[at], y[at], marker, ms=3.2, mew=0.6, c=color, mfc=face, label=label)
+    ax.axhline(horizon, color="0.5", lw=0.8, ls=":")
+    ax.text(
+        0.02, edge, "no certificate", fontsize=6, va="center", transform=ax.get_yaxis_transform()
+    )
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log", base=2)
+    line = np.array([min(known), max(known)]) * np.array([0.6, 1.6])
+    ax.plot(line, line, color="0.5", lw=0.8, ls="--", label="N = empirical")
+    ax.set_xlabel("empirical generalization length (tokens)")
+    ax.set_ylabel("certified N (tokens)")
+    ax.set_title(f"ε = {epsilon:g}; dotted: horizon {horizon:,}", fontsize=8)
+    legend(ax, f"|f − g| ≤ {3 * epsilon:g} up to the horizon", columns=3)
     return ax

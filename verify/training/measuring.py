@@ -9,6 +9,7 @@ from typing import Any
 from verify.model.transformer import LimitTransformer
 from verify.training import store
 from verify.training.beyond import beyond_rows
+from verify.training.certified import certified_rows
 from verify.training.constants import attention_rows, constant_rows, gap_rows
 from verify.training.experiment import Experiment, Run
 from verify.training.export import to_limit_transformer
@@ -24,6 +25,11 @@ def _hardmax(experiment: Experiment, run: Run) -> bool:
     return experiment.precision_bits is not None
 
 
+def _certified(experiment: Experiment, run: Run) -> bool:
+    """Those on the theory's inputs; their twins on other inputs would take minutes more."""
+    return _hardmax(experiment, run) and experiment.distribution == "dirichlet"
+
+
 def _figure_3(experiment: Experiment, run: Run) -> bool:
     return _hardmax(experiment, run) and run.setting.period == ATTENTION_PERIOD
 
@@ -35,12 +41,15 @@ def _simulated(experiment: Experiment, run: Run) -> bool:
 
 FILES: dict[str, tuple[Rows, Callable[[Experiment, Run], bool]]] = {
     "constants": (constant_rows, lambda experiment, run: True),
+    "certified": (certified_rows, _certified),
     "gaps": (gap_rows, _hardmax),
     "attention": (attention_rows, _figure_3),
     "simulation": (simulation_rows, _simulated),
     "beyond": (beyond_rows, _hardmax),
 }
 """File name → the rows of one model, and the models that it covers."""
+WITH_LOSSES = {"certified"}
+"""Files whose rows carry the losses of their model, so that they can be compared by themselves."""
 
 
 def measure_all(experiments: tuple[Experiment, ...], out: Path, *, quiet: bool = False) -> None:
@@ -69,11 +78,30 @@ def measure_all(experiments: tuple[Experiment, ...], out: Path, *, quiet: bool =
                 for i in tqdm(runs, desc=f"{name}: {experiment.name}", disable=quiet, leave=False):
                     run, params = models[i]
                     f = to_limit_transformer(experiment, run, params)
-                    rows += rows_of(experiment, run, f)
+                    losses = _losses(out, experiment, run) if name in WITH_LOSSES else {}
+                    rows += [row | losses for row in rows_of(experiment, run, f)]
                 store.write_rows(path, rows)
             gathered += store.read_rows(path)
         if gathered:
             store.write_rows(out / f"{name}.csv.gz", gathered)
+
+
+def _losses(out: Path, experiment: Experiment, run: Run) -> Row:
+    """Columns of `runs.csv.gz` for one model at the longest test length, on its training law."""
+    columns = {
+        "difficulty": run.setting.difficulty,
+        "training_length": run.training_length,
+        "seed": run.seed,
+        "test_distribution": experiment.distribution,
+        "test_length": max(experiment.test_lengths),
+    }
+    (row,) = (
+        row
+        for row in store.read_rows(store.rows_path(out, experiment))
+        if all(row[name] == value for name, value in columns.items())
+    )
+    kept = ("distribution", "test_distribution", "test_length", "loss", "max_error")
+    return {name: row[name] for name in kept}
 
 
 def _is_current(path: Path, experiment: Experiment) -> bool:

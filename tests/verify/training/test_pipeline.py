@@ -105,6 +105,7 @@ def test_measuring_and_drawing_need_no_jax(trained):
     for row in store.read_rows(trained / "simulation.csv.gz"):
         assert row["short"] <= row["limit"]
         assert max(row["error_simulated"], row["error_target"]) <= row["proven_error"]
+    _check_certified(trained)
 
     code = (
         "import sys; sys.modules['jax'] = sys.modules['optax'] = None; "
@@ -118,6 +119,20 @@ def test_measuring_and_drawing_need_no_jax(trained):
     figures = trained / "figures"
     assert {p.suffix for p in figures.iterdir()} == {".png", ".pdf"}
     assert (trained / "statistics.json").exists()
+
+
+def _check_certified(out):
+    """Two rows for every run, none left out, each with the losses of the same run."""
+    rows = store.read_rows(out / "certified.csv.gz")
+    losses = {
+        (r["difficulty"], r["training_length"], r["seed"]): (r["loss"], r["max_error"])
+        for r in store.read_rows(out / "runs.csv.gz")
+        if (r["test_distribution"], r["test_length"]) == ("dirichlet", 256)
+    }
+    runs = [(row["difficulty"], row["training_length"], row["seed"]) for row in rows]
+    assert runs == [run for run in losses for _ in range(2)]
+    assert [(row["loss"], row["max_error"]) for row in rows] == [losses[run] for run in runs]
+    assert {row["status"] for row in rows} <= {"PROVED", "REFUTED", "OPEN"}
 
 
 def test_importing_verify_imports_no_jax():
