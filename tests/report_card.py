@@ -134,14 +134,15 @@ def is_monotone(theorem: Theorem) -> bool:
         for _ in range(4):
             low = row.read(value)
             high = low + rng.randint(1, 3) if row.kind == "integer" else low * Fraction(5, 4)
-            fixed = start | ({"target": 3 * row.read(value)} if keyword == "epsilon" else {})
+            at_target = keyword == "epsilon" and "target" in theorem.parameters
+            fixed = start | ({"target": 3 * row.read(value)} if at_target else {})
             try:
                 pair = [ask(theorem, fixed | {keyword: v}) for v in (low, high)]
             except bounds.ParameterError:
                 continue
             lengths = [answer.log2_length or 0.0 for answer in pair]
             period = max(int(a.parameters.get("period", 1)) for a in pair)
-            effect = row.effect if keyword != "epsilon" else 1  # at a fixed target, N grows with ε
+            effect = 1 if at_target else row.effect  # at a fixed target, N grows with ε
             exact = [a.length for a in pair]
             if None not in exact:
                 moved = effect * (exact[1] - exact[0])
@@ -200,7 +201,8 @@ def proof_section(theorem: Theorem) -> str:
         return MISSING
     if theorem.constants != "proved" or theorem.unknown:
         return NOT_APPLICABLE
-    section = page.split(anchor)[1].split('<a id="')[0]
+    # Neighbouring anchors share a section.
+    section = next(part for part in page.split(anchor)[1].split('<a id="') if len(part) > 80)
     return PASS if "*Proof" in section or "∎" in section else MISSING
 
 
@@ -250,7 +252,7 @@ def applies(name: str, theorem: Theorem) -> bool:
         return proved and theorem.scope is not None and not theorem.unknown
     if name == "soundness":
         sufficient = theorem.direction is Direction.SUFFICIENT
-        return proved and sufficient and theorem.scope is not None
+        return proved and sufficient and theorem.scope is not None and not theorem.unknown
     return proved and theorem.scope is not None and theorem.formula is not None
 
 

@@ -19,12 +19,16 @@ pytestmark = [
         "derived.lower_average",
         "derived.lower_average_softmax",
         "derived.lower_average_softmax_dirichlet",
+        "derived.lower_average_two_layer",
+        "derived.lower_average_two_layer_argmax",
     ),
     pytest.mark.covers(
         "tightness",
         "derived.lower_average",
         "derived.lower_average_softmax",
         "derived.lower_average_softmax_dirichlet",
+        "derived.lower_average_two_layer",
+        "derived.lower_average_two_layer_argmax",
     ),
 ]
 
