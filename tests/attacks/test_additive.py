@@ -247,6 +247,7 @@ def sweep(seeds, rounding=by_flow, **options):
     return shortened, failures, worst
 
 
+@pytest.mark.slow
 def test_every_input_has_a_short_one():
     shortened, failures, worst = sweep(range(1500))
     assert failures == []

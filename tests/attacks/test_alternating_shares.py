@@ -114,6 +114,7 @@ def test_long_inputs_come_as_close_to_zero_as_one_likes():
     assert means[-1] < Fraction(1, 250)
 
 
+@pytest.mark.slow
 def test_blocks_of_every_size():
     """One crossing per block; blocks that grow keep t near 1/2 for less."""
     low, high = Fraction(1, 5), Fraction(4, 5)

@@ -99,6 +99,7 @@ def one_layer(rng, letters, locality, regime):
     return model, 1.0, np.ptp(value[-1, :letters]), ranges, margin, bias.max() > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("regime", ["token dominant", "balanced", "position dominant"])
 @pytest.mark.parametrize(("letters", "length"), [(2, 9), (3, 7)])
 def test_one_softmax_layer_on_finite_exchangeable_laws(regime, letters, length):
@@ -201,6 +202,7 @@ def two_layers(rng, letters, locality, regime, scale):
     return model, bound
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("regime", ["token dominant", "balanced", "position dominant"])
 @pytest.mark.parametrize("law", ["fixed", "dirichlet"])
 def test_two_softmax_layers_on_average(regime, law):
@@ -278,6 +280,7 @@ class SuffixOnly:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", ["fixed", "dirichlet"])
 @pytest.mark.parametrize(
     ("letters", "locality", "period"), [(2, 0, 1), (2, 1, 1), (2, 1, 2), (3, 1, 1), (2, 2, 3)]
@@ -306,6 +309,7 @@ def test_two_argmax_layers_on_average(law, letters, locality, period):
     assert worst > 0.003
 
 
+@pytest.mark.slow
 def test_the_first_symbols_must_be_kept():
     """Without them the claim is false: a start-up state of large logit decides the output."""
 

@@ -288,6 +288,7 @@ def test_urn_coupling_of_two_tokens(regime):
     assert 0.01 <= worst <= 1
 
 
+@pytest.mark.slow
 def test_urn_coupling_is_what_removes_the_square_root():
     # Uniform attention on an urn of two colours: the last n symbols do not reach the urn's rate.
     rng = np.random.default_rng(1)
@@ -298,6 +299,7 @@ def test_urn_coupling_is_what_removes_the_square_root():
     assert urn_error(case, k, large) < claim < dirichlet_error(case, k, large)
 
 
+@pytest.mark.slow
 def test_urn_coupling_of_three_tokens():
     # Both nodes of the tree ((0, 1), 2) split by quantiles; W̄ adds up over the nodes.
     rng = np.random.default_rng(33)

@@ -93,6 +93,7 @@ def worst_ratio(model, rng, tokens, longest):
     return ratio
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tokens", "period", "locality", "bits", "inverse_margin"),
     [(2, 1, 1, 1, 3), (2, 2, 1, 1, 4), (3, 3, 0, 2, 2), (2, 1, 2, 1, 2), (2, 3, 1, 1, 1)],
@@ -131,6 +132,7 @@ def own_and_previous(margin, bits=1):
     return LimitTransformer(embedding, np.zeros((1, 6)), (first, second), np.eye(6)[[4]], bits)
 
 
+@pytest.mark.slow
 def test_the_pair_that_needs_the_threshold():
     """Λ = 0, γ = 1/3, h₀ = 8: f = 0 on every input shorter than 8, E f = 10 from 8 on."""
     f = own_and_previous(Fraction(1, 3))

@@ -184,6 +184,7 @@ def check(case, hardmax_length=0):
     return links, worst
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_chain_on_random_and_extreme_counts(seed):
     rng = random.Random(seed)

@@ -87,6 +87,7 @@ def stein_constant(left, right):
     return plus(raised(square, length), rest, 2), mean, length
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("left", "right"), list(itertools.product(range(3), repeat=2)))
 def test_stein_constant(left, right):
     """14e₂ − K and both 0 ≤ E X_iη_i ≤ 1, by nonnegative coefficients after raising the degree."""
@@ -176,6 +177,7 @@ def test_variance_and_distance_from_the_normal_law():
     assert 0.01 < worst <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1 / 6, 1 / 20, 1 / 100])
 def test_short_inputs_rarely_meet_the_bump(width):
     nodes, weights = np.polynomial.legendre.leggauss(16)

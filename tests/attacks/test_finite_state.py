@@ -205,6 +205,7 @@ def short_run(case):
     return counts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_short_runs_attend_as_the_long_ones(seed):
     rng = random.Random(seed)

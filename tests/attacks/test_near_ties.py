@@ -380,6 +380,7 @@ class Pair:
         return max(map(np.max, slopes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", PAIRS, ids=str)
 def test_the_pair_of_near_ties_agrees_up_to_n_and_differs_later(row):
     kappa, lipschitz, epsilon, target, horizon, training = row

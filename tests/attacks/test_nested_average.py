@@ -89,6 +89,7 @@ def lemma_ratios(shapes, lengths):
             yield n * distance_to_beta(n, a, b) / certified(a, b)
 
 
+@pytest.mark.slow
 def test_urn_shares_are_near_their_limit():
     ratios = list(lemma_ratios(SHAPES, (1, 2, 3, 10, 100, 3000)))
     assert max(ratios) + 1e-6 <= 1
@@ -247,6 +248,7 @@ def attack(alpha, locality, k, large):
 PRIORS = ((1, 1, 1), (0.05, 0.05, 0.05), (0.2, 3, 0.5), (2, 0.1, 5), (6, 6, 0.1), (0.5, 0.5, 20))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", PRIORS)
 def test_laminar_heads_are_served_by_one_coupling(alpha):
     for locality, k, large in ((0, 25, 26), (0, 90, 400), (1, 30, 90)):
@@ -263,6 +265,7 @@ def test_last_symbols_would_not_do():
     assert ratio(100) < 1 < ratio(10**5)
 
 
+@pytest.mark.slow
 def test_a_class_that_is_too_rare_for_its_mass():
     # The bound must depend on a*: with the mass of all tokens in its place it is violated.
     alpha, k, large = (0.05, 0.05, 3), 400, 800

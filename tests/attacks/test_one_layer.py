@@ -126,6 +126,7 @@ def moved(x, z, chosen):
     return (total + chosen.suffix * abs(F(1, w) - F(1, v))) / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", range(7))
 def test_theorem_1_clause_by_clause(batch):
     compressed, worst = 0, F(0)
@@ -293,6 +294,7 @@ def stretched(x, sets, delta, n, ratio):
     return z
 
 
+@pytest.mark.slow
 def test_theorem_e_the_limit_regime():
     """T ≥ 2^(p/γ), so x is hardmax; z need not be, however many bits: images within 2δ."""
     worst, control = 0.0, 0

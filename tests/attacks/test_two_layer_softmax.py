@@ -109,6 +109,7 @@ def attack(x, f, g, *, length, theta=1):
     return max(ratios)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("period", [1, 2, 3])
 @pytest.mark.parametrize("regime", REGIMES)
 def test_random_pairs_on_hostile_inputs(regime, period):
@@ -151,6 +152,7 @@ def copier(size, lag, bias=40.0, period=1, positions=None):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lag", [0, 1, 3])
 def test_plain_averages_with_small_constants(lag):
     # β′ = 0 for copied tokens, R₂ = 0, no MLP, rank 1: as little room as the claim leaves.
@@ -201,6 +203,7 @@ def first_layer(f, x):
     return e[x] + weights @ (e @ head.value.T) / weights.sum(1, keepdims=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("logits", [0.0, 1.0, 3.0])
 def test_averages_of_a_tilted_histogram(logits):
     # p(w, μ) = E_w + tilt of μ: layer 1 without lag bias is p exactly, layer 2 takes its mean.

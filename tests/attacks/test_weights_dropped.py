@@ -180,6 +180,7 @@ def padded(word, times):
     return [*runs[:-1], (PAD, runs[-1][1] + times - 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MACHINES)
 def test_positive_on_halting_runs_only(name):
     machine = MACHINES[name]

@@ -25,6 +25,7 @@ WORDS += ["--period", "2", "--locality", "1", "--precision-bits", "8", "--margin
 CONSOLES = [{"PYTHONIOENCODING": "cp1252"}, {"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("console", CONSOLES)
 @pytest.mark.parametrize("more", [[], ["--json"], ["--list"], ["--epsilon", "-1"]])
 def test_consoles_that_are_not_utf8(console, more):

@@ -24,6 +24,7 @@ def test_sympys_ceiling_is_wrong_and_ours_is_not():
     assert certify(formula, {}, "down").integer == 31
 
 
+@pytest.mark.slow
 @given(st.integers(0, 3000), st.integers(1, 60))
 def test_powers_of_two_against_integers(numerator, denominator):
     power = Fraction(numerator, denominator)
@@ -35,6 +36,7 @@ def test_powers_of_two_against_integers(numerator, denominator):
     assert down**denominator <= 2**numerator < (down + 1) ** denominator
 
 
+@pytest.mark.slow
 @given(st.fractions(min_value=0, max_value=50), st.fractions(min_value=0, max_value=50))
 def test_nested_rounding_against_fractions(a, b):
     formula = ceiling(x / 3 + ceiling(y * 7) / 2) + floor(x * y) * Max(x, y, 1) + Min(x, y)

@@ -70,6 +70,7 @@ print(row["note"], "done")
 """
 
 
+@pytest.mark.slow
 def test_everything_answers_or_refuses_soon():
     run = subprocess.run(
         [sys.executable, "-c", CASES], capture_output=True, text=True, timeout=300, check=False

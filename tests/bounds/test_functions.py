@@ -57,6 +57,7 @@ SMALL_ERRORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", WITH_FORMULA, ids=lambda entry: entry.key)
 def test_formulas_on_arrays_agree_with_certified_values(entry):
     compared = 0

@@ -242,6 +242,7 @@ def test_no_argument_of_the_command_line_names_all_that_are_missing(capsys):
     assert "--help" in shown
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_no_error():
     command = f"{sys.executable} -m bounds --list | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)

@@ -96,6 +96,7 @@ def test_impossible_and_unbounded_requests_are_refused_with_the_reason():
         _Search("margin", row, fake(lambda value: 500), 100, growing=False).real()
 
 
+@pytest.mark.slow
 @given(
     st.fractions(min_value=0, max_value=10**6),
     st.fractions(min_value=0, max_value=1, max_denominator=10**6),
@@ -236,6 +237,7 @@ def _base_values():
     return values | small | {"precision_bits": Fraction(8)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "entry", [t for t in bounds.theorems() if t.formula and t.parameters], ids=lambda t: t.key
 )

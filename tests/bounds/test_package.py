@@ -31,6 +31,7 @@ WORDS = [
 ]
 
 
+@pytest.mark.slow
 def test_importing_bounds_loads_neither_matplotlib_nor_scipy_nor_numpy():
     code = (
         "import sys, bounds; bounds.theorems(); "
@@ -100,6 +101,7 @@ def test_figures_take_and_return_axes():
     plt.close("all")
 
 
+@pytest.mark.slow
 def test_every_expression_is_there_at_once_and_in_the_public_symbols():
     start = time.perf_counter()
     for entry in bounds.theorems():

@@ -34,6 +34,7 @@ def _sweep(epsilons):
     return bounds.sweep(**GIVEN | {"epsilon": epsilons})
 
 
+@pytest.mark.slow
 def test_results_cross_to_processes_that_start_afresh():
     here = bounds.required_length(**GIVEN)
     spawn = multiprocessing.get_context("spawn")
@@ -52,6 +53,7 @@ def test_results_cross_to_processes_that_start_afresh():
             refused.result()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [GIVEN["theorem"], "izzo2025.4.1"])
 def test_an_entry_is_pickled_by_its_key_alone(key):
     saved = pickle.dumps(bounds.theorem(key))

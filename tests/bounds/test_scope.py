@@ -191,6 +191,7 @@ def test_what_the_scope_allows_is_answered(entry):
         assert text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("entry", "quantity"), **entries([*product(SCOPED, QUANTITIES)]))
 def test_every_value_of_every_quantity_is_allowed_or_refused(entry, quantity):
     rule = getattr(entry.scope, quantity)

@@ -296,6 +296,7 @@ def test_two_layers_argmax(v):
     assert integers(key, **given) == (max(expected.values()), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mass", "theta"),
     [*product([F(1, 5), F(1, 2), F(9, 10), F(3)], [F(1, 2), F(1), F(3, 2), F(3)])],
@@ -493,6 +494,7 @@ def coin(eps, eta, lip):
     return rounded(mp.pi / 2 * real(eps / lip) ** 2 * (w**-2 - 1) ** 2, up=False)
 
 
+@pytest.mark.slow
 def test_the_fair_coin_and_the_window():
     """The formula alone: ε may exceed the target here, so that every boundary shows."""
     hair = F(1, 10**20)

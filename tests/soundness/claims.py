@@ -85,7 +85,10 @@ def sufficient_theorems() -> tuple[Any, ...]:
     return tuple(
         t
         for t in bounds.theorems()
-        if str(t.direction) == "sufficient" and t.constants == "proved" and t.setting is not None
+        if str(t.direction) == "sufficient"
+        and t.constants == "proved"
+        and t.formula is not None
+        and t.setting is not None
     )
 
 

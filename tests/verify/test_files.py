@@ -62,6 +62,7 @@ def test_links_and_long_names(tmp_path):
     assert target.read_bytes() == b"new"
 
 
+@pytest.mark.slow
 def test_a_model_survives_a_process_that_dies_while_saving(tmp_path):
     path = tmp_path / "f.safetensors"
     f = nested_pair().f

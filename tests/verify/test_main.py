@@ -21,6 +21,7 @@ from verify.checks.report import Report
 from verify.checks.softmax_pairs import SOFTMAX_BUILT_IN
 
 
+@pytest.mark.slow
 def test_main_job_on_all_pairs(tmp_path, capsys):
     assert main(["--out", str(tmp_path), "--length", "8000"]) == 0
     output, errors = capsys.readouterr()
@@ -88,6 +89,7 @@ def test_bad_argument_is_one_line_and_code_2(arguments, words, capsys, tmp_path)
     assert words in lines[0]
 
 
+@pytest.mark.slow
 def test_interrupt_saves_what_was_done(tmp_path):
     # A shell starts background jobs with Ctrl-C ignored, and children inherit that: undo it.
     code = (
@@ -138,6 +140,7 @@ def test_the_pair_in_progress_keeps_its_rows(name, rows, tmp_path, capsys, monke
     assert f"not finished: {name}, runs" in errors
 
 
+@pytest.mark.slow
 def test_the_file_says_how_it_was_made(tmp_path, capsys):
     arguments = ["--pairs", "nested", "--length", "900", "--seed", "7", "--epsilon", "1/9"]
     assert main(["--out", str(tmp_path), *arguments]) == 0
@@ -174,6 +177,7 @@ def _on(console, *command):
     return subprocess.run([sys.executable, "-m", *command], capture_output=True, env=environment)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("console", CONSOLES)
 def test_consoles_that_are_not_utf8(console, tmp_path):
     arguments = ["--pairs", "nested", "--length", "900", "--out", str(tmp_path)]
@@ -182,12 +186,14 @@ def test_consoles_that_are_not_utf8(console, tmp_path):
     assert b"nested: proven N" in done.stdout
 
 
+@pytest.mark.slow
 def test_json_on_a_console_that_is_not_utf8(tmp_path):
     arguments = ["--json", "--pairs", "simple-1", "--length", "900", "--out", str(tmp_path)]
     printed = _on({"PYTHONIOENCODING": "ascii"}, "verify", *arguments).stdout.decode("ascii")
     assert json.loads(printed)["reports"][0]["name"] == "simple, ω = 1"
 
 
+@pytest.mark.slow
 def test_results_are_written_before_they_are_printed(tmp_path):
     arguments = [sys.executable, "-m", "verify", "--pairs", "nested", "softmax-1"]
     arguments += ["--length", "2000", "--out", str(tmp_path)]

@@ -68,6 +68,7 @@ def errors_of(run, entry):
     return simulation.error_f, simulation.error_g
 
 
+@pytest.mark.slow
 def test_a_pool_of_processes():
     run = simulator(PAIR.f, PAIR.g, epsilon="1/20")
     entries = standard_inputs(run, length=2000)[:6]
@@ -77,6 +78,7 @@ def test_a_pool_of_processes():
     assert found == [errors_of(run, entry) for entry in entries]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOFTMAX_BUILT_IN)
 def test_callers_may_let_underflow_raise_in_softmax_models(name):
     pair = SOFTMAX_BUILT_IN[name]()

@@ -376,6 +376,7 @@ def test_monotone_in_every_parameter(key):
                 assert (after - before) * DIRECTION[keyword] >= -1e-12, (keyword, changes)
 
 
+@pytest.mark.slow
 def test_monotone_at_the_branches_in_exact_integers():
     for total in (2, 5, 40):
         for epsilon in (F(1, 3), F(1, 10), F(1, 1000)):
@@ -476,6 +477,7 @@ def test_missing_parameters_are_named_even_where_defaults_depend_on_them():
     assert names >= {"alpha_min", "alpha_total", "lipschitz_euclidean"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", sorted(BASE))
 def test_inversion_of_every_parameter(key):
     reference = length(key).length

@@ -57,6 +57,7 @@ def sufficient_length_by_pairs(bound):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bound", "length"), [(1, 3), (2, 5), (3, 7), (4, 11), (5, 15), (6, 19), (7, 23), (8, 27)]
 )

@@ -372,6 +372,7 @@ def larger(random, keyword, value):
     return value * (1 + Fraction(random.randint(1, 30), random.choice([10, 1000])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("key", "keyword"), MONOTONE)
 def test_monotone_in_every_parameter(key, keyword):
     random, sign = Random(f"{key} {keyword}"), BY_KEYWORD[keyword].effect
@@ -433,6 +434,7 @@ def test_hardmax_term_in_its_window(key):
         assert first <= found.terms["hardmax threshold"].length <= first + 2 * period - 2
 
 
+@pytest.mark.slow
 def test_branches_of_the_chain_meet():
     """K = 2 or larger, δ = ½ or smaller, m changing: no jump upwards as the target grows."""
     base = {"vocabulary_size": 3, "period": 2, "locality": 1, "precision_bits": 3, "margin": 1}
@@ -467,6 +469,7 @@ def test_chain_beats_one_string_above_three_epsilon():
     assert all(a.length >= best.length for a in best.alternatives)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "key", [k for k in NECESSARY if k not in ("lower_single_z", "lower_limit")]
 )

@@ -554,6 +554,7 @@ GRIDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", GRIDS)
 def test_monotone_in_every_parameter(key):
     rng = random.Random(key)
@@ -577,6 +578,7 @@ def test_monotone_in_every_parameter(key):
     assert moved == set(grid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", GRIDS)
 def test_solving_for_a_parameter_gives_back_the_length(key):
     theorem = bounds.theorem(key)

@@ -27,6 +27,7 @@ def tail_mean_exact(t, a, b, theta):
         return float(near + mp.betainc(a, b, 0, t, regularized=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theta", [0.5, 1.0, 1.5])
 @pytest.mark.parametrize("a", [0.1, 0.3, 0.5, 0.50001, 0.8, 1.0, 1.00001, 1.5, 3.0, 8.0])
 def test_cut_off_negative_moments_are_bounded(a, theta):

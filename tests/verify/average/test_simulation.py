@@ -95,6 +95,7 @@ def test_the_end_of_a_chain_is_a_chain():
     assert all(found[z] == CHAIN.probability(z) for z in itertools.product(range(3), repeat=3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "law",
     [
@@ -121,6 +122,7 @@ def test_nested_summaries_have_the_exact_joint_law(law, period, locality):
     assert deviation <= 0.5 * sum(math.sqrt(p / draws) for p in exact.values()) + 0.04
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(16))
 def test_theorem_a1_exhaustively_on_small_cases(seed):
     rng = np.random.default_rng(seed)
@@ -188,6 +190,7 @@ def softmax_constants(f):
     return float(np.linalg.norm(f.unembedding, 2) * mlp * diameter), spread
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lag_bias", [[0.4, 0.7], [1.0, 0.2], [0.3, 1.8], [-2.0, -1.0]])
 @pytest.mark.parametrize("seed", range(4))
 def test_theorem_c1_exhaustively_in_all_regimes(lag_bias, seed):
@@ -227,6 +230,7 @@ def test_theorem_c2_by_samples_where_its_bound_is_small(law):
         assert cost.mean <= bound < size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_theorem_c8_exhaustively_with_start_up_states_and_ties(seed):
     """Layer 1 copies the previous token; layer 2 is hardmax over (token, previous token)."""
@@ -260,6 +264,7 @@ def test_theorem_c8_exhaustively_with_start_up_states_and_ties(seed):
     assert long_mean <= short_mean + cost.mean + 1e-12
 
 
+@pytest.mark.slow
 def test_samples_agree_with_enumeration():
     rng = np.random.default_rng(5)
     f, g = (random_argmax(rng, tokens=2, period=2, locality=1) for _ in range(2))

@@ -327,6 +327,7 @@ def test_search_says_none_where_a_gap_is_neither_near_nor_clean():
     assert least_window(f, f, Fraction(1, 5), 2**13)[0] is not None
 
 
+@pytest.mark.slow
 def test_cost_never_exceeds_the_constants_over_all_types():
     for seed in range(30):
         f, g = random_pair(np.random.default_rng([5, seed]))

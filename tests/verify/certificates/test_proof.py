@@ -97,6 +97,7 @@ def _agrees(verdict, f, g, by_length):
             assert entry.value == pytest.approx(by_length[length], abs=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", range(2))
 def test_verdicts_agree_with_all_strings(block):
     kinds = set()
@@ -133,6 +134,7 @@ def test_verdicts_agree_with_all_strings(block):
     assert {(PROVED, True), (PROVED, False), (REFUTED, False)} <= kinds
 
 
+@pytest.mark.slow
 def test_enclosures_hold_on_all_strings():
     widths = []
     for seed in range(12):
@@ -173,6 +175,7 @@ def _hostile(rng, inputs, lengths):
     return CountedInput(Summary(counts, suffix, length))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("f", "g"),
     [simple_pair(), mod_p_pair(), mod_p_pair(0.01, 1e-4), mod_p_pair(0.01, 1e-2)],
@@ -338,6 +341,7 @@ def test_scaled_inputs_lose_no_more_than_is_said(seed):
         assert lost <= float(carried_loss(inputs, x)) + 1e-9
 
 
+@pytest.mark.slow
 def test_near_ties_are_open_with_the_largest_horizon():
     f, g = simple_pair(0.01)
     g = near_ties(np.random.default_rng(1), g, 0.003)
@@ -351,6 +355,7 @@ def test_near_ties_are_open_with_the_largest_horizon():
     assert rung.cost == instance.cost(f, g, rung.length, rung.reach).value
 
 
+@pytest.mark.slow
 def test_wider_ties_are_refuted_beyond_the_largest_horizon():
     f, g = simple_pair(0.01)
     g = near_ties(np.random.default_rng(1), g, 0.05)
@@ -366,6 +371,7 @@ def test_wider_ties_are_refuted_beyond_the_largest_horizon():
 # ---------------------------------------------------------------- the search
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_the_search_finds_what_is_there(seed):
     rng = np.random.default_rng(seed)
@@ -377,6 +383,7 @@ def test_the_search_finds_what_is_there(seed):
     assert found.worst.error(f, g) == pytest.approx(found.value, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_the_search_copes_with_many_tokens_and_long_inputs():
     settings = {"vocabulary_size": 20, "period": 1, "locality": 1, "heads": 1}
     f = random_model(np.random.default_rng(0), precision_bits=6, dimension=3, **settings)
@@ -397,6 +404,7 @@ def test_horizons_below_two_periods(horizon):
 # ---------------------------------------------------------------- what is missing, refusals
 
 
+@pytest.mark.slow
 def test_an_open_verdict_says_why():
     rng = np.random.default_rng(2)
     f = random_model(

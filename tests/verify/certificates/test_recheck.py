@@ -482,6 +482,7 @@ FORGERIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FORGERIES)
 def test_each_kind_of_forgery_is_named(kind):
     tried = 0
@@ -678,6 +679,7 @@ def test_models_that_no_certificate_speaks_of():
             recheck(honest, f, wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(25))
 def test_honest_certificates_of_random_pairs(seed):
     rng = np.random.default_rng([7, seed])
@@ -744,6 +746,7 @@ def rationals(rng, number):
         yield Fraction(float(rng.exponential()) or 1.0)
 
 
+@pytest.mark.slow
 def test_logarithms_are_enclosed():
     with mpmath.workdps(120):
         for x in rationals(np.random.default_rng(1), 100):

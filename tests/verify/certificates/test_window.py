@@ -73,6 +73,7 @@ def test_vectorised_strings_are_the_definition():
         assert outputs(f, x[None])[0] == pytest.approx(reference(f, x), abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", range(6))
 def test_agreement_is_the_maximum_over_all_strings(block):
     fewer = 0

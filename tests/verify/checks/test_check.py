@@ -144,6 +144,7 @@ def test_known_wrong_maps_are_found_out(control, tmp_path):
     assert not any(s.holds for s in again)
 
 
+@pytest.mark.slow
 def test_random_pairs_hold_where_wrong_maps_fail():
     failures = {"thinned": 0, "truncated": 0}
     for seed in range(4):

@@ -102,6 +102,7 @@ def test_simulate_covers_softmax_models():
         verify.simulate(x, pair.f, epsilon=1, theorem="derived.two_layer_softmax")
 
 
+@pytest.mark.slow
 def test_command_line(tmp_path, capsys):
     arguments = ["--out", str(tmp_path), "--length", "2000", "--pairs", "runs", "softmax-1"]
     assert main(arguments) == 0
@@ -123,6 +124,7 @@ def test_no_softmax_pair_is_thinned(tmp_path, capsys):
     assert "--control" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOFTMAX_BUILT_IN)
 def test_the_theorem_bites_and_the_control_fails_where_its_map_holds(name):
     """At the largest n, on one family: same x, same n, same proven error, another choice of z."""
@@ -190,6 +192,7 @@ def test_an_infinite_proven_error_is_written():
     assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["rows"][0]["share"] == 0
 
 
+@pytest.mark.slow
 def test_a_counterexample_is_saved_and_replayed(tmp_path, capsys, monkeypatch):
     # With a proven error that is too small the check must fail, and replay must see it again.
     arguments = ["--out", str(tmp_path), "--length", "600", "--pairs", "runs"]

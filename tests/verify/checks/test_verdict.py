@@ -54,6 +54,7 @@ def _spread(f, rng, inputs=200):
     return float(np.ptp(outputs, axis=0).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_no_output_moves_farther_than_its_range(name):
     pair = PAIRS[name]()
@@ -61,6 +62,7 @@ def test_no_output_moves_farther_than_its_range(name):
         assert _spread(model, np.random.default_rng(0)) <= output_range(model) * (1 + 1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("seed", range(6))
 def test_the_range_holds_for_random_models(layers, seed):

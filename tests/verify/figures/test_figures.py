@@ -234,6 +234,7 @@ def test_k_gram_figure_takes_the_worst_over_families():
         figures.k_gram_error([])
 
 
+@pytest.mark.slow
 def test_figures_need_no_global_state():
     code = (
         "import sys, verify.figures as f; f.regimes(longest=100);"

@@ -181,6 +181,7 @@ def test_levels_within_a_tolerance_are_shown_as_one():
     assert len(logit_levels(f, 0, 0)) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(30))
 def test_margins_equal_brute_force_over_all_inputs(seed):
     rng = np.random.default_rng(seed)
@@ -193,6 +194,7 @@ def test_margins_equal_brute_force_over_all_inputs(seed):
     assert (found.margin, found.margin_realised) == brute_margins(f, 0, longest)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(30))
 def test_outputs_move_by_at_most_l_times_total_variation(seed):
     rng = np.random.default_rng(seed)

@@ -73,6 +73,7 @@ def fixed_law_periods(constant, s):
     return math.ceil(max(4 * (2 + math.sqrt(2)) ** 2 * constant**2 / s**2, 2 * constant / s))
 
 
+@pytest.mark.slow
 def test_the_theorem_is_false_with_l_and_true_with_lambda():
     """E|f(x) − f(z)| ≥ E f(z) − lim E f = E f(z) must be ≤ s at the length of Theorem A2′."""
     s = 0.1
@@ -88,6 +89,7 @@ def test_the_theorem_is_false_with_l_and_true_with_lambda():
         assert mean_tent(tokens, length) <= s
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(25))
 def test_mean_of_n_values_stays_within_lambda_over_root_2n(seed):
     """E max_o |F(mean of n values) − F(v̄)| ≤ Λ/√(2n): the step of A2′ that needs a norm."""

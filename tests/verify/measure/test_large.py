@@ -134,6 +134,7 @@ def test_equal_signs_for_all_query_types_only_make_steps_larger(monkeypatch):
     assert exact != coarse
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tokens", "period"), [(400, 1), (1, 400)])
 @pytest.mark.parametrize("bits", [8, None])
 def test_hundreds_of_types_in_seconds(tokens, period, bits):
@@ -144,6 +145,7 @@ def test_hundreds_of_types_in_seconds(tokens, period, bits):
     assert 0 < c.lipschitz <= c.lipschitz_euclidean
 
 
+@pytest.mark.slow
 def test_margin_of_a_large_model_is_exact():
     """Integer weights below 2^10, so that int64 is exact too; many ties and near ties."""
     rng = np.random.default_rng(1)
@@ -158,6 +160,7 @@ def test_margin_of_a_large_model_is_exact():
     assert measure(f, f).shared_logits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokens", [176, 200, 400])
 def test_two_softmax_layers_with_many_tokens_answer(tokens):
     c = measure(random_model(np.random.default_rng(0), tokens, layers=2, heads=2, bits=None))

@@ -70,6 +70,7 @@ def two_layer_cases():
     return [pytest.param(i, *shape, id=str(shape)) for i, shape in enumerate(shapes)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "period", "heads", "hidden", "scale"), two_layer_cases())
 def test_enclosure_contains_what_is_reachable(seed, period, heads, hidden, scale):
     rng = np.random.default_rng(seed)
@@ -96,6 +97,7 @@ def test_enclosure_contains_what_is_reachable(seed, period, heads, hidden, scale
         assert tilt <= float(constants.tilt_lipschitz) * slack
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_enclosure_withstands_climbing(seed):
     """Local search for the largest (y − y′)ᵀMq, ‖y‖ and functionals over attention weights."""
@@ -219,6 +221,7 @@ def test_first_layer_moves_by_at_most_beta_times_total_variation(seed):
         assert moved <= bound * tilted * (1 + 1e-12) + 1e-14
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "period", "heads", "hidden", "scale"), two_layer_cases())
 def test_norm_form_is_never_below_the_enclosed_form(seed, period, heads, hidden, scale):
     rng = np.random.default_rng(100 + seed)
@@ -530,6 +533,7 @@ def test_repr_is_one_short_line(scale, layers):
     assert text.startswith(f"SoftmaxConstants(layers={layers}, |Σ|=3, Δ=1, τ=1, H=2, γ=0.75, R=")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [1, 2])
 def test_strict_floating_point_errors_change_nothing(layers):
     f = two_layer_model(np.random.default_rng(4), scale=1e-160, tokens=5)

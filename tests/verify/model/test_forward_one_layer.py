@@ -31,6 +31,7 @@ SIZES = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=1000)
 @given(
     seed=st.integers(0, 2**32),
@@ -62,6 +63,7 @@ def two_tokens(gap, precision_bits, lag_bias=(0.0,)):
     return LimitTransformer(embedding, np.zeros((1, 2)), (Layer((head,)),), output, precision_bits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gap", "bits", "first_dropped"),
     [

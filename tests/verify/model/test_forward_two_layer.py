@@ -15,6 +15,7 @@ from verify import Head, InputError, Layer, LimitTransformer, WeightsError, refe
 from verify.model.forward import two_layer
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(
     seed=st.integers(0, 2**32),
@@ -97,6 +98,7 @@ def test_block_boundaries(length, monkeypatch):
     assert_same(f(x), reference(f, x))
 
 
+@pytest.mark.slow
 def test_a_long_input():
     rng = np.random.default_rng(2)
     f = random_model(rng, vocabulary_size=4, period=2, locality=3, heads=2, layers=2)

@@ -62,6 +62,7 @@ def test_the_weights_compute_the_average_of_runs():
         assert verify.reference(f, np.array(x))[0] == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_two_layers_agree_on_every_input_up_to_n():
     average = average_of_runs()
     longest = 11

@@ -13,6 +13,7 @@ from verify import InputError
 from verify.tasks import mod_p, simple
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("omega", [0.25, 1, 3.7, 16, 64])
 def test_simple_weights_realise_the_sine_within_the_stated_error(omega):
     task = simple(omega)
@@ -56,6 +57,7 @@ def test_simple_weights_are_exact():
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("omega", [0.1, 0.5, 1, 2, 4, 8, 16, 64])
 def test_simple_lipschitz_constant_grows_like_omega(omega):
     c = verify.measure(simple(omega).transformer)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 
+@pytest.mark.slow
 def test_mini_preset_shows_the_plateaus(tmp_path, capsys):
     pytest.importorskip("jax")
     from verify.training.__main__ import main

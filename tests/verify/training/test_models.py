@@ -81,6 +81,7 @@ ONE_LAYER = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "setting", "changes"), ONE_LAYER)
 @pytest.mark.parametrize("size", [0.3, 1.0])
 def test_one_layer_export_equals_the_reference(task, setting, changes, size):
@@ -101,6 +102,7 @@ def test_one_layer_export_equals_the_reference(task, setting, changes, size):
         assert np.abs(f(x) - expected).max() <= 1e-9 * max(1, np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_attention_is_a_law_on_types():
     setting = Setting(3, period=3)
     e = experiment("mod_p", (setting,))
@@ -110,6 +112,7 @@ def test_attention_is_a_law_on_types():
     assert np.abs(weights.sum(axis=2) - 1).max() <= 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [0.3, 1.0])
 @pytest.mark.parametrize("distribution", ["uniform", "conditional"])
 def test_two_layer_export_equals_the_reference(distribution, size):

@@ -42,6 +42,7 @@ def trained(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_rows_are_complete_and_tidy(trained):
     rows = store.read_rows(trained / "runs.csv.gz")
     assert set(rows[0]) >= COLUMNS
@@ -55,6 +56,7 @@ def test_rows_are_complete_and_tidy(trained):
     assert {r["config_digest"] for r in rows} == {TINY.digest()}
 
 
+@pytest.mark.slow
 def test_a_killed_call_goes_on_where_it_stopped(trained, monkeypatch):
     from verify.training import optimise, pipeline
 
@@ -73,6 +75,7 @@ def test_a_killed_call_goes_on_where_it_stopped(trained, monkeypatch):
         pipeline.train_all((dataclasses.replace(TINY, steps=71),), trained, quiet=True)
 
 
+@pytest.mark.slow
 def test_a_run_does_not_depend_on_the_runs_beside_it(trained):
     from verify.training.optimise import train
 
@@ -90,6 +93,7 @@ def test_seeds_are_used(trained):
     assert len({array.tobytes() for array in arrays["embedding"]}) == len(TINY.runs())
 
 
+@pytest.mark.slow
 def test_measuring_and_drawing_need_no_jax(trained):
     from verify.training.measuring import measure_all
 
@@ -135,6 +139,7 @@ def _check_certified(out):
     assert {row["status"] for row in rows} <= {"PROVED", "REFUTED", "OPEN"}
 
 
+@pytest.mark.slow
 def test_importing_verify_imports_no_jax():
     code = "import sys, verify, verify.training.draw; print('jax' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
@@ -165,6 +170,7 @@ def test_rows_survive_the_round_trip(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv.gz"]
 
 
+@pytest.mark.slow
 def test_width_does_not_change_the_size_of_activations():
     """μP: after some steps, logits and outputs are of the same order at every width."""
     jax = pytest.importorskip("jax")

@@ -66,6 +66,7 @@ def test_ring_is_the_statistic_it_claims():
         assert exact == pytest.approx(ring_mean(n, 1 / 8), abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("long_length", [400, 3600])
 def test_ring_is_small_before_and_large_at_its_length(long_length):
     pair = ring(long_length)
@@ -149,6 +150,7 @@ def test_window_reaches_its_height_in_the_end():
     assert pair.long_error == half
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("alpha", "rest"), [("1/4", 1), ("1/2", "3/2"), (1, 3)])
 def test_rare_token(alpha, rest):
     agreement = 12
@@ -167,6 +169,7 @@ def test_rare_token(alpha, rest):
     assert measured.low <= limit <= measured.high
 
 
+@pytest.mark.slow
 def test_circulation():
     pair = circulation(100)
     chi = [[0, 1, -1], [-1, 0, 1], [1, -1, 0]]

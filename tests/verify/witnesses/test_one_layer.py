@@ -224,6 +224,7 @@ class TestThresholdOneResidue:
 class TestThresholdWindow:
     """Theorem B(i)."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("bits", "margin"), [(4, "1/2"), (3, "1/2"), (2, "1/4"), (5, "3/4")])
     def test_within_epsilon_for_all_counts_then_a_jump(self, bits, margin):
         witness = threshold_window(bits, margin, lipschitz=2)
@@ -285,6 +286,7 @@ class TestLimit:
         assert witness.agree_up_to == 80
         assert witness.f(np.zeros(82, dtype=int))[0] > 1e-3
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("slope", "target", "margin"),
         [(20, 3, "1/2"), (10, 3, "1/4"), (20, 1, 1), (30, 2, "3/4"), (25, "7/2", "1/2")],
@@ -335,6 +337,7 @@ class TestLimit:
 
 
 class TestPresence:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("slope", "epsilon", "target"),
         [(12, 0, "0.999"), (12, 0, "1/2"), (10, "1/2", "3/2"), (7, 1, 3), (5, "1/10", "1/5")],
@@ -367,6 +370,7 @@ class TestPresence:
 
 
 class TestTents:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("slope", "target", "size", "period"),
         [
@@ -412,6 +416,7 @@ class TestTents:
 
 
 class TestNestedClasses:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("slope", "target", "size", "period"),
         [(6, 3, 3, 1), (5, 2, 3, 1), (8, 3, 3, 1), (7, 3, 4, 1), (5, 3, 5, 1), ("4.1", 3, 3, 2)],
@@ -436,6 +441,7 @@ class TestNestedClasses:
         assert exact_worst(witness, range(1, value)) <= 1
         assert difference(witness, witness.long_input(100)) > 3
 
+    @pytest.mark.slow
     def test_visible_soon_after(self):
         witness = nested_classes(8, 1, 3)  # Q = 16
         assert witness.agree_up_to == 15
@@ -445,6 +451,7 @@ class TestNestedClasses:
     def test_all_strings(self):
         assert_agree_on_strings(nested_classes(8, 1, 3), up_to=7)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("size", [3, 5, 6])
     def test_true_lipschitz_constant_on_random_pairs_of_counts(self, size):
         witness = nested_classes(8, 1, 3, size)

@@ -50,6 +50,7 @@ def strings(letters, longest):
         yield from itertools.product(range(letters), repeat=length)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(
     ("machine", "longest", "accepted"),
@@ -79,6 +80,7 @@ def test_machine_weights_are_bounded(rule):
     assert model.heads == (2, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stages", range(1, 9))
 def test_doubling_family_accepts_first_at_the_stated_length(stages):
     machine, witness = doubling(stages), doubling_machine(stages, "hardmax")
@@ -94,6 +96,7 @@ def test_doubling_family_accepts_first_at_the_stated_length(stages):
     assert not witness.g.unembedding.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stages", range(1, 6))
 def test_rounded_doubling_models_differ_for_ever_after(stages):
     witness = doubling_machine(stages, "rounded")
@@ -104,6 +107,7 @@ def test_rounded_doubling_models_differ_for_ever_after(stages):
         assert f(x) == (1,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 def test_edited_runs_are_judged_as_the_simulator_judges_them(rule):
     rng = random.Random(7)

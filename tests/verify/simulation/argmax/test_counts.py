@@ -111,6 +111,7 @@ def assert_theorem_1(counts, sets, delta, e, n):
     return True, worst
 
 
+@pytest.mark.slow
 def test_heavy_and_adversarial_counts():
     shortened, worst = 0, Fraction(0)
     for seed in range(10_000):
@@ -123,6 +124,7 @@ def test_heavy_and_adversarial_counts():
     assert worst > Fraction(3, 4)
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(st.data())
 def test_arbitrary_counts(data):
@@ -151,6 +153,7 @@ def test_arbitrary_counts(data):
     assert_theorem_1(counts, sets, delta, e, n)
 
 
+@pytest.mark.slow
 @given(st.lists(st.fractions(0, 20, max_denominator=60), min_size=1, max_size=8))
 def test_largest_remainder(parts):
     targets = [*parts, -sum(parts) % 1]

@@ -97,6 +97,7 @@ def law(model, summary):
     return laws
 
 
+@pytest.mark.slow
 def test_output_moves_by_at_most_l_times_tv():
     """The claim under the theorem, on inputs that have nothing to do with its map."""
     closest = 0
@@ -139,6 +140,7 @@ def some_pair(seed):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", range(6))
 def test_random_pairs_on_hostile_counts(block):
     shortened = 0
@@ -161,6 +163,7 @@ def test_random_pairs_on_hostile_counts(block):
     assert shortened > 160
 
 
+@pytest.mark.slow
 def test_token_inputs_of_every_family():
     for seed in range(12):
         pair = some_pair(seed)

@@ -234,6 +234,7 @@ def type_histogram(x, size, period):
     return np.bincount(residues * size + x, minlength=period * size) / len(x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_simulation_lemma_on_hostile_inputs(seed):
     rng = np.random.default_rng(seed)
@@ -304,6 +305,7 @@ def test_suffix_types_name_every_position():
         assert types.residues[t] == (i + 1) % 2
 
 
+@pytest.mark.slow
 def test_the_rate_is_one_half_on_long_runs():
     # 1[x_i ≠ x_{i−1}] + |μ_i(a) − ½|: no z of length n can be better than about 1/√n here.
     def p(suffixes, histogram):

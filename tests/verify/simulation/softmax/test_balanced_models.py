@@ -37,6 +37,7 @@ def features_along(f, x):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BIASES)
 @pytest.mark.parametrize("period", [1, 2])
 def test_features_sum_to_zero_and_predict_the_attention_output(name, period):
@@ -70,6 +71,7 @@ def test_attention_output_tends_to_its_limit():
     assert gaps[2] < 0.05 * gaps[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BIASES)
 @pytest.mark.parametrize("scale", [0.15, 0.6])
 def test_one_z_serves_both_models_within_the_proven_error(name, scale):
@@ -90,6 +92,7 @@ def test_one_z_serves_both_models_within_the_proven_error(name, scale):
                 assert s.holds
 
 
+@pytest.mark.slow
 def test_second_layer_logits_may_be_large():
     # Frozen histograms can have attention e^50 above anything along x: z must still exist.
     rng = np.random.default_rng(4)
@@ -105,6 +108,7 @@ def test_second_layer_logits_may_be_large():
     assert s.proven_error == math.inf
 
 
+@pytest.mark.slow
 def test_text_with_a_larger_vocabulary():
     rng = np.random.default_rng(0)
     text = "the map of a long input to a short one keeps the averages of the functions " * 40
@@ -153,6 +157,7 @@ def by_hand(form, plan, d, locality):
     return float(m.readout_lipschitz) * total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("period", [1, 3])
 @pytest.mark.parametrize("theta", [1, 2])
 def test_proven_error_is_the_formula_and_at_most_c_times_the_rate(period, theta):
@@ -186,6 +191,7 @@ def test_bounds_beyond_floats_are_infinite_not_wrong():
 # ---------------------------------------------------------------- rates
 
 
+@pytest.mark.slow
 def test_balanced_beats_the_random_chain_on_long_runs():
     f = average_of_runs()
     lengths = [300, 600, 1200, 2400]

@@ -44,6 +44,7 @@ def modulus(logit_range, variation):
 # ---------------------------------------------------------------- Lemma B1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BIASES)
 @pytest.mark.parametrize("seed", range(3))
 def test_the_first_layer_is_lipschitz_in_the_histogram(name, seed):
@@ -183,6 +184,7 @@ def test_the_rounded_input_keeps_shares_residues_and_tail(period):
 # ---------------------------------------------------------------- Theorem B5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BIASES)
 @pytest.mark.parametrize("scale", [0.1, 0.5, 1.5])
 def test_rounding_map_on_hostile_inputs(name, scale):
