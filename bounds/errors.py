@@ -23,6 +23,14 @@ class Problem:
         return f"{self.name}: got {short(self.given)}; allowed: {self.allowed}"
 
 
+class Stated(str):
+    """Text that an error shows as it is, without quotes and type."""
+
+
+class Violation(Problem):
+    """A hypothesis of a theorem that the parameters violate."""
+
+
 class ParameterError(BoundsError, ValueError):
     """One or more arguments are unusable; `problems` lists every one of them."""
 
@@ -67,6 +75,8 @@ def short(value: Any, limit: int = 100) -> str:
     """`repr` with the type, cut to a length that a person reads."""
     if value is None:
         return "None"
+    if isinstance(value, Stated):
+        return str(value)
     try:
         text = " ".join(repr(value).split())
     except ValueError:  # an int of more than 4300 digits refuses to print

@@ -9,7 +9,15 @@ from functools import cache
 from numbers import Integral
 from typing import Any
 
-from bounds.errors import BoundsError, NotComputable, ParameterError, Problem, UnsupportedSetting
+from bounds.errors import (
+    BoundsError,
+    NotComputable,
+    ParameterError,
+    Problem,
+    Stated,
+    UnsupportedSetting,
+    Violation,
+)
 from bounds.evaluate import compare, size
 from bounds.numbers import Exact, brief
 from bounds.parameters import BY_KEYWORD, read_all
@@ -83,9 +91,7 @@ def read_request(
     """
     values = read_all(parameters)
     asserted = _read_assume(assume)
-    impossible = contradictions(values, asserted)
-    if impossible:
-        raise ParameterError([Problem(*problem) for problem in impossible])
+    _refuse_contradictions(values, asserted)
     if theorem is None:
         return Request(None, _read_setting(error, attention, layers), values, asserted)
     chosen = find_theorem(theorem)
@@ -93,9 +99,16 @@ def read_request(
     return Request(chosen, chosen.setting, values, asserted)
 
 
+def _refuse_contradictions(values: Mapping[str, Exact], asserted: frozenset[str]) -> None:
+    impossible = contradictions(values, asserted)
+    if impossible:
+        raise ParameterError([Problem(*problem) for problem in impossible])
+
+
 def bound_for(request: Request, more: Mapping[str, Exact] | None = None) -> LengthBound:
     """The answer to a request, with further parameter values if given."""
     values = {**request.values, **(more or {})}
+    _refuse_contradictions(values, request.asserted)
     if request.theorem is not None:
         return apply(request.theorem, values, request.asserted)
     assert request.setting is not None
@@ -131,7 +144,7 @@ def _shortest(
 
 def _distance(error: ParameterError) -> tuple[int, int]:
     """How far a refusal is from an answer: a hypothesis that fails is farther than a parameter."""
-    failing = sum(problem.name in all_theorems() for problem in error.problems)
+    failing = sum(isinstance(problem, Violation) for problem in error.problems)
     return failing, len(error.problems)
 
 
@@ -175,7 +188,11 @@ def apply(
     _refuse_other_models(theorem, values, asserted)
     complete, defaults = _complete(theorem, values)
     assumptions = _assumptions(theorem, {**values, **complete}, asserted)
-    unused = tuple(k for k in values if k not in theorem.reads)
+    own = {hypothesis.name for hypothesis in theorem.hypotheses}
+    unused = (
+        *(k for k in values if k not in theorem.reads),
+        *(f"assume {name!r}" for name in sorted(asserted) if name not in own),
+    )
     if theorem.stated is None:
         status = _status_without_number(theorem)
         return LengthBound(theorem, status, complete, assumptions, defaults=defaults, unused=unused)
@@ -229,19 +246,27 @@ def _without_guarantee(
     if asked_for:
         raise min(asked_for, key=_distance)
     for entry in covering:
-        if (entry.no_bound or entry.unknown) and not set(entry.silent_about) & set(values):
+        if entry.no_bound or entry.unknown:
             try:
                 answer = apply(entry, values, asserted)
             except ParameterError:  # the question is about a smaller class
                 continue
             answer = answer.with_alternatives((), reasons)
             return answer.with_necessary(_necessary(covering, values, asserted))
-    unusable = [problem for problem in refused.values() if isinstance(problem, ParameterError)]
+    unusable = {k: e for k, e in refused.items() if isinstance(e, ParameterError)}
     beyond = [problem for problem in refused.values() if isinstance(problem, NotComputable)]
     if beyond:
         raise beyond[0]
     if unusable:
-        raise min(unusable, key=_distance)
+        # Of two that are as near, the one that reads more of what was given.
+        nearest = min(
+            unusable,
+            key=lambda k: (
+                *_distance(unusable[k]),
+                -len(set(values) & set(all_theorems()[k].reads)),
+            ),
+        )
+        raise unusable[nearest]
     orders = [
         entry
         for entry in covering
@@ -276,21 +301,36 @@ def _refuse_other_models(
     """Raise where inputs or models are described that the theorem is not about."""
     if theorem.scope is None:
         return
-    problems = []
+    problems: list[Problem] = []
     law = theorem.scope.refused_law(values, asserted)
     if law:
-        problems.append(Problem(theorem.key, sorted(asserted) or sorted(values), law))
+        problems.append(Violation(theorem.key, sorted(asserted) or sorted(values), law))
     if theorem.scope.precision == "infinite" and "precision_bits" in values:
         allowed = f"nothing: {theorem.key} is about infinite precision"
         problems.append(Problem("precision_bits", values["precision_bits"], allowed))
     if theorem.direction is Direction.NECESSARY:
         beyond = sorted(restrictions() & set(asserted) - set(theorem.survives))
+        if theorem.scope.ties == "near" and EXACT_TIES in asserted:
+            beyond.append(EXACT_TIES)
         problems += [
             Problem("assume", name, f"nothing that excludes the pair behind {theorem.key}")
             for name in beyond
         ]
+        allowed = f"nothing: it leaves fewer models than the pair behind {theorem.key} needs"
+        problems += [
+            Problem(keyword, Stated(brief(values[keyword])), allowed)
+            for keyword in (*SMALLER_CLASS, *theorem.silent_about)
+            if keyword in values and keyword not in theorem.reads
+        ]
     if problems:
         raise ParameterError(problems)
+
+
+SMALLER_CLASS = ("horizon", "largest_gap", "light_groups", "states", "path_states")
+"""Keywords that leave fewer models or inputs: what is necessary for all of them need not be there.
+
+A necessary length that depends on one reads it; to the others no pair is shown to belong.
+"""
 
 
 @cache
@@ -363,11 +403,18 @@ def _assumptions(
         else:
             status = "asserted" if hypothesis.name in asserted else "violated"
         if status == "violated":
-            given = {k: brief(v) for k, v in values.items() if k in theorem.reads}
             allowed = hypothesis.text
             if hypothesis.name is not None:
                 allowed += f"; or assume={{{hypothesis.name!r}}}"
-            violated.append(Problem(theorem.key, given, allowed))
+            if hypothesis.keyword is not None:
+                about, given = hypothesis.keyword, brief(values[hypothesis.keyword])
+                allowed += f" ({theorem.key})"
+            else:
+                about = theorem.key
+                given = ", ".join(
+                    f"{k} = {brief(v)}" for k, v in values.items() if k in theorem.reads
+                )
+            violated.append(Violation(about, Stated(given), allowed))
         result.append(Assumption(hypothesis.text, status))
     if violated:
         raise ParameterError(violated)

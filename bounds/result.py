@@ -121,8 +121,14 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
 
     @property
     def expression(self) -> sympy.Expr | None:
-        """The formula in `bounds.symbols`; None where the theorem has none."""
+        """The formula in `bounds.symbols`; None where the theorem has none.
+
+        None too where a part of the number was searched for at these parameters (`choice` shows
+        it): as a formula it would be false at any others. `theorem.expression` has the symbol.
+        """
         if self.theorem.stated is None:
+            return None
+        if any(isinstance(self.choice.get(n), sympy.Integer) for n in self.theorem.searched):
             return None
         chosen = {name: to_sympy(value) for name, value in self.choice.items()}
         return self.theorem.in_parameters(self.theorem.stated.length, chosen)
@@ -165,6 +171,8 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         if self.parameters.get("tie_tolerance") and "horizon" in self.parameters:
             horizon = brief(self.parameters["horizon"])
             text = text.replace("at every length", f"at every length up to T* = {horizon}")
+            if self.length is not None and self.length >= self.parameters["horizon"]:
+                text += " (vacuous: the length is not below T*, so nothing is carried over)"
         target, epsilon = self.parameters.get("target"), self.parameters.get("epsilon")
         if target is None:
             return text.format(target="O(ε)")

@@ -28,11 +28,13 @@ class Hypothesis:
         check: whether exact parameter values satisfy it; None: no parameter shows it.
         name: what a user writes in `assume` to assert it. With a check, asserting is needed
             only where the check fails.
+        keyword: the one parameter that the check is about, if it is one.
     """
 
     text: str
     check: Callable[[Values], bool] | None = None
     name: str | None = None
+    keyword: str | None = None
 
     def needs_assertion(self) -> bool:
         """Whether the theorem is used only if the user asserts this."""
@@ -172,10 +174,12 @@ class Scope:
     def hypotheses(self) -> Iterator[Hypothesis]:
         """The hypotheses that say the same in words, with their checks."""
         for keyword, rule in self.rules().items():
-            yield Hypothesis(f"{_symbol(keyword)} {rule.text}", partial(_follows, keyword, rule))
+            text = f"{_symbol(keyword)} {rule.text}"
+            yield Hypothesis(text, partial(_follows, keyword, rule), keyword=keyword)
         if self.lag_bias == "none":
             yield Hypothesis("no lag bias (φ = 0)", name=NO_LAG_BIAS)
-            yield Hypothesis("τ = 0, as no lag has a bias", partial(_is_zero, "locality"))
+            text = "τ = 0, as no lag has a bias"
+            yield Hypothesis(text, partial(_is_zero, "locality"), keyword="locality")
         elif self.lag_bias == "first layer":
             yield Hypothesis("no lag bias in the second layer")
         if self.logits == "shared":
@@ -187,6 +191,7 @@ class Scope:
                 "whose logits within κ are equal, not of those measured",
                 partial(_is_zero, "tie_tolerance"),
                 name=EXACT_TIES,
+                keyword="tie_tolerance",
             )
         if _LAW_TEXT[self.inputs]:
             name = next((n for n, law in _LAW_OF_NAME.items() if law == self.inputs), None)

@@ -12,7 +12,7 @@ from typing import Any, overload
 
 import sympy
 
-from bounds.errors import NotComputable, ParameterError, Problem
+from bounds.errors import BoundsError, ParameterError, Problem
 from bounds.length import bound_for, read_request
 from bounds.numbers import brief, plain, written
 from bounds.parameters import BY_KEYWORD, read_all
@@ -132,7 +132,7 @@ def sweep(
         try:
             request = read_request(error, attention, layers, theorem, assume, given)
             rows.append(row | _result(bound_for(request)))
-        except (ParameterError, NotComputable) as reason:
+        except BoundsError as reason:
             blank = dict.fromkeys(RESULT_COLUMNS)
             rows.append(row | blank | {"note": " / ".join(str(reason).splitlines())})
     return Table([*grids, *RESULT_COLUMNS], rows)

@@ -164,6 +164,8 @@ class Theorem:
         silent_about: keywords that, if given, ask about a smaller class than `no_bound` covers.
         survives: of a necessary length: names of restrictions of the models (`assume`) that the
             pair behind it satisfies; any other makes the class too small for the pair.
+        searched: auxiliary symbols whose value may be found by a search at given parameters,
+            and then holds nowhere else.
     """
 
     key: str
@@ -188,6 +190,7 @@ class Theorem:
     unknown: bool = False
     silent_about: tuple[str, ...] = ()
     survives: tuple[str, ...] = ()
+    searched: tuple[sympy.Symbol, ...] = ()
 
     def __post_init__(self) -> None:
         """Put the hypotheses that follow from the scope before the others."""

@@ -14,6 +14,7 @@ from typing import Any
 from bounds.console import BAD_ARGUMENT, INTERRUPTED, as_command, json_text, show
 from bounds.numbers import exact
 from verify import figures
+from verify.certificates.window import LIMIT
 from verify.checks.campaign import Campaign
 from verify.checks.check import extend, new_report, standard_inputs
 from verify.checks.check_softmax import check_softmax, fixed_family
@@ -65,6 +66,10 @@ def _command(arguments: Sequence[str] | None) -> int:
             return _replay(options.replay, as_json=options.json)
         if options.prove is not None:
             return _prove(options)
+        for name in ("target", "from_length", "limit"):
+            if getattr(options, name) is not None:
+                option = "--" + name.replace("_", "-")
+                raise InputError(option, getattr(options, name), "nothing without --prove F G")
         return _run(options)
     except InputError as error:
         parser.exit(BAD_ARGUMENT, f"{parser.prog}: error: {error}\n")
@@ -77,7 +82,8 @@ def _parser() -> argparse.ArgumentParser:
         "short ones. Finite precision: |z| ≤ N, and errors of f and g at most ε. Softmax: errors "
         "at most the proven one at every length n, with fitted slopes.",
         epilog="Exit code: 0 no counterexample, 1 a counterexample was found and saved, 2 bad "
-        "argument, 3 internal error, 130 interrupted (what was done is saved). Verdicts: holds; "
+        "argument, 3 internal error, 4 open (with --prove), 130 interrupted (what was done is "
+        "saved). Verdicts: holds; "
         "vacuous: the proven error is at least what the error can be for any z, so nothing could "
         "have failed; not shortened: z = x; no claim: nothing is proved of this z; FAILS.",
     )
@@ -125,7 +131,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--target",
         type=_positive,
-        default=TARGET,
         metavar="E",
         help="with --prove: the error allowed; default 3/10",
     )
@@ -141,6 +146,12 @@ def _parser() -> argparse.ArgumentParser:
         type=_count,
         metavar="T",
         help="with --prove: shortest length; by default as short as can be",
+    )
+    parser.add_argument(
+        "--limit",
+        type=_count,
+        metavar="K",
+        help=f"with --prove: the largest number of evaluations; default {LIMIT:,}",
     )
     parser.add_argument(
         "--all",
@@ -201,7 +212,13 @@ def _stored_proofs(campaign: Campaign, options: argparse.Namespace) -> None:
 
 def _prove(options: argparse.Namespace) -> int:
     """Decide for two saved models; the verdict is saved beside the others."""
-    proof = prove_files(options.prove, options.target, options.horizon, options.from_length)
+    proof = prove_files(
+        options.prove,
+        options.target or TARGET,
+        options.horizon,
+        options.from_length,
+        options.limit or LIMIT,
+    )
     saved = _folder(options.out) / "proof.json"
     proof.verdict.save(saved)
     if options.json:
@@ -376,7 +393,10 @@ def _horizon(text: str) -> int | None:
     if text.lower() == "none":
         return None
     base, _, power = text.partition("**")
-    return int(_integer(base, 1) ** (_integer(power, 0) if power else 1))
+    number, exponent = _integer(base, 1), _integer(power, 0) if power else 1
+    if number.bit_length() * exponent > 1024:  # `prove` itself allows up to 2^900
+        raise argparse.ArgumentTypeError(f"got {text!r}; allowed: at most 2**900")
+    return int(number**exponent)
 
 
 def _count(text: str) -> int:

@@ -271,3 +271,29 @@ def test_round_trip_of_every_parameter_of_every_theorem(entry):
         assert back.length <= max(1, bound.length)
         solved.append(unknown)
     assert solved
+
+
+_ONE_LAYER = {
+    "theorem": "derived.one_layer_linf",
+    "epsilon": "1/10",
+    "lipschitz": 1,
+    "vocabulary_size": 2,
+    "period": 1,
+    "precision_bits": 4,
+    "heads": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("unknown", "given"),
+    [
+        ("locality", {"assume": {"no_lag_bias"}, "margin": 1}),
+        ("margin", {"largest_gap": "1/2", "locality": 0}),
+    ],
+)
+def test_answers_are_accepted_by_required_length(unknown, given):
+    """They were 8262 lags without a lag bias, and a margin above the largest gap."""
+    found = bounds.solve_for(unknown, length=10**6, **_ONE_LAYER, **given)
+    assert bounds.required_length(**_ONE_LAYER, **given, **{unknown: found}).length <= 10**6
+    if unknown == "locality":
+        assert found == 0

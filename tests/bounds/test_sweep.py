@@ -65,3 +65,18 @@ def test_tables_print_and_are_written(tmp_path):
     assert [int(row["length"], 0) for row in rows] == table.column("length")
     with pytest.raises(bounds.ParameterError, match="column: got 'N'"):
         table.column("N")
+
+
+def test_a_row_that_no_theorem_covers_does_not_end_the_sweep():
+    table = bounds.sweep(
+        error="average",
+        attention="softmax",
+        layers=1,
+        epsilon="1/10",
+        lipschitz=1,
+        vocabulary_size=2,
+        period=[1, 2],
+        locality=0,
+    )
+    assert len(table) == 2
+    assert all(row["note"] for row in table if row["length"] is None)

@@ -213,6 +213,135 @@ def test_no_computable_bound_is_said_only_where_it_is_proved(given):
     assert bound.length is None
 
 
+_TWO_LAYERS = {
+    "epsilon": "1/100",
+    "lipschitz": 1,
+    "vocabulary_size": 4,
+    "period": 1,
+    "locality": 1,
+    "heads": 2,
+    "precision_bits": 4,
+}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"target": 1000},
+        {"target": "1/7"},
+        {"lipschitz": 0},
+        {"states": 3, "path_states": 4},
+        {"horizon": 10},
+        {"largest_gap": "1/2"},
+        {"margin": 1},
+    ],
+    ids=lambda more: next(iter(more)),
+)
+def test_no_computable_bound_is_not_said_of_smaller_classes(more):
+    """Above L/7, up to a horizon, for finitely many states: Theorem C6′ proves nothing."""
+    given = {**_TWO_LAYERS, **more}
+    bound = bounds.required_length(error="linf", attention="argmax", layers=2, **given)
+    assert bound.status.name == "UNKNOWN"
+    with pytest.raises(bounds.ParameterError):
+        bounds.required_length(theorem="derived.no_bound_two_layer_argmax", **given)
+
+
+def test_no_computable_bound_is_said_below_a_seventh_of_the_lipschitz_constant():
+    bound = bounds.required_length(error="linf", attention="argmax", layers=2, **_TWO_LAYERS)
+    assert bound.status.name == "NOT_COMPUTABLE"
+
+
+_SMALLER_CLASSES = {
+    "derived.lower_two_layer_argmax": (
+        "states",
+        {
+            "epsilon": "1/100",
+            "lipschitz": 1,
+            "vocabulary_size": 1000,
+            "period": 1,
+            "locality": 1,
+            "heads": 1,
+            "precision_bits": 1,
+            "margin": 4,
+            "states": 1,
+            "path_states": 1,
+            "assume": {"finite_state_first_layer"},
+        },
+    ),
+    "derived.lower_near_tie": (
+        "assume",
+        {
+            "epsilon": "1/100",
+            "lipschitz": 100,
+            "vocabulary_size": 2,
+            "period": 1,
+            "locality": 0,
+            "heads": 1,
+            "precision_bits": 8,
+            "margin": 1,
+            "tie_tolerance": "1/100",
+            "horizon": 2**50,
+            "assume": {"exact_ties"},
+        },
+    ),
+    "derived.lower_linf_c3": (
+        "horizon",
+        {
+            "epsilon": "1/1000",
+            "lipschitz": 1,
+            "vocabulary_size": 8,
+            "period": 1,
+            "locality": 0,
+            "heads": 1,
+            "precision_bits": 8,
+            "margin": 1,
+            "horizon": 100,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("key", _SMALLER_CLASSES)
+def test_what_excludes_the_pair_is_refused_by_a_necessary_length(key):
+    """Each was a necessary length above a sufficient one for the same input."""
+    name, given = _SMALLER_CLASSES[key]
+    with pytest.raises(bounds.ParameterError) as refused:
+        bounds.required_length(theorem=key, **given)
+    assert name in {problem.name for problem in refused.value.problems}
+
+
+def test_uniform_attention_is_no_class_of_the_pair_with_large_gaps():
+    with pytest.raises(bounds.ParameterError, match="largest_gap"):
+        bounds.required_length(
+            theorem="derived.lower_linf_c3",
+            epsilon="1/1000",
+            lipschitz=1,
+            vocabulary_size=8,
+            period=1,
+            largest_gap=0,
+        )
+
+
+def test_a_searched_length_is_no_formula():
+    """At ε = 1/10 the search gives 352; as a formula it said 352 at ε = 1/25 too, not 3281."""
+    given = {
+        "lipschitz": 1,
+        "vocabulary_size": 2,
+        "period": 1,
+        "locality": 0,
+        "precision_bits": 4,
+        "margin": 1,
+        "tie_tolerance": "1/100",
+        "horizon": 2**20,
+        "theorem": "derived.one_layer_linf_horizon",
+    }
+    assert bounds.required_length(epsilon="1/10", **given).expression is None
+    exact = bounds.required_length(epsilon="1/10", **{**given, "tie_tolerance": 0})
+    elsewhere = bounds.required_length(epsilon="1/25", **{**given, "tie_tolerance": 0})
+    values = {bounds.symbols[k]: elsewhere.parameters[k] for k in elsewhere.theorem.parameters}
+    assert exact.expression.subs(values) >= elsewhere.length
+
+
 def test_a_suffix_class_is_lag_and_value():
     """Attention stays on lag 1, whatever the token: the output changes by 1 all the same."""
     value = zeros(3, 3)

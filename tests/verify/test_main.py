@@ -241,3 +241,25 @@ def test_figures_take_and_return_axes():
     drawn = figures.errors([report]).lines[0].get_xdata()
     assert max(drawn) == pytest.approx(report.worst.error / float(report.epsilon))
     assert figures.check_figure([report, report]).get_figwidth() == 3.4
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--limit", "5"],
+        ["--target", "1/10"],
+        ["--from-length", "2"],
+        ["--prove", "a", "b", "--horizon", "9**99999999"],
+        ["--prove", "a", "b", "--horizon", "2**1025"],
+    ],
+    ids=" ".join,
+)
+def test_options_of_proofs_alone_and_far_horizons_are_refused_at_once(arguments, tmp_path, capsys):
+    start = time.monotonic()
+    try:
+        code = main(["--out", str(tmp_path), *arguments])
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2
+    assert time.monotonic() - start < 5
+    assert arguments[-2] in capsys.readouterr().err

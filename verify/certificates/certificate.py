@@ -143,6 +143,9 @@ class Certificate:
 
     data: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return f"<Certificate: {self.data['claim']}>"
+
     @property
     def length(self) -> int | None:
         """N, the longest length of the window; None: there is no number."""

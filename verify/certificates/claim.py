@@ -343,7 +343,7 @@ class Claim:
             self.horizon,
         )
         return (
-            "No window that can be looked at carries to the horizon "
-            f"({self.limit:,} evaluations); even the longest one costs {float(carried.value):.6g} "
-            f"({carried.context})."
+            f"No window within the limit of {self.limit:,} evaluations carries to the horizon. "
+            f"(The window just below the horizon, beyond reach, would add "
+            f"{float(carried.value):.6g}: {carried.context}.)"
         )

@@ -170,7 +170,9 @@ def _problems(f: Any, g: Any) -> list[tuple[str, Any, str]]:
         return wrong
     for name, model in models.items():
         if len(model.layers) != 1:
-            allowed = "one layer; for two, verify.measure with bounds.required_length"
+            allowed = (
+                "one layer; for two softmax layers, verify.measure with bounds.required_length"
+            )
             wrong.append((f"{name}.layers", len(model.layers), allowed))
         if model.precision_bits is None:
             allowed = (

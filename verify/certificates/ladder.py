@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Integral
 from typing import Any
 
 from verify.certificates.counted_input import CountedInput
@@ -231,9 +232,10 @@ def read_length(name: str, value: Any, least: int) -> int:
     Raises:
         InputError: it is no integer from `least` to 2^900.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LONGEST:
+    integer = isinstance(value, Integral) and not isinstance(value, bool)
+    if not integer or not least <= int(value) <= LONGEST:
         raise InputError(name, value, f"an integer from {least} to 2^900")
-    return value
+    return int(value)
 
 
 def until_interrupted(rungs: Iterator[Rung]) -> tuple[list[Rung], bool]:

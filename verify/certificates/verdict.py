@@ -102,7 +102,8 @@ class Verdict:
         if self.status is not ProofStatus.PROVED:
             return low, None
         highs = [rung.high for rung in self.rungs]
-        return low, max([*highs, *(entry.high for entry in self.direct.values())])
+        highs += [entry.high for entry in self.direct.values()]
+        return low, max(highs, default=low)
 
     @property
     def _decides(self) -> Rung:

@@ -61,7 +61,11 @@ def prove_pairs(
 
 
 def prove_files(
-    paths: Sequence[str], target: Fraction, horizon: int | None, from_length: int | None
+    paths: Sequence[str],
+    target: Fraction,
+    horizon: int | None,
+    from_length: int | None,
+    limit: int,
 ) -> Proof:
     """Decide for the models in two files that `LimitTransformer.save` wrote.
 
@@ -70,7 +74,7 @@ def prove_files(
     """
     f, g = (LimitTransformer.load(path) for path in paths)
     start = time.monotonic()
-    verdict = prove(f, g, target=target, horizon=horizon, from_length=from_length)
+    verdict = prove(f, g, target=target, horizon=horizon, from_length=from_length, limit=limit)
     return Proof(" and ".join(paths), verdict, time.monotonic() - start)
 
 

@@ -11,7 +11,7 @@ from sympy import Integer, Max, Piecewise, Rational, ceiling
 from bounds.evaluate import compare
 from bounds.parameters import symbols
 from bounds.registry.sources import derived
-from bounds.scope import ANY, Hypothesis, Scope, at_least, at_least_quantity
+from bounds.scope import ANY, Hypothesis, Scope, Values, at_least, at_least_quantity
 from bounds.theorem import Direction, Formula, Setting, Theorem
 
 _ETA, _L = symbols.target, symbols.lipschitz
@@ -102,6 +102,17 @@ LOWER_TWO_LAYER_ARGMAX_MARGIN = Theorem(
     formula=_alternation,
 )
 
+
+def _below_the_output(values: Values) -> bool:
+    """Whether 7·target < L, as far as both are given; the target is 3ε where it is not."""
+    target = values.get("target")
+    if target is None and "epsilon" in values:
+        target = 3 * values["epsilon"]
+    if target is None or "lipschitz" not in values:
+        return True
+    return compare(7 * target, values["lipschitz"]) < 0
+
+
 NO_BOUND_TWO_LAYER_ARGMAX = Theorem(
     key="derived.no_bound_two_layer_argmax",
     title="Two argmax layers: no computable bound",
@@ -134,6 +145,10 @@ NO_BOUND_TWO_LAYER_ARGMAX = Theorem(
     hypotheses=(
         Hypothesis("weights ≤ 2^−p relative to the largest are dropped; nothing else is rounded"),
         Hypothesis("the second layer's logits may be arbitrarily near to each other (margin 0)"),
+        Hypothesis(
+            "7·target < L: the models' outputs, scaled to that L, reach L/7",
+            check=_below_the_output,
+        ),
     ),
     no_bound=True,
     silent_about=("margin",),
@@ -147,9 +162,10 @@ OPEN_TWO_LAYER_ARGMAX = Theorem(
     direction=Direction.SUFFICIENT,
     constants="proved",
     statement=(
-        "If both layers have a positive logit margin, the pair behind "
-        "derived.no_bound_two_layer_argmax is excluded, and neither a bound nor its impossibility "
-        "is proved. Necessary lengths are (`.necessary`); finite-state first layers have a bound."
+        "If both layers have a positive logit margin, or the target is L/7 or more, or the class "
+        "is smaller in another way, the models behind derived.no_bound_two_layer_argmax are "
+        "excluded, and neither a bound nor its impossibility is proved. Necessary lengths may be "
+        "(`.necessary`); finite-state first layers have a bound."
     ),
     conclusion="nothing is proved",
     scope=Scope(

@@ -190,6 +190,7 @@ ONE_LAYER_LINF_HORIZON = Theorem(
     hypotheses=(CLUSTERED, KEPT, _ROOM_OR_SEARCH, *_MODELS),
     formula=lambda: _lengths(_TYPES, _E * ((1 + _INVERSE) ** (2 * _H) - 1), _N),
     choices=_best(nested),
+    searched=(_N,),
     exponents={"vocabulary_size": 1, "period": 2, "locality": 1},
     compares_with="izzo2025.4.1",
 )
@@ -229,6 +230,7 @@ ONE_LAYER_LINF_POSITIONAL = Theorem(
     hypotheses=(POSITIONAL, CLUSTERED, KEPT, _ROOM_OR_SEARCH, *_MODELS),
     formula=lambda: _lengths(_SIGMA / 4 + _TAU + 1, _E * _INVERSE, _N),
     choices=_best(columns),
+    searched=(_N,),
     exponents={"vocabulary_size": 1, "period": 1, "locality": 1},
     compares_with="izzo2025.4.1",
 )

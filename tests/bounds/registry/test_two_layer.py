@@ -189,7 +189,7 @@ def test_neighbours_known_values():
 
 def test_no_bound_is_said_and_the_way_out_is_named():
     given = {
-        "epsilon": "1/10",
+        "epsilon": "1/100",
         "lipschitz": 1,
         "vocabulary_size": 2,
         "period": 1,

@@ -487,3 +487,14 @@ def test_bad_ladders_are_named(name, arguments):
 def test_a_ladder_beyond_reach_is_refused():
     with pytest.raises(InputError, match="at most 1,000 evaluations"):
         enclose(*mod_p_pair(), length=12, horizon=10**5, limit=1000)
+
+
+def test_a_model_given_twice_is_equal_to_itself_without_a_search():
+    f = tasks.trained("mod_p", period=2, training_length=32)
+    for horizon in (None, 2**20, np.int64(2**20)):
+        verdict = prove(f, f, target=0, horizon=horizon, limit=1)
+        assert verdict.status is ProofStatus.PROVED
+        assert verdict.inputs == 0
+        assert verdict.explain()
+    g = tasks.trained("mod_p", period=2, training_length=64)
+    assert prove(f, g, target=0, horizon=2**20).status is not ProofStatus.PROVED
