@@ -292,6 +292,24 @@ def test_the_data_are_enough_to_recompute_the_cost(pair):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "stored",
+    [pair for pair in tasks.all_trained() if pair.model.precision_bits is not None],
+    ids=lambda stored: stored.name,
+)
+def test_certified_lengths_of_the_stored_models_survive_two_other_evaluations(stored):
+    """By the formulas of the format in floats (above), and by the checker in exact arithmetic."""
+    found = certify(stored.model, stored.target, epsilon="1/10", horizon=2**20)
+    if found.length is not None:
+        check_numbers(found.to_dict())
+        checked = verify.recheck(found, stored.model, stored.target)  # raises where a line is wrong
+        assert checked.length == found.length
+        assert checked.share <= 1
+    if stored.task == "mod_p" and stored.training_length >= 32:
+        assert found.length == 11 * stored.difficulty
+
+
+@pytest.mark.slow
 def test_the_data_are_enough_on_random_pairs():
     kinds = set()
     for seed in range(24):
