@@ -309,6 +309,36 @@ def test_certified_lengths_of_the_stored_models_survive_two_other_evaluations(st
         assert found.length == 11 * stored.difficulty
 
 
+def nearest(f, g, x, length):
+    """Least |Δf| + |Δg| between x and the strings of one length with its query token; Δ = 2."""
+    query, best = x[-1], math.inf
+    at_x = f(x), g(x)
+    for even in range(length // 2 + 1):
+        for odd in range((length - 1) // 2 + 1):
+            z = np.full(length, 1 - query)
+            z[:-1][0::2][:even] = query
+            z[:-1][1::2][:odd] = query
+            z[-1] = query
+            moved = (float(np.abs(m(z) - y).max()) for m, y in zip((f, g), at_x, strict=True))
+            best = min(best, sum(moved))
+    return best
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("training_length", [64, 128])
+def test_the_certified_length_is_the_least_for_which_strings_like_x_exist(training_length):
+    """x = 1…10: short strings show the one 0 too often, at every even length below N = 22."""
+    pair = tasks.trained_pair("mod_p", period=2, training_length=training_length)
+    f, g = pair.model, pair.target
+    found = certify(f, g, epsilon="1/10", horizon=2**20)
+    x = np.ones(20_000, dtype=int)
+    x[-1] = 0
+    budget = float(found.target - found.epsilon)
+    assert found.length == 22
+    assert nearest(f, g, x, 22) <= budget
+    assert all(nearest(f, g, x, length) > budget for length in range(2, 22, 2))
+
+
 @pytest.mark.slow
 def test_the_data_are_enough_on_random_pairs():
     kinds = set()
