@@ -54,7 +54,7 @@ class HeadLogits:
     Attributes:
         model: "f" or "g".
         number: 0..H−1 within the model.
-        precision_bits: p of its model.
+        precision_bits: p of its model; 0 in infinite precision.
         unit: exact logit = integer · unit.
         content: content[q][t], of key type t for query type q.
         bias: φ at the lags 0..τ.
@@ -88,6 +88,7 @@ class Pair:
         period: Δ, the least common multiple of their least periods.
         locality: τ, the larger of their localities.
         heads: those of f, then those of g.
+        finite: whether both are in finite precision; else both are in infinite precision.
     """
 
     f: LimitTransformer
@@ -96,6 +97,7 @@ class Pair:
     period: int
     locality: int
     heads: tuple[HeadLogits, ...]
+    finite: bool
 
     @property
     def types(self) -> range:
@@ -130,14 +132,18 @@ class Pair:
 
 
 @lru_cache(maxsize=4)
-def pair_of(f: LimitTransformer, g: LimitTransformer) -> Pair:
+def pair_of(f: LimitTransformer, g: LimitTransformer, finite: bool | None = True) -> Pair:
     """Return the pair with its exact logits.
 
+    Args:
+        f, g: the models.
+        finite: the precision that is covered: finite, infinite (False), or both (None).
+
     Raises:
-        InputError: not two one-layer models in finite precision with the same |Σ| and number of
+        InputError: not two one-layer models in this precision with the same |Σ| and number of
             outputs, or more contexts than can be looked at (all problems at once).
     """
-    problems = _problems(f, g)
+    problems = _problems(f, g, finite)
     if problems:
         raise InputError.of_all(problems)
     period = math.lcm(minimal_period(f), minimal_period(g))
@@ -155,10 +161,12 @@ def pair_of(f: LimitTransformer, g: LimitTransformer) -> Pair:
         for name, model in (("f", f), ("g", g))
         for number in range(model.heads[0])
     )
-    return Pair(f, g, f.vocabulary_size, period, locality, heads)
+    return Pair(
+        f, g, f.vocabulary_size, period, locality, heads, finite=f.precision_bits is not None
+    )
 
 
-def _problems(f: Any, g: Any) -> list[tuple[str, Any, str]]:
+def _problems(f: Any, g: Any, finite: bool | None) -> list[tuple[str, Any, str]]:
     """Return what is wrong with the two models, as (name, given, allowed)."""
     models = {"f": f, "g": g}
     wrong = [
@@ -174,12 +182,18 @@ def _problems(f: Any, g: Any) -> list[tuple[str, Any, str]]:
                 "one layer; for two softmax layers, verify.measure with bounds.required_length"
             )
             wrong.append((f"{name}.layers", len(model.layers), allowed))
-        if model.precision_bits is None:
+        bits = model.precision_bits
+        if bits is None and finite:
             allowed = (
                 "an integer (finite precision); for infinite precision, verify.measure with "
                 "bounds.required_length"
             )
             wrong.append((f"{name}.precision_bits", None, allowed))
+        elif bits is not None and finite is False:
+            wrong.append((f"{name}.precision_bits", bits, "None (infinite precision)"))
+    if finite is None and (f.precision_bits is None) != (g.precision_bits is None):
+        allowed = "None, as in f" if f.precision_bits is None else "an integer, as in f"
+        wrong.append(("g.precision_bits", g.precision_bits, allowed))
     for name in ("vocabulary_size", "output_dimension"):
         of_f, of_g = getattr(f, name), getattr(g, name)
         if of_f != of_g:
