@@ -1,0 +1,181 @@
+"""Branch and bound over the cells of all pieces: both sides of sup |f − g|, as near as asked for.
+
+The cell with the largest bound is halved until every bound is below the largest |f − g| found plus
+the tolerance, or below a target. Whatever is left when a budget ends keeps its bound: the upper
+end is the largest bound of all cells, waiting or done, never the tolerance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from verify.certificates.direct.cells import Cells, halves, split_values, splittable, tightened
+from verify.certificates.direct.points import Points, middle_points
+from verify.certificates.direct.table import Table
+from verify.certificates.direct.variation import bounded
+
+_BATCH_ENTRIES = 1 << 19
+"""Entries of the largest array of a batch."""
+
+_MOST_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class Found:
+    """A point with a large |f − g|: an input, or, with length ∞, a limit of inputs.
+
+    Attributes:
+        value: |f − g| as computed; rounding: bound on its error.
+        piece: number of the piece.
+        length: T, or ∞.
+        shares: of the coordinates.
+    """
+
+    value: float
+    rounding: float
+    piece: int
+    length: float
+    shares: tuple[float, ...]
+
+
+@dataclass
+class Search:
+    """A branch and bound that can be stopped and taken up again.
+
+    Attributes:
+        table: the pieces.
+        waiting: the cells that are neither done nor halved.
+        best: the point with the largest |f − g| so far.
+        done: the largest bound among the cells that are done.
+        cells: how many cells were bounded.
+        splits: for the certificate: node, coordinate (J: the length), value, and the number of
+            the first half, for each round.
+        nodes: how many nodes the tree has.
+    """
+
+    table: Table
+    waiting: Cells
+    best: Found | None = None
+    done: float = 0.0
+    cells: int = 0
+    splits: list[
+        tuple[npt.NDArray[np.int64], npt.NDArray[np.intp], npt.NDArray[np.float64], int]
+    ] = field(default_factory=list)
+    nodes: int = 0
+
+    @classmethod
+    def of(cls, table: Table) -> Search:
+        """Start with one cell for each piece."""
+        search = cls(table, Cells.roots(table)[:0], nodes=len(table.pieces))
+        search._take_in(tightened(table, Cells.roots(table)))
+        return search
+
+    @property
+    def upper(self) -> float:
+        """An upper bound of |f − g| over all cells."""
+        return max(self.done, float(self.waiting.bound.max(initial=0.0)))
+
+    @property
+    def lower(self) -> float:
+        """The largest |f − g| found, less what rounding may have added."""
+        return 0.0 if self.best is None else self.best.value - self.best.rounding
+
+    def run(
+        self,
+        settled: Callable[[Search], float],
+        limit: int,
+        progress: Callable[[int], None] | None = None,
+        found: Callable[[Found], bool] | None = None,
+    ) -> bool:
+        """Halve cells until none is left above what is settled; return whether none is.
+
+        Args:
+            settled: what a bound has to be at most for its cell to be done, asked every round.
+            limit: how many cells may be bounded in all.
+            progress: called with the number of cells bounded so far.
+            found: called when a larger |f − g| is found; True ends the run.
+        """
+        best = self.best
+        while True:
+            self._finish(settled(self))
+            if best is not self.best and self.best is not None and found is not None:
+                best = self.best
+                if found(best):
+                    return False
+            if progress is not None:
+                progress(self.cells)
+            if not len(self.waiting):
+                return True
+            if self.cells >= limit:
+                return False
+            self._round(limit - self.cells)
+
+    def shorten(self, start: int) -> None:
+        """Forget all inputs shorter than `start`."""
+        first = np.maximum(self.waiting.first, float(start))
+        self.waiting = replace(self.waiting, first=first)
+        self.waiting = tightened(self.table, self.waiting)
+
+    def _finish(self, level: float) -> None:
+        """Set aside the cells whose bound is at most `level`."""
+        stays = self.waiting.bound > level
+        if not stays.all():
+            self.done = max(self.done, float(self.waiting.bound[~stays].max()))
+            self.waiting = self.waiting[stays]
+
+    def _round(self, most: int) -> None:
+        """Halve the cells with the largest bounds."""
+        size = min(self._batch, max(most // 2, 1), len(self.waiting))
+        order = np.argpartition(-self.waiting.bound, size - 1)
+        chosen, self.waiting = self.waiting[order[:size]], self.waiting[order[size:]]
+        value = split_values(self.table, chosen)
+        self.splits.append((chosen.node, chosen.part, value, self.nodes))
+        children = halves(chosen, value, self.nodes)
+        self.nodes += len(children)
+        self._take_in(tightened(self.table, children))
+
+    @property
+    def _batch(self) -> int:
+        shape = self.table.coordinate.shape[1] + 1
+        hidden = max(model.hidden for model in self.table.models) + 1
+        return int(np.clip(_BATCH_ENTRIES // (shape * hidden), 16, _MOST_AT_ONCE))
+
+    def _take_in(self, cells: Cells) -> None:
+        """Bound new cells, and let them wait."""
+        for start in range(0, len(cells), 2 * self._batch):
+            part = cells[start : start + 2 * self._batch]
+            points = middle_points(self.table, part)
+            known = bounded(self.table, part, points)
+            self.cells += len(part)
+            can = splittable(part)
+            parts = np.where(can, known.parts, -1.0)
+            bound = np.minimum(known.bound, part.bound)
+            self._remember(part, points, known.value, known.rounding)
+            at_end = ~can.any(axis=1)
+            self.done = max(self.done, float(bound[at_end].max(initial=0.0)))
+            kept = replace(part, bound=bound, part=parts.argmax(axis=1), light=known.light)
+            self.waiting = Cells.joined([self.waiting, kept[~at_end]])
+
+    def _remember(
+        self,
+        cells: Cells,
+        points: Points,
+        value: npt.NDArray[np.float64],
+        rounding: npt.NDArray[np.float64],
+    ) -> None:
+        value = np.where(points.is_input, value, -1.0)
+        if not len(value):
+            return
+        k = int(value.argmax())
+        if value[k] >= 0 and (self.best is None or value[k] > self.best.value):
+            self.best = Found(
+                float(value[k]),
+                float(rounding[k]),
+                int(cells.piece[k]),
+                float(points.length[k]),
+                tuple(points.shares[k].tolist()),
+            )
