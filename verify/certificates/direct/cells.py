@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +56,7 @@ class Cells:
         """Number of cells."""
         return len(self.piece)
 
-    def __getitem__(self, index: npt.NDArray[np.generic] | slice) -> Cells:
+    def __getitem__(self, index: npt.NDArray[Any] | slice) -> Cells:
         """Return some of the cells."""
         return Cells(*(getattr(self, field.name)[index] for field in fields(self)))
 

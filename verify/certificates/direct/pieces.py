@@ -4,16 +4,16 @@ A piece fixes what decides the formula: length mod Δ, the query, the tokens at 
 can reach, and, in finite precision, which logit is the largest present in every head (its *level*)
 and a block of lengths in which no further weight is dropped. What is left free are the shares s of
 the types among the prefix positions of each residue, and v = 1/T. With n_r(T) = (T − o_r)/Δ prefix
-positions of residue r, head i gives a type of residue r the weight s·ω and a lag the weight ω, where
+positions of residue r, head i gives a type of residue r the weight s·ω, and a lag the weight ω:
 
     ω(v) = C v^e (1 − o v)/(1 − o_i v),  o = o_r for types, 0 for lags,  C ≥ 0, e ≥ 0,
 
 up to one factor for each head, which does not matter.
 
 *Finite precision* (level A_i, gap = A_i − logit). Types: C = 1, e = gap; lags: C = Δ, e = 1 + gap;
-C = 0 if it is dropped. The relative weight T^(−gap) is 0 from T = ⌈2^(p/gap)⌉ on, so lengths are cut
-there. That the level occurs is one of two things: a lag has it, or Σ n_r s ≥ 1 over the types P_i
-that have it (a *presence*).
+C = 0 if it is dropped. The relative weight T^(−gap) is 0 from T = ⌈2^(p/gap)⌉ on, and so lengths
+are cut there. That the level occurs is one of two things: a lag has it, or Σ n_r s ≥ 1 over the
+types P_i that have it (a *presence*).
 
 *Infinite precision* (ψ_i = max(1, φ_i)). The true weights e^a n_r s and e^a T^φ, times Δ T^(−ψ):
 types C = e^a, e = ψ − 1; lags C = Δ e^a, e = ψ − φ. Lags at which no head has a bias are counted
@@ -271,8 +271,8 @@ def _finite(pair: Pair, start: int, horizon: int | None) -> Iterator[Piece]:
             continue
         for context in pair.contexts(residue):
             types = pair.lag_types(context)
-            for levels, allowed in _levels(pair, types):
-                yield from _blocks(pair, context, types, levels, allowed, first, last)
+            for levels, possible in _levels(pair, types):
+                yield from _blocks(pair, context, types, levels, possible, first, last)
 
 
 def _levels(pair: Pair, types: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], frozenset[int]]]:
@@ -292,10 +292,9 @@ def _levels(pair: Pair, types: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...
         head = pair.heads[number]
         content, suffix = head.content[query], _suffix_top(head, types)
         for level in sorted({suffix, *(content[t] for t in allowed)}):
-            if level < suffix:
-                continue
             below = frozenset(t for t in allowed if content[t] <= level)
-            if len({pair.residue_of(t) for t in below}) == pair.period:
+            residues = {pair.residue_of(t) for t in below}
+            if level >= suffix and len(residues) == pair.period:
                 yield from extended(number + 1, (*levels, level), below)
 
     yield from extended(0, (), frozenset(pair.types))
@@ -334,9 +333,9 @@ def _blocks(
                 allowed_gaps = "logits that are equal or far apart; else a horizon"
                 raise InputError("query_key", found, allowed_gaps)
     starts = [first, *sorted(cut for cut in cuts if cut > first)]
-    for begin, following in itertools.pairwise([*starts, None]):
+    ends: list[int | None] = [*(cut - 1 for cut in starts[1:]), last]
+    for begin, end in zip(starts, ends, strict=True):
         block_first = begin + (context.residue - begin) % pair.period
-        end = last if following is None else following - 1
         if end is not None:
             end -= (end - context.residue) % pair.period
             if end < block_first:
@@ -362,7 +361,7 @@ def _finite_piece(
         len({head.values[t] for t in keys}) == 1
         for head, keys in zip(pair.heads, kept, strict=True)
     ]
-    presences = []
+    presences: list[frozenset[int]] = []
     for head, level in zip(pair.heads, levels, strict=True):
         if level != _suffix_top(head, types):
             presences.append(frozenset(t for t in allowed if head.content[query][t] == level))
@@ -384,7 +383,7 @@ def _finite_piece(
         _finite_head(pair, head, level, types, keys, members, offsets, one_value, last)
         for head, level, keys, one_value in zip(pair.heads, levels, kept, single, strict=True)
     ]
-    seen = {frozenset(t for t in presence if t in members) for presence in presences}
+    represented = {frozenset(t for t in presence if t in members) for presence in presences}
     return Piece(
         residue=context.residue,
         query=query,
@@ -395,7 +394,7 @@ def _finite_piece(
         offsets=offsets,
         columns=tuple(_referred(column, heads) for column in columns),
         members=members,
-        presences=tuple(sorted(tuple(sorted(presence)) for presence in seen)),
+        presences=tuple(sorted(tuple(sorted(presence)) for presence in represented)),
         heads=tuple(heads),
     )
 

@@ -89,4 +89,5 @@ def _present(table: Table, cells: Cells, length: Floats, shares: Floats) -> npt.
     numbers = (finite[:, None] - table.offset[piece]) / table.pair.period
     counts = of_types[:, :-1] * np.repeat(numbers, table.pair.vocabulary_size, axis=1)
     there = (table.presence[piece] * counts[:, None, :]).sum(axis=2) >= 1 - _SAFE
-    return (there | ~table.valid[piece]).all(axis=1)
+    present: npt.NDArray[np.bool_] = (there | ~table.valid[piece]).all(axis=1)
+    return present

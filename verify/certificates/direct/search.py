@@ -155,7 +155,7 @@ class Search:
             parts = np.where(can, known.parts, -1.0)
             bound = np.minimum(known.bound, part.bound)
             self._remember(part, points, known.value, known.rounding)
-            at_end = ~can.any(axis=1)
+            at_end = np.asarray(~can.any(axis=1))
             self.done = max(self.done, float(bound[at_end].max(initial=0.0)))
             kept = replace(part, bound=bound, part=parts.argmax(axis=1), light=known.light)
             self.waiting = Cells.joined([self.waiting, kept[~at_end]])

@@ -142,10 +142,30 @@ class Table:
                     if weight.factor:
                         function[p, i, key, functions[p][triple]] = 1.0
         return cls(
-            pair, tuple(pieces), _models(pair, pieces), factor, power, key_offset, origin, attends,
-            floor, lag_type, present, coordinate, reference, column, offset, residue, presence,
-            valid, function, *parameters, np.array([piece.constant_in_length for piece in pieces]),
-        )  # fmt: skip
+            pair=pair,
+            pieces=tuple(pieces),
+            models=_models(pair, pieces),
+            factor=factor,
+            power=power,
+            key_offset=key_offset,
+            origin=origin,
+            attends=attends,
+            floor=floor,
+            lag_type=lag_type,
+            present=present,
+            coordinate=coordinate,
+            reference=reference,
+            column=column,
+            offset=offset,
+            residue=residue,
+            presence=presence,
+            valid=valid,
+            function=function,
+            function_power=parameters[0],
+            function_offset=parameters[1],
+            function_origin=parameters[2],
+            constant=np.array([piece.constant_in_length for piece in pieces]),
+        )
 
 
 def _functions(pair: Pair, piece: Piece) -> dict[tuple[float, float, float], int]:
