@@ -43,6 +43,13 @@ def show_integer(value: int) -> str:
     return f"{float(value):.2e}" if value < 10**300 else power_of_ten(value)
 
 
+def show_long(length: int) -> str:
+    """Return a length with separators, or as a power of two where it is a large one."""
+    if length >= 10**9 and length & (length - 1) == 0:
+        return f"2^{length.bit_length() - 1}"
+    return show_integer(length)
+
+
 def to_json(value: int) -> int | str:
     """For files: the integer, or its hexadecimal digits where decimal ones are too many."""
     return int(value) if is_written(value) else hex(value)

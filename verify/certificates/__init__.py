@@ -2,7 +2,9 @@
 
 from verify.certificates.certificate import Certificate, certify
 from verify.certificates.counted_input import CountedInput
-from verify.certificates.ladder import Ladder, Rung, enclose
+from verify.certificates.direct.certificate import EnclosureCertificate
+from verify.certificates.direct.enclosure import Enclosure, enclose
+from verify.certificates.ladder import Ladder, Rung, ladder
 from verify.certificates.proof import prove
 from verify.certificates.recheck import Rechecked, recheck
 from verify.certificates.verdict import ProofStatus, Verdict
@@ -12,6 +14,8 @@ __all__ = [
     "Agreement",
     "Certificate",
     "CountedInput",
+    "Enclosure",
+    "EnclosureCertificate",
     "Ladder",
     "LengthAgreement",
     "ProofStatus",
@@ -21,6 +25,7 @@ __all__ = [
     "agreement",
     "certify",
     "enclose",
+    "ladder",
     "prove",
     "recheck",
 ]

@@ -17,8 +17,9 @@ from verify.certificates.input_class import PairInputs
 from verify.certificates.instance import cost, least_length
 from verify.certificates.ladder import Rung, window_lengths
 from verify.certificates.search import worst_found
-from verify.certificates.verdict import ProofStatus, Verdict, show_long
+from verify.certificates.verdict import ProofStatus, Verdict
 from verify.certificates.window import Agreement, LengthAgreement, Progress, evaluate
+from verify.lengths import show_long
 
 _CLASS = 200
 """Evaluations that take as long as it takes to set up a suffix at a length."""

@@ -9,7 +9,8 @@ from verify.certificates.claim import Claim
 from verify.certificates.input_class import LONGEST, PairInputs
 from verify.certificates.instance import cost
 from verify.certificates.unbounded import carried_loss, settled_exponent
-from verify.certificates.verdict import ProofStatus, Verdict, show_long
+from verify.certificates.verdict import ProofStatus, Verdict
+from verify.lengths import show_long
 
 _SETTLED = 40
 """Least exponent of the horizon that stands for all of them: windows are small beside it."""

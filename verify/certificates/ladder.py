@@ -162,7 +162,7 @@ class Ladder:
         )
 
 
-def enclose(
+def ladder(
     f: LimitTransformer,
     g: LimitTransformer,
     *,
@@ -172,7 +172,9 @@ def enclose(
     limit: int = LIMIT,
     progress: Progress | None = None,
 ) -> Ladder:
-    """Return both sides of sup |f − g| over all lengths from length − Δ + 1 to the horizon.
+    """Return both sides of sup |f − g| from length − Δ + 1 to the horizon, by windows.
+
+    `verify.enclose` is faster and its result narrower; this is the second way to it.
 
     An interruption (Ctrl-C) leaves the rungs that were done; `.finished` is then False.
 

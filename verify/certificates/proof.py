@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from bounds.numbers import exact
 from verify.certificates.claim import Claim
+from verify.certificates.decision import Decision
 from verify.certificates.digest import digest
 from verify.certificates.every_length import decide_every_length
 from verify.certificates.input_class import PairInputs
@@ -26,6 +28,7 @@ def prove(
     from_length: int | None = None,
     limit: int = LIMIT,
     progress: Progress | None = None,
+    route: Literal["cells", "windows"] | None = None,
 ) -> Verdict:
     """Decide whether |f − g| ≤ target on every input of length from_length … horizon.
 
@@ -36,14 +39,16 @@ def prove(
     An interruption (Ctrl-C) gives OPEN with what was done; `.finished` is then False.
 
     Args:
-        f: a model of one layer in finite precision.
+        f: a model of one layer, in finite precision or both in infinite precision (softmax).
         g: the other one, with the same |Σ| and number of outputs.
         target: the error allowed, ≥ 0: an int, float, Fraction or text such as "3/10".
         horizon: the longest length of the claim; None: every length.
         from_length: the shortest length of the claim; None: as short as can be.
         limit: the largest number of evaluations for the proof, and again for the shorter
-            lengths beside it.
+            lengths beside it; a cell counts as 50.
         progress: called with the evaluations done and `limit`.
+        route: "cells": branch and bound over token shares and lengths; "windows": the window
+            theorem (finite precision). None: cells first, then windows.
 
     Raises:
         InputError: an argument is not usable.
@@ -60,15 +65,37 @@ def prove(
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise InputError("limit", limit, "an integer ≥ 1")
 
+    if route not in (None, "cells", "windows"):
+        raise InputError("route", route, '"cells", "windows" or None')
     if f == g:
         return _equal_weights(f, allowed_error, horizon, from_length)
+
+    by_cells = None
+    if route != "windows":
+        decision = Decision(f, g, allowed_error, horizon, from_length, limit, progress)
+        try:
+            by_cells = decision.verdict()
+        except InputError:
+            if route == "cells":
+                raise
+        if by_cells is None and route == "cells":
+            raise InputError("horizon", horizon, "longer: these inputs are looked at one by one")
+        decided = by_cells is not None and by_cells.status is not ProofStatus.OPEN
+        if by_cells is not None and (decided or route == "cells" or not inputs.pair.finite):
+            return by_cells
 
     def claim(up_to: int) -> Claim:
         return Claim(inputs, allowed_error, up_to, from_length, limit, progress)
 
     if horizon is None:
-        return decide_every_length(claim, inputs, from_length)
-    return claim(horizon).verdict()
+        by_windows = decide_every_length(claim, inputs, from_length)
+    else:
+        by_windows = claim(horizon).verdict()
+    if by_windows.status is ProofStatus.OPEN and by_cells is not None:
+        return replace(
+            by_windows, reason=f"{by_cells.reason} {by_windows.reason}", cells=by_cells.cells
+        )
+    return by_windows
 
 
 def _equal_weights(

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
 from typing import Any
 
 from verify.certificates.counted_input import CountedInput
+from verify.certificates.direct.certificate import EnclosureCertificate, enclosure_certificate
+from verify.certificates.direct.enclosure import Enclosure
+from verify.certificates.direct.search import Search
 from verify.certificates.ladder import Rung
 from verify.certificates.window import LengthAgreement, float_down, float_up
-from verify.lengths import show_integer
+from verify.errors import InputError
+from verify.lengths import show_long
 from verify.tables import show_fraction, write_json
 
 
@@ -58,6 +62,8 @@ class Verdict:
         inputs: number of count vectors looked at.
         weights: SHA-256 of f and of g, as `verify.certificates.digest` says.
         finished: False if the run was interrupted.
+        cells: the branch and bound over all lengths at once, where it decided, or came furthest.
+        proof: PROVED by cells: the search whose cells are all within the target.
     """
 
     status: ProofStatus
@@ -74,10 +80,12 @@ class Verdict:
     inputs: int
     weights: dict[str, str]
     finished: bool = True
+    cells: Enclosure | None = None
+    proof: Search | None = field(default=None, repr=False, compare=False)
 
     @property
     def length(self) -> int | None:
-        """N, the longest length of the (first) window; None where there is no window."""
+        """N, the longest length of the (first) window; None where cells decided, or nothing."""
         return self.rungs[0].length if self.rungs else None
 
     @property
@@ -94,11 +102,13 @@ class Verdict:
     def enclosure(self) -> tuple[Fraction, Fraction | None]:
         """(low, high) of sup |f − g| over the lengths claimed; low is attained.
 
-        high is None where no bound was found (REFUTED, OPEN without a window up to the horizon).
+        high is None where no bound was found (REFUTED, OPEN without a bound up to the horizon).
         """
         low = self.found.low if self.found is not None else Fraction(0)
         low = max([low, *(rung.low for rung in self.rungs)])
         low = max([low, *(entry.low for entry in self.direct.values())])
+        if self.cells is not None and self.status is not ProofStatus.REFUTED:
+            return max(low, self.cells.low), self.cells.high
         if self.status is not ProofStatus.PROVED:
             return low, None
         highs = [rung.high for rung in self.rungs]
@@ -119,6 +129,11 @@ class Verdict:
                 f"a = {float_up(rung.window.high):.6g}. Longer "
                 f"inputs up to {self._reach(rung)} cost at most c = {float_up(rung.cost):.6g} "
                 f"more: a + c = {float_up(rung.high):.6g}."
+            )
+        if self.cells is not None:
+            lines.append(
+                f"Token shares and lengths in {self.cells.cells:,} cells, each with a bound: "
+                f"{self.cells}."
             )
         if self.direct:
             worst = max(entry.value for entry in self.direct.values())
@@ -161,8 +176,28 @@ class Verdict:
                 None if self.counterexample is None else self.counterexample.to_dict()
             ),
             "proved_horizon": self.proved_horizon,
+            "cells": None if self.cells is None else self.cells.to_dict(),
             "finished": self.finished,
         }
+
+    def certificate(self) -> EnclosureCertificate:
+        """Return what `verify.recheck` can check: cells that are all within the target.
+
+        Raises:
+            InputError: the verdict is not PROVED by cells.
+        """
+        if self.proof is None or self.cells is None or self.from_length is None:
+            raise InputError("verdict", self.status.name, 'PROVED by cells (route="cells")')
+        return enclosure_certificate(
+            self.proof,
+            from_length=self.from_length,
+            horizon=self.horizon,
+            start=self.proof.start,
+            high=self.target,
+            low=self.cells.low,
+            worst=self.cells.worst,
+            claim=str(self),
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the verdict as JSON; an existing file stays until the new one is complete."""
@@ -179,13 +214,6 @@ class Verdict:
         if self.from_length is None:
             return f"{self.status.name}: {claim} up to {to}, wherever one starts"
         return f"{self.status.name}: {claim} from length {show_long(self.from_length)} to {to}"
-
-
-def show_long(length: int) -> str:
-    """Return a length with separators, or as a power of two where it is a large one."""
-    if length >= 10**9 and length & (length - 1) == 0:
-        return f"2^{length.bit_length() - 1}"
-    return show_integer(length)
 
 
 def _span(lengths: Collection[int]) -> str:

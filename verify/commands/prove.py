@@ -9,8 +9,9 @@ from fractions import Fraction
 from typing import Any
 
 from verify.certificates import Verdict, prove
-from verify.certificates.verdict import ProofStatus, show_long
+from verify.certificates.verdict import ProofStatus
 from verify.certificates.window import float_down, float_up
+from verify.lengths import show_long
 from verify.model.transformer import LimitTransformer
 from verify.tables import aligned, show_fraction
 from verify.tasks.trained import TrainedPair, all_trained, trained_pair

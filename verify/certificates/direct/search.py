@@ -55,6 +55,7 @@ class Search:
         splits: for the certificate: node, coordinate (J: the length), value, and the number of
             the first half, for each round.
         nodes: how many nodes the tree has.
+        shortest: inputs shorter than this are forgotten.
     """
 
     table: Table
@@ -66,6 +67,7 @@ class Search:
         tuple[npt.NDArray[np.int64], npt.NDArray[np.intp], npt.NDArray[np.float64], int]
     ] = field(default_factory=list)
     nodes: int = 0
+    shortest: int = 1
 
     @classmethod
     def of(cls, table: Table) -> Search:
@@ -73,6 +75,19 @@ class Search:
         search = cls(table, Cells.roots(table)[:0], nodes=len(table.pieces))
         search._take_in(tightened(table, Cells.roots(table)))
         return search
+
+    @property
+    def start(self) -> int:
+        """The shortest length that it speaks of."""
+        return max(self.shortest, min(piece.first for piece in self.table.pieces))
+
+    @property
+    def best_or_any(self) -> Found:
+        """The point with the largest |f − g|; where no cell had an input for its point, any."""
+        if self.best is not None:
+            return self.best
+        nothing = (0.0,) * self.table.coordinate.shape[1]
+        return Found(0.0, np.inf, 0, float(self.table.pieces[0].first), nothing)
 
     @property
     def upper(self) -> float:
@@ -116,6 +131,7 @@ class Search:
 
     def shorten(self, start: int) -> None:
         """Forget all inputs shorter than `start`."""
+        self.shortest, self.best = start, None
         first = np.maximum(self.waiting.first, float(start))
         self.waiting = replace(self.waiting, first=first)
         self.waiting = tightened(self.table, self.waiting)
