@@ -4,6 +4,7 @@ from verify.certificates.certificate import Certificate, certify
 from verify.certificates.counted_input import CountedInput
 from verify.certificates.direct.certificate import EnclosureCertificate
 from verify.certificates.direct.enclosure import Enclosure, enclose
+from verify.certificates.direct.profile import Profile, Stretch, error_profile
 from verify.certificates.ladder import Ladder, Rung, ladder
 from verify.certificates.proof import prove
 from verify.certificates.recheck import Rechecked, recheck
@@ -18,13 +19,16 @@ __all__ = [
     "EnclosureCertificate",
     "Ladder",
     "LengthAgreement",
+    "Profile",
     "ProofStatus",
     "Rechecked",
     "Rung",
+    "Stretch",
     "Verdict",
     "agreement",
     "certify",
     "enclose",
+    "error_profile",
     "ladder",
     "prove",
     "recheck",

@@ -29,7 +29,7 @@ from verify.certificates.direct.inputs import attained
 from verify.certificates.direct.pieces import least_start
 from verify.certificates.direct.search import Found, Search
 from verify.certificates.verdict import ProofStatus, Verdict
-from verify.certificates.window import LengthAgreement, Progress
+from verify.certificates.window import LengthAgreement, Progress, float_down
 from verify.errors import InputError
 from verify.lengths import show_long
 from verify.model.transformer import LimitTransformer
@@ -43,7 +43,13 @@ _REFINED = 20_000
 
 @dataclass
 class Decision:
-    """One claim, and what was found of it."""
+    """One claim, and what was found of it.
+
+    Attributes:
+        refine: after a proof, enclose the largest |f − g| from both sides.
+        cells: how many cells were bounded.
+        violation: an input above the target that refutes the claim.
+    """
 
     f: LimitTransformer
     g: LimitTransformer
@@ -52,6 +58,7 @@ class Decision:
     from_length: int | None
     limit: int
     progress: Progress | None
+    refine: bool = True
     cells: int = 0
     violation: LengthAgreement | None = None
 
@@ -71,27 +78,25 @@ class Decision:
         settled = self._search(pair, max(first, late), moves=self.horizon is None)
         if self.violation is not None:
             return self._refuted()
-        if len(settled.waiting):
+        if settled.interrupted or settled.upper > float_down(self.target):
             return self._open(settled)
         if late <= first:
             return self._proved(settled, first)
         search = self._search(pair, first, moves=True)
-        start = search.start
-        if len(search.waiting):
-            # The budget is spent: what is left above the target is too short, if it is short.
-            longest = float(search.waiting.last.max())
-            if longest >= late:
-                return self._proved(settled, settled.start)
-            start = int(longest) + 1
-            search.shorten(start)
-        return self._proved(search, start)
+        if search.interrupted:
+            return self._open(search)
+        if search.upper > float_down(self.target):  # the budget is spent
+            return self._proved(settled, settled.start)
+        return self._proved(search, search.start)
 
     def _from(self, pair: Pair, start: int) -> Verdict:
         """Decide a claim whose start is given."""
         search = self._search(pair, start, moves=False)
         if self.violation is not None:
             return self._refuted()
-        return self._open(search) if len(search.waiting) else self._proved(search, start)
+        if search.interrupted or search.upper > float_down(self.target):
+            return self._open(search)
+        return self._proved(search, start)
 
     def _search(self, pair: Pair, start: int, moves: bool) -> Search:
         """Halve cells until all are within the target, or an input is above it.
@@ -102,7 +107,8 @@ class Decision:
             moves: whether the start moves behind an input that is above the target.
         """
         search = search_of(pair, start, self.horizon)
-        goal = float(self.target)
+        self.cells += search.cells
+        goal = float_down(self.target)
         behind = False
 
         def found(best: Found) -> bool:
@@ -156,10 +162,14 @@ class Decision:
         while begin - 1 in within:
             begin -= 1
         claimed = {n: entry for n, entry in shorter.items() if n >= begin}
-        refined = search_of(search.table.pair, start, self.horizon)
-        width = float(TOLERANCE)
-        run(refined, lambda s: s.lower + width, min(_REFINED, self.limit // CELL + 1), None)
+        refined = search
+        if self.refine:
+            refined = search_of(search.table.pair, start, self.horizon)
+            width = float(TOLERANCE)
+            run(refined, lambda s: s.lower + width, min(_REFINED, self.limit // CELL + 1), None)
         cells = enclosure_of(refined, True, begin, self.horizon, TOLERANCE, claimed)
+        if cells.low > self.target:
+            raise AssertionError("an input above the target in a claim that was proved")
         cells = replace(cells, high=min(cells.high, self.target))
         verdict = self._verdict(
             ProofStatus.PROVED, begin, "Branch and bound covers all inputs of these lengths.", cells
@@ -188,8 +198,10 @@ class Decision:
         )
         if cells.high - self.target < Fraction(search.best_or_any.rounding):
             reason = "The largest error equals the target, up to rounding."
+        if search.interrupted:
+            reason = f"interrupted before the end. {reason}"
         verdict = self._verdict(ProofStatus.OPEN, self.from_length, reason, cells)
-        return replace(verdict, found=cells.largest)
+        return replace(verdict, found=cells.largest, finished=not search.interrupted)
 
     def _verdict(
         self, status: ProofStatus, start: int | None, reason: str, cells: Enclosure | None

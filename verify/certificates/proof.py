@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 from bounds.numbers import exact
 from verify.certificates.claim import Claim
+from verify.certificates.contexts import pair_of
 from verify.certificates.decision import Decision
 from verify.certificates.digest import digest
+from verify.certificates.direct.pieces import least_start
 from verify.certificates.every_length import decide_every_length
 from verify.certificates.input_class import PairInputs
 from verify.certificates.ladder import read_length
@@ -17,6 +19,10 @@ from verify.certificates.verdict import ProofStatus, Verdict
 from verify.certificates.window import LIMIT, Progress
 from verify.errors import InputError
 from verify.model.transformer import LimitTransformer
+
+_MOST_EXPONENT = 900
+_ATTEMPT = 10**6
+"""Evaluations for each horizon that is tried where a claim fails."""
 
 
 def prove(
@@ -80,8 +86,12 @@ def prove(
                 raise
         if by_cells is None and route == "cells":
             raise InputError("horizon", horizon, "longer: these inputs are looked at one by one")
+        if by_cells is not None and by_cells.status is not ProofStatus.PROVED and by_cells.finished:
+            by_cells = replace(by_cells, proved_horizon=_farthest(decision))
         decided = by_cells is not None and by_cells.status is not ProofStatus.OPEN
-        if by_cells is not None and (decided or route == "cells" or not inputs.pair.finite):
+        if by_cells is not None and (
+            decided or route == "cells" or not inputs.pair.finite or not by_cells.finished
+        ):
             return by_cells
 
     def claim(up_to: int) -> Claim:
@@ -96,6 +106,38 @@ def prove(
             by_windows, reason=f"{by_cells.reason} {by_windows.reason}", cells=by_cells.cells
         )
     return by_windows
+
+
+def _farthest(decision: Decision) -> int | None:
+    """Return the largest power of two that is found up to which a claim is proved, if any."""
+    longest = 2**_MOST_EXPONENT if decision.horizon is None else decision.horizon
+    least = max(decision.from_length or 1, least_start(pair_of(decision.f, decision.g, None)))
+    low, high = least.bit_length(), longest.bit_length()
+    best: int | None = None
+    step = 2
+    while high - low > 1:
+        # First 2, 4, 8, … times further; once one fails, halve.
+        ahead = low + step if high == longest.bit_length() else high
+        middle = min(ahead, (low + high) // 2)
+        step *= 2
+        attempt = replace(
+            decision,
+            horizon=2**middle,
+            limit=min(decision.limit, _ATTEMPT),
+            progress=None,
+            refine=False,
+            cells=0,
+            violation=None,
+        )
+        try:
+            found = attempt.verdict()
+        except InputError:  # more short inputs than the limit allows to look at
+            found = None
+        if found is not None and found.status is ProofStatus.PROVED:
+            low = best = middle
+        else:
+            high = middle
+    return None if best is None else 2**best
 
 
 def _equal_weights(

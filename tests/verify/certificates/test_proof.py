@@ -1,4 +1,4 @@
-"""`verify.prove` and `verify.enclose`: against all strings up to a small horizon, and beyond.
+"""`verify.prove` and `verify.ladder`: against all strings up to a small horizon, and beyond.
 
 The environment variable CERTIFICATE_PAIRS sets how many random pairs are compared with brute
 force, and how many hostile inputs are tried on proofs, 50 for each pair (default 16; 1000 take
@@ -25,7 +25,7 @@ from verify import (
     LimitTransformer,
     ProofStatus,
     Summary,
-    enclose,
+    ladder,
     prove,
     tasks,
 )
@@ -98,8 +98,9 @@ def _agrees(verdict, f, g, by_length):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("route", [None, "windows"])
 @pytest.mark.parametrize("block", range(2))
-def test_verdicts_agree_with_all_strings(block):
+def test_verdicts_agree_with_all_strings(block, route):
     kinds = set()
     for seed in range(block * PAIRS // 2, (block + 1) * PAIRS // 2):
         rng, f, g = _tiny_pair(seed)
@@ -111,7 +112,7 @@ def test_verdicts_agree_with_all_strings(block):
         target += Fraction(1, 10**6)
         half = (HORIZON + 1) // 2
 
-        free = prove(f, g, target=target, horizon=HORIZON)
+        free = prove(f, g, target=target, horizon=HORIZON, route=route)
         _agrees(free, f, g, by_length)
         above = [n for n, error in by_length.items() if error > float(target)]
         assert free.status is (REFUTED if max(above, default=0) >= half else PROVED), seed
@@ -122,16 +123,18 @@ def test_verdicts_agree_with_all_strings(block):
             assert free.counterexample.length >= half
 
         start = int(rng.integers(1, HORIZON + 1))
-        fixed = prove(f, g, target=target, horizon=HORIZON, from_length=start)
+        fixed = prove(f, g, target=target, horizon=HORIZON, from_length=start, route=route)
         _agrees(fixed, f, g, by_length)
         assert fixed.status is (REFUTED if max(above, default=0) >= start else PROVED), seed
         assert fixed.from_length == start
 
         # With few evaluations much stays open, but nothing false is said.
-        poor = prove(f, g, target=target, horizon=HORIZON, limit=int(rng.integers(50, 600)))
+        limit = int(rng.integers(50, 600))
+        poor = prove(f, g, target=target, horizon=HORIZON, limit=limit, route=route)
         _agrees(poor, f, g, by_length)
         kinds |= {(v.status, len(v.rungs) > 0) for v in (free, fixed, poor)}
-    assert {(PROVED, True), (PROVED, False), (REFUTED, False)} <= kinds
+    expected = {(PROVED, False), (REFUTED, False)}
+    assert expected | ({(PROVED, True)} if route == "windows" else set()) <= kinds
 
 
 @pytest.mark.slow
@@ -141,7 +144,7 @@ def test_enclosures_hold_on_all_strings():
         rng, f, g = _tiny_pair(1000 + seed)
         period = PairInputs(f, g).period
         length = period + int(rng.integers(0, 3))
-        found = enclose(f, g, length=length, horizon=HORIZON, factor=1.5)
+        found = ladder(f, g, length=length, horizon=HORIZON, factor=1.5)
         true = max(errors(f, g, n).max() for n in range(length - period + 1, HORIZON + 1))
         assert float(found.low) <= true + 1e-12
         assert true <= float(found.high) + 1e-12
@@ -184,7 +187,11 @@ def _hostile(rng, inputs, lengths):
 def test_nothing_found_violates_a_proof(f, g):
     verdict = prove(f, g, target="1/5", horizon=2**40)
     assert verdict.status is PROVED
-    assert verdict.length < 1000
+    windows = prove(f, g, target="1/5", horizon=2**40, route="windows")
+    assert windows.status is PROVED
+    assert windows.length < 1000
+    assert max(windows.enclosure[0], verdict.enclosure[0]) <= verdict.enclosure[1]
+    assert verdict.enclosure[0] <= windows.enclosure[1]
     inputs = PairInputs(f, g)
     rng = np.random.default_rng(0)
     low, high = verdict.enclosure
@@ -201,7 +208,7 @@ def test_nothing_found_violates_a_proof(f, g):
 
 def test_a_verdict_says_what_it_rests_on(tmp_path):
     f, g = mod_p_pair()
-    v = prove(f, g, target=Fraction(3, 10), horizon=2**20)
+    v = prove(f, g, target=Fraction(3, 10), horizon=2**20, route="windows")
     assert v.status is PROVED
     (rung,) = v.rungs
     assert v.length == rung.length
@@ -241,7 +248,7 @@ def test_a_counterexample_can_be_run_again():
 def test_several_windows_prove_what_one_cannot():
     f, g = mod_p_pair(0.01, 0.1)
     target, horizon = Fraction(2713, 10_000), 2**10
-    proved = prove(f, g, target=target, horizon=horizon, limit=20_000)
+    proved = prove(f, g, target=target, horizon=horizon, limit=20_000, route="windows")
     assert proved.status is PROVED
     assert len(proved.rungs) > 1
     for rung, after in itertools.pairwise(proved.rungs):
@@ -251,7 +258,7 @@ def test_several_windows_prove_what_one_cannot():
     assert f"{len(proved.rungs)} windows" in proved.reason
     carried = instance.cost(f, g, proved.length, horizon).value
     assert proved.rungs[0].window.high + carried > target  # the first window alone does not do
-    low, high = enclose(f, g, length=proved.length, horizon=horizon).enclosure
+    low, high = ladder(f, g, length=proved.length, horizon=horizon).enclosure
     assert max(low, proved.enclosure[0]) <= min(high, proved.enclosure[1])
 
 
@@ -286,17 +293,23 @@ def test_a_length_that_fails_is_below_the_claim_and_shown():
 def test_exact_ties_are_proved_for_every_length():
     f, g = simple_pair()
     v = prove(f, g, target="3/10", horizon=None)
-    assert v.status is PROVED
-    assert v.horizon is None
-    assert "any length" in v.explain()
+    windows = prove(f, g, target="3/10", horizon=None, route="windows")
+    for verdict in (v, windows):
+        assert verdict.status is PROVED
+        assert verdict.horizon is None
+        assert "any length" in verdict.explain()
     for exponent in (10, 50, 200, 800):
-        assert instance.cost(f, g, v.length, 2**exponent).value <= v.cost
+        assert instance.cost(f, g, windows.length, 2**exponent).value <= windows.cost
         assert worst_found(PairInputs(f, g), 2**exponent).high <= v.enclosure[1]
 
 
 def test_a_failure_at_every_length_is_refuted_for_every_length():
     f, g = simple_pair(0.2)
-    v = prove(f, g, target="1/100", horizon=None)
+    by_cells = prove(f, g, target="1/100", horizon=None)
+    assert by_cells.status is REFUTED
+    assert "beyond every length" in by_cells.reason
+    assert by_cells.counterexample.error(f, g) > 0.01
+    v = prove(f, g, target="1/100", horizon=None, route="windows")
     assert v.status is REFUTED
     assert v.horizon is None
     assert "beyond every bound" in v.reason
@@ -434,10 +447,10 @@ def test_an_interruption_keeps_the_work():
         if done > total / 3:
             raise KeyboardInterrupt
 
-    part = enclose(f, g, length=12, horizon=200, progress=later)
+    part = ladder(f, g, length=12, horizon=200, progress=later)
     assert not part.finished
     assert 12 < part.horizon < 200
-    whole = enclose(f, g, length=12, horizon=200)
+    whole = ladder(f, g, length=12, horizon=200)
     assert part.rungs == whole.rungs[: len(part.rungs)]
     assert whole.horizon == 200
     assert len(whole.table().splitlines()) == 2 + len(whole.rungs)
@@ -471,7 +484,7 @@ def test_models_that_are_not_covered_are_refused(changes):
     with pytest.raises(InputError):
         prove(f, f, target=1, horizon=10)
     with pytest.raises(InputError):
-        enclose(f, f, length=1, horizon=10)
+        ladder(f, f, length=1, horizon=10)
 
 
 @pytest.mark.parametrize(
@@ -480,13 +493,13 @@ def test_models_that_are_not_covered_are_refused(changes):
 )
 def test_bad_ladders_are_named(name, arguments):
     with pytest.raises(InputError) as caught:
-        enclose(*mod_p_pair(), **({"length": 12, "horizon": 100} | arguments))
+        ladder(*mod_p_pair(), **({"length": 12, "horizon": 100} | arguments))
     assert caught.value.name == name
 
 
 def test_a_ladder_beyond_reach_is_refused():
     with pytest.raises(InputError, match="at most 1,000 evaluations"):
-        enclose(*mod_p_pair(), length=12, horizon=10**5, limit=1000)
+        ladder(*mod_p_pair(), length=12, horizon=10**5, limit=1000)
 
 
 def test_a_model_given_twice_is_equal_to_itself_without_a_search():

@@ -215,9 +215,11 @@ def run(
     found: Callable[[Found], bool] | None = None,
 ) -> bool:
     """Run a search; an interruption (Ctrl-C) ends it like a spent budget."""
+    search.interrupted = False
     try:
         return search.run(settled, limit, progress, found)
     except KeyboardInterrupt:
+        search.interrupted = True
         return False
 
 

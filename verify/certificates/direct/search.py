@@ -56,6 +56,7 @@ class Search:
             the first half, for each round.
         nodes: how many nodes the tree has.
         shortest: inputs shorter than this are forgotten.
+        interrupted: whether the last run was interrupted (Ctrl-C).
     """
 
     table: Table
@@ -68,6 +69,7 @@ class Search:
     ] = field(default_factory=list)
     nodes: int = 0
     shortest: int = 1
+    interrupted: bool = False
 
     @classmethod
     def of(cls, table: Table) -> Search:
@@ -108,13 +110,15 @@ class Search:
     ) -> bool:
         """Halve cells until none is left above what is settled; return whether none is.
 
+        Cells that cannot be halved any more keep their bound, whatever it is.
+
         Args:
             settled: what a bound has to be at most for its cell to be done, asked every round.
             limit: how many cells may be bounded in all.
             progress: called with the number of cells bounded so far.
             found: called when a larger |f − g| is found; True ends the run.
         """
-        best = self.best
+        best = None
         while True:
             self._finish(settled(self))
             if best is not self.best and self.best is not None and found is not None:
@@ -123,10 +127,8 @@ class Search:
                     return False
             if progress is not None:
                 progress(self.cells)
-            if not len(self.waiting):
-                return True
-            if self.cells >= limit:
-                return False
+            if not len(self.waiting) or self.cells >= limit:
+                return self.upper <= settled(self)
             self._round(limit - self.cells)
 
     def shorten(self, start: int) -> None:
