@@ -49,7 +49,7 @@ def prove(
         InputError: an argument is not usable.
         WeightsError: the weights lead to numbers beyond the range of float64.
     """
-    inputs = PairInputs(f, g)
+    inputs = PairInputs(f, g, finite=True)
     allowed_error = _read_target(target)
     if horizon is not None:
         horizon = read_length("horizon", horizon, 1)
