@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -238,11 +238,16 @@ class _Lengths:
     ) -> Fraction:
         number = sum(self.free)
         mean = Fraction(number, len(self.free))
-        columns = list(zip(head.largest, head.smallest, self.free, self.rounding, strict=True))
-        more = sum(high * (rho + max(n - mean, ZERO)) for high, _, n, rho in columns) / number
-        less = sum(high * (rho + max(mean - n, ZERO)) for high, _, n, rho in columns) / number
-        low = sum(least * max(min(n, mean) - rho, ZERO) for _, least, n, rho in columns) / number
-        high = sum(most * n for most, _, n, _ in columns) / number
+        free = [Fraction(n) for n in self.free]
+        columns = list(zip(head.largest, head.smallest, free, self.rounding, strict=True))
+
+        def total(terms: Iterable[Fraction]) -> Fraction:
+            return sum(terms, start=ZERO) / number
+
+        more = total(most * (rho + max(n - mean, ZERO)) for most, _, n, rho in columns)
+        less = total(most * (rho + max(mean - n, ZERO)) for most, _, n, rho in columns)
+        low = total(least * max(min(n, mean) - rho, ZERO) for _, least, n, rho in columns)
+        high = total(most * n for most, _, n, _ in columns)
         excesses = [
             (step[0] * more + w * (step[0] - step[1]) + lags[0] - lags[1], w) for w in (low, high)
         ]
