@@ -16,7 +16,7 @@ def all_strings(vocabulary_size, length):
 def outputs(f, strings):
     """Return f of each row, shape (n, o); float arithmetic decides what is dropped.
 
-    Right for weights that are small integers, or in no special position.
+    In finite precision right for weights that are small integers, or in no special position.
     """
     length = strings.shape[1]
     y = f.embedding[strings] + f.positions[np.arange(1, length + 1) % f.period]
@@ -24,11 +24,15 @@ def outputs(f, strings):
     u = last.copy()
     for head in layer.heads:
         logits = np.einsum("ntd,de,ne->nt", y, head.query_key, last)
+        soft = f.precision_bits is None
         for lag in range(min(head.lag_bias.size, length)):
-            logits[:, length - 1 - lag] += head.lag_bias[lag]
+            logits[:, length - 1 - lag] += head.lag_bias[lag] * (math.log(length) if soft else 1.0)
         gaps = logits.max(axis=1, keepdims=True) - logits
-        kept = gaps * math.log2(length) < f.precision_bits
-        weights = np.where(kept, np.exp(-gaps * math.log(length)), 0.0)
+        if soft:
+            weights = np.exp(-gaps)
+        else:
+            kept = gaps * math.log2(length) < f.precision_bits
+            weights = np.where(kept, np.exp(-gaps * math.log(length)), 0.0)
         weights /= weights.sum(axis=1, keepdims=True)
         u += np.einsum("nt,ntd->nd", weights, y) @ head.value.T
     hidden = np.maximum(u @ layer.mlp_in.T + layer.mlp_bias, 0)

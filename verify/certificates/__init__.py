@@ -1,6 +1,7 @@
 """Proofs about two given models: what they do on all inputs of some lengths, or of all lengths."""
 
-from verify.certificates.certificate import Certificate, certify
+from verify.certificates.certificate import Certificate
+from verify.certificates.certify import certify
 from verify.certificates.counted_input import CountedInput
 from verify.certificates.direct.certificate import EnclosureCertificate
 from verify.certificates.direct.enclosure import Enclosure, enclose
@@ -8,6 +9,7 @@ from verify.certificates.direct.profile import Profile, Stretch, error_profile
 from verify.certificates.ladder import Ladder, Rung, ladder
 from verify.certificates.proof import prove
 from verify.certificates.recheck import Rechecked, recheck
+from verify.certificates.softmax import SoftmaxCertificate
 from verify.certificates.verdict import ProofStatus, Verdict
 from verify.certificates.window import Agreement, LengthAgreement, agreement
 
@@ -23,6 +25,7 @@ __all__ = [
     "ProofStatus",
     "Rechecked",
     "Rung",
+    "SoftmaxCertificate",
     "Stretch",
     "Verdict",
     "agreement",

@@ -1,4 +1,4 @@
-"""`certify` and its `Certificate`: a number for given weights, with all needed to recheck it.
+"""`certify` in finite precision: a number for given weights, with all needed to recheck it.
 
 The claim. N = length, T* = horizon, c = cost ≤ budget = target − ε. If f and g differ by at most
 ε on every input of the Δ lengths N−Δ+1, …, N, they differ by at most ε + c ≤ target on every
@@ -102,21 +102,17 @@ two up to which a length was found, or null. It explains; nothing is claimed by 
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bounds.numbers import exact
 from verify.certificates.choices import HeadChoice
 from verify.certificates.digest import digest
 from verify.certificates.instance import CaseCost, ContextCost, Instance, instance_of, least_length
 from verify.certificates.obstacle import Obstacle, find_obstacle
+from verify.certificates.saved import SavedCertificate, read_errors, short
 from verify.errors import InputError
 from verify.model.transformer import LimitTransformer
 
@@ -133,111 +129,20 @@ NOT_CLAIMED = (
 )
 
 
-@dataclass(frozen=True)
-class Certificate:
-    """A length N for given weights, and every choice and constant that it rests on.
+class Certificate(SavedCertificate):
+    """A length N for given weights in finite precision; the format is in this module's text."""
 
-    Attributes:
-        data: the whole certificate in the format of this module's text.
-    """
+    FORMAT = FORMAT
+    VERSION = VERSION
 
-    data: dict[str, Any]
-
-    def __repr__(self) -> str:
-        return f"<Certificate: {self.data['claim']}>"
-
-    @property
-    def length(self) -> int | None:
-        """N, the longest length of the window; None: there is no number."""
-        value = self.data["length"]
-        return None if value is None else int(value)
-
-    @property
-    def window(self) -> range | None:
-        """The Δ lengths on which f and g must agree within ε."""
-        length = self.length
-        return None if length is None else range(length - self.period + 1, length + 1)
-
-    @property
-    def cost(self) -> Fraction | None:
-        """c(N → T*): what is added to the error on the window."""
-        value = self.data["cost"]
-        return None if value is None else Fraction(value)
-
-    @property
-    def epsilon(self) -> Fraction:
-        """ε, the error on the window."""
-        return Fraction(self.data["epsilon"])
-
-    @property
-    def target(self) -> Fraction:
-        """The error from the window up to the horizon."""
-        return Fraction(self.data["target"])
-
-    @property
-    def horizon(self) -> int:
-        """T*, the longest length that is spoken of."""
-        return int(self.data["horizon"])
-
-    @property
-    def period(self) -> int:
-        """Δ of the pair."""
-        return int(self.data["period"])
-
-    @property
-    def context(self) -> dict[str, Any] | None:
-        """The context that decides, with its cases; None without a length."""
-        index = self.data["deciding_context"]
-        return None if index is None else self.data["contexts"][index]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a copy of the plain data."""
-        copy: dict[str, Any] = json.loads(json.dumps(self.data))
-        return copy
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the certificate as JSON: beside the file first, then renamed.
-
-        Raises:
-            InputError: the file cannot be written.
-        """
-        target = Path(path)
-        beside = target.with_name(f".{target.name}.part")
-        try:
-            beside.write_text(json.dumps(self.data, ensure_ascii=False) + "\n", encoding="utf-8")
-            os.replace(beside, target)
-        except OSError as error:
-            raise InputError("path", path, f"a file that can be written; {error}") from error
-
-    @staticmethod
-    def load(path: str | os.PathLike[str]) -> Certificate:
-        """Read a certificate that `save` wrote; `verify.recheck` says whether it is true.
-
-        Raises:
-            InputError: the file cannot be read, or is no certificate of this version.
-        """
-        try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError("path", path, f"a JSON file that can be read; {error}") from error
-        found = (data.get("format"), data.get("version")) if isinstance(data, dict) else None
-        if found != (FORMAT, VERSION):
-            allowed = f"a file written by Certificate.save: format {FORMAT!r}, version {VERSION}"
-            raise InputError("path", path, f"{allowed}; this one has {found}")
-        return Certificate(data)
-
-    def explain(self) -> str:
-        """Return the claim, what decides it, and what is not claimed, in plain text."""
-        lines = [self.data["claim"], ""]
-        lines += self._decision() if self.length is not None else _obstacle_lines(self.data)
-        lines += ["", "Not claimed:", *(f"  - {text}" for text in self.data["not_claimed"])]
-        return "\n".join(lines)
+    def _no_length(self) -> list[str]:
+        return _obstacle_lines(self.data)
 
     def _decision(self) -> list[str]:
         context = self.context
         assert context is not None
         lines = [
-            f"Cost {_short(self.data['cost'])} of at most {self.data['budget']}, decided by the "
+            f"Cost {short(self.data['cost'])} of at most {self.data['budget']}, decided by the "
             f"context: length ≡ {context['residue']} (mod {self.period}), tokens at the lags "
             f"0, 1, …: {context['tokens']}; there |z| = {context['short']}."
         ]
@@ -254,28 +159,26 @@ class Certificate:
         return lines
 
 
-def certify(
-    f: LimitTransformer, g: LimitTransformer, *, epsilon: Any, target: Any = None, horizon: Any
+def certify_finite(
+    f: LimitTransformer, g: LimitTransformer, *, epsilon: Any, target: Any, horizon: Any
 ) -> Certificate:
     """Return the least length found from which agreement within ε carries to the horizon.
 
     Args:
         f, g: one-layer models in finite precision, with the same |Σ| and number of outputs.
         epsilon: ε ≥ 0, the error on the window of Δ lengths.
-        target: the error wanted up to the horizon, > ε. None (default): 3ε.
+        target: the error wanted up to the horizon, > ε. None: 3ε.
         horizon: T* ≥ 2Δ, the longest length of interest.
 
     Raises:
         InputError: an argument cannot be used (all problems of the models at once).
     """
-    budget_from = _number("epsilon", epsilon, Fraction(0))
-    budget_to = 3 * budget_from if target is None else _number("target", target, budget_from)
-    if budget_to <= budget_from:
-        if target is None:
-            raise InputError("epsilon", epsilon, "a number > 0, or ε = 0 together with a target")
-        raise InputError("target", target, f"a number > ε = {budget_from}")
+    budget_from, budget_to = read_errors(epsilon, target)
     if isinstance(horizon, bool) or not isinstance(horizon, (int, np.integer)):
-        raise InputError("horizon", horizon, "an integer, the longest length of interest")
+        allowed = (
+            "an integer, the longest length of interest: in finite precision there must be one"
+        )
+        raise InputError("horizon", horizon, allowed)
     longest, budget = int(horizon), budget_to - budget_from
     length, cost = least_length(f, g, budget, longest)
     instance = instance_of(f, g, longest)
@@ -314,18 +217,6 @@ def certify(
     return Certificate(data)
 
 
-def _number(name: str, value: Any, least: Fraction) -> Fraction:
-    """Return an argument as an exact rational number ≥ `least`."""
-    allowed = f"a rational number ≥ {least}"
-    try:
-        number = exact(value)
-    except ValueError as problem:
-        raise InputError(name, value, f"{allowed}; {problem}") from None
-    if not isinstance(number, Fraction) or number < least:
-        raise InputError(name, value, allowed)
-    return number
-
-
 def _claim(
     length: int | None,
     cost: Fraction,
@@ -343,7 +234,7 @@ def _claim(
     window = f"length {length}" if period == 1 else f"the lengths {first} to {length}"
     return (
         f"If f and g differ by at most {epsilon} on every input of {window}, they differ by at "
-        f"most {_short(epsilon + cost)} ≤ {target} on every input of the lengths {first} to "
+        f"most {short(epsilon + cost)} ≤ {target} on every input of the lengths {first} to "
         f"{horizon}."
     )
 
@@ -449,11 +340,11 @@ def _head_line(of: dict[str, Any]) -> str:
     where = f"attends to types {of['prefix']} and lags {of['suffix']}"
     if of["kind"] == "inert":
         return f"{where}, all of one value: no cost."
-    gap = "no logit below" if of["gap"] is None else f"gap γ = {_short(of['gap'])} below"
+    gap = "no logit below" if of["gap"] is None else f"gap γ = {short(of['gap'])} below"
     return (
-        f"{where} ({of['kind']}), near ties κ = {_short(of['spread'])}, {gap} (hardmax from length "
-        f"{of['threshold']} on), L = {_short(of['constant'])} ({of['constant_by']}), counts within "
-        f"δ = {_short(of['delta'])}, attention within TV ≤ {_short(of['variation'])}."
+        f"{where} ({of['kind']}), near ties κ = {short(of['spread'])}, {gap} (hardmax from length "
+        f"{of['threshold']} on), L = {short(of['constant'])} ({of['constant_by']}), counts within "
+        f"δ = {short(of['delta'])}, attention within TV ≤ {short(of['variation'])}."
     )
 
 
@@ -462,7 +353,7 @@ def _obstacle_lines(data: dict[str, Any]) -> list[str]:
     context = obstacle["context"]
     lines = [
         f"Worst context: length ≡ {context['residue']} (mod {data['period']}), tokens at the lags "
-        f"0, 1, …: {context['tokens']}; cost {_short(obstacle['cost'])}, allowed {data['budget']}."
+        f"0, 1, …: {context['tokens']}; cost {short(obstacle['cost'])}, allowed {data['budget']}."
     ]
     if not obstacle["heads"]:
         lines.append("Every head has valid cuts there; the cost they give is too large.")
@@ -472,11 +363,11 @@ def _obstacle_lines(data: dict[str, Any]) -> list[str]:
         lines.append(
             f"Spoilt by {first['model']}, head {first['number']}, on inputs with types among "
             f"{obstacle['allowed']}: up to this horizon a gap of logits is clean only from about "
-            f"{_short(scale)} on, near ties stay only below that, and no cut does both:"
+            f"{short(scale)} on, near ties stay only below that, and no cut does both:"
         )
         lines += [
-            f"  near ties within {_short(cut['spread'])}, then "
-            + ("nothing below." if cut["gap"] is None else f"a gap of {_short(cut['gap'])}.")
+            f"  near ties within {short(cut['spread'])}, then "
+            + ("nothing below." if cut["gap"] is None else f"a gap of {short(cut['gap'])}.")
             for cut in cuts
         ]
     holds = obstacle["holds_up_to"]
@@ -487,8 +378,3 @@ def _obstacle_lines(data: dict[str, Any]) -> list[str]:
             f"Up to the horizon {holds['horizon']} it would hold, with N = {holds['length']}."
         )
     return lines
-
-
-def _short(number: Any) -> str:
-    """A rational number in five digits."""
-    return f"{float(Fraction(number)):.5g}"

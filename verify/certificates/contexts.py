@@ -131,7 +131,6 @@ class Pair:
         return (length - residue % self.period) // self.period + (residue % self.period > 0)
 
 
-@lru_cache(maxsize=4)
 def pair_of(f: LimitTransformer, g: LimitTransformer, finite: bool | None = True) -> Pair:
     """Return the pair with its exact logits.
 
@@ -146,6 +145,11 @@ def pair_of(f: LimitTransformer, g: LimitTransformer, finite: bool | None = True
     problems = _problems(f, g, finite)
     if problems:
         raise InputError.of_all(problems)
+    return _pair_of(f, g)
+
+
+@lru_cache(maxsize=4)
+def _pair_of(f: LimitTransformer, g: LimitTransformer) -> Pair:
     period = math.lcm(minimal_period(f), minimal_period(g))
     locality = max(minimal_locality(f), minimal_locality(g))
     contexts = period * f.vocabulary_size ** (locality + 1)

@@ -62,16 +62,17 @@ class Decision:
     cells: int = 0
     violation: LengthAgreement | None = None
 
-    def verdict(self) -> Verdict | None:
-        """Return the verdict; None where the claim has no lengths that cells speak of.
+    def verdict(self) -> Verdict:
+        """Return the verdict.
 
         Raises:
-            InputError: no pieces cover the lengths of the claim.
+            InputError: no pieces cover the lengths of the claim, or there are more short inputs
+                to be looked at one by one than the limit allows.
         """
         pair = pair_of(self.f, self.g, None)
         first = least_start(pair)
         if self.horizon is not None and max(first, self.from_length or 1) > self.horizon:
-            return None
+            return self._one_by_one(self.horizon)
         if self.from_length is not None:
             return self._from(pair, max(first, self.from_length))
         late = _LATE if self.horizon is None else (self.horizon + 1) // 2
@@ -138,6 +139,33 @@ class Decision:
         """Whether |f − g| is above the target at lengths beyond every bound, as at this point."""
         return bool(np.isinf(best.length)) or (
             self.horizon is None and bool(search.table.constant[best.piece])
+        )
+
+    def _one_by_one(self, horizon: int) -> Verdict:
+        """Decide a claim about lengths that are all too short for cells."""
+        looked = shorter_lengths(self.f, self.g, self.from_length or 1, horizon + 1, self.limit)
+        half = self.from_length or (horizon + 1) // 2
+        above = {n: entry for n, entry in looked.items() if entry.high > self.target}
+        late = [entry for n, entry in above.items() if n >= half]
+        worst = max(late or looked.values(), key=lambda entry: entry.low)
+        if late and worst.low > self.target:
+            self.violation = worst
+            return self._refuted()
+        start = self.from_length if late else max(above, default=(self.from_length or 1) - 1) + 1
+        reason = "All inputs of all these lengths were looked at."
+        status = ProofStatus.PROVED
+        if late:
+            status, reason = (
+                ProofStatus.OPEN,
+                "The largest error equals the target, up to rounding.",
+            )
+        verdict = self._verdict(status, start, reason, None)
+        return replace(
+            verdict,
+            direct={n: entry for n, entry in looked.items() if n >= (start or half)},
+            shorter={n: entry for n, entry in looked.items() if n < (start or half)},
+            found=worst,
+            inputs=sum(entry.evaluations for entry in looked.values()),
         )
 
     # ------------------------------------------------------------ verdicts

@@ -1,30 +1,39 @@
 """All inputs of one length with one suffix: how many look different, and |f − g| on each.
 
 A one-layer model sees of such an input only the counts of the prefix types, column by column (a
-column: the prefix positions of one residue). Let M_h be the least possible maximum of the logits
-of head h: the largest logit of the suffix, or, if that is more, the largest over columns of the
-column's smallest logit, since every column has some token. A type whose logit lies p/log₂T below
-M_h has weight 0 in head h whatever the input. So types of one column may be exchanged if in every
-head of f and g both have weight 0 for certain, or both have the same logit and the same value.
-Such types form an *atom*, and inputs are count vectors of atoms. A column that is one atom, such
-as one that no head can see, adds nothing to enumerate.
+column: the prefix positions of one residue). Types of one column may be exchanged if in every head
+of f and g they have the same weight and the same value, or certainly the weight 0. Such types form
+an *atom*, and inputs are count vectors of atoms. A column that is one atom, such as one that no
+head can see, adds nothing to enumerate.
 
-Which types are dropped depends on the largest logit that is present, and is decided exactly.
+*Finite precision.* Let M_h be the least possible maximum of the logits of head h: the largest
+logit of the suffix, or, if that is more, the largest over columns of the column's smallest logit,
+since every column has some token. A type whose logit lies p/log₂T below M_h has weight 0 in head h
+whatever the input. Which types are dropped depends on the largest logit that is present, and is
+decided exactly.
+
+*Infinite precision.* A prefix type has the weight e^a, the position at lag ℓ the weight e^a·T^φ(ℓ),
+and nothing is dropped. Weights are taken relative to the largest one present.
 
 **Rounding.** Let u = 2^−53, γ_n = nu/(1 − nu); K keys take part in a head, H heads, m hidden
-units. Every number that enters has a relative error ≤ u (counts above 2^53 and weights T^(−gap)
-≤ 2u each); the largest logit present has weight 1 and count ≥ 1. Products N_tW_t, their sum D and
-the quotients π_t then have relative errors ≤ γ_{K+8}, all terms being ≥ 0, so that each entry of
-(hidden, direct) = own + Σ_hΣ_t π_h(t)v_h(t) has an error ≤ γ_{HK+K+10}·S, S = |own| +
+units. Every number that enters has a relative error ≤ u (counts above 2^53 ≤ 2u; weights ≤ 2u:
+they are computed to 2^−80, relative to a class that is present and whose weight is 1, and rounded
+once); no weight exceeds 1 + 2^−79, and one of weight 1 has a count ≥ 1. Products N_tW_t, their sum
+D and the quotients π_t then have relative errors ≤ γ_{K+8}, all terms being ≥ 0, so that each
+entry of (hidden, direct) = own + Σ_hΣ_t π_h(t)v_h(t) has an error ≤ γ_{HK+K+10}·S, S = |own| +
 Σ_h max_t|v_h(t)|, in whatever order a matrix product adds up. relu changes no error, and the m + 1
 terms of direct + G relu(hidden) give in all
 
     |computed − true| ≤ γ_{HK+K+m+14} (S_direct + |G| S_hidden)
 
-for each model. The difference of the two adds a relative u. Underflow adds less than
-2^−1000·(1 + Σ|G|): each of fewer than 2^50 operations at most 2^−1074, and D ≥ 1; a weight that
-underflows loses at most T·2^−1074 of D, nothing beside u for the T allowed (2^900). What is used
-is twice this, which also covers the rounding of the bound itself.
+for each model. The difference of the two adds a relative u. Underflow: a weight below 2^−1022, for
+which the relative error is no longer said, is off by at most 2^−1074, so its product with a count
+by at most T·2^−1074 ≤ 2^−174 for the T allowed (2^900). As D ≥ 1, all of them move each π_t, and
+Σ_t|π_t − true|, by at most 2^−170·K, and (hidden, direct) by 2^−170·K·S: nothing beside the u·S
+that γ has to spare. (In infinite precision weights may be as small as weights come, e^−800 or
+T^−900: they are kept as far as float64 has numbers, and the rest is what this bound says.) The
+underflow of other operations, fewer than 2^50, adds less than 2^−1000·(1 + Σ|G|). What is used is
+twice the sum, which also covers the rounding of the bound itself.
 """
 
 from __future__ import annotations
@@ -32,30 +41,23 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 
-import flint
 import numpy as np
 import numpy.typing as npt
 
-from verify.certificates.contexts import Context, HeadLogits, Pair, pair_of
+from verify.certificates.contexts import Context, Pair, pair_of
 from verify.certificates.counts import CountVectors
+from verify.certificates.levels import UNIT, HardLevels, Levels, SoftLevels
 from verify.certificates.outputs import Outputs
 from verify.errors import WeightsError
-from verify.model.precision import dropped
 from verify.model.summary import Summary
 from verify.model.transformer import LimitTransformer
 
 Floats = npt.NDArray[np.float64]
 
-_UNIT = 2.0**-53
 LONGEST = 2**900
 """Longest inputs whose counts float64 can hold with room to spare."""
-
-_BITS = 80
-"""Digits with which T^(−gap) is computed before it is rounded once."""
 
 _BLOCK_ENTRIES = 1 << 16
 """Entries of the largest array of a block: it stays in the processor's cache, and the linear
@@ -63,7 +65,7 @@ algebra library starts no threads."""
 
 
 class PairInputs:
-    """The inputs of two one-layer models in finite precision, class by class.
+    """The inputs of two one-layer models, class by class; both in the same kind of precision.
 
     Attributes:
         pair: the models, with exact logits.
@@ -72,14 +74,20 @@ class PairInputs:
         heads: the exact logits of the heads of f and of g.
     """
 
-    def __init__(self, f: LimitTransformer, g: LimitTransformer) -> None:
+    def __init__(
+        self, f: LimitTransformer, g: LimitTransformer, finite: bool | None = None
+    ) -> None:
         """Check that the models match, and read their weights.
 
+        Args:
+            f, g: the models.
+            finite: the precision that is covered: finite, infinite (False), or both (None).
+
         Raises:
-            InputError: a model is none of one layer in finite precision, or they do not match.
+            InputError: a model is none of one layer in this precision, or they do not match.
             WeightsError: products of weights are beyond the range of float64.
         """
-        self.pair: Pair = pair_of(f, g)
+        self.pair: Pair = pair_of(f, g, finite)
         self.period, self.locality = self.pair.period, self.pair.locality
         self.vocabulary_size = self.pair.vocabulary_size
         self.outputs = tuple(Outputs.of(model, self.pair.period) for model in (f, g))
@@ -113,52 +121,6 @@ class PairInputs:
         return self._settings[context, columns]
 
 
-@dataclass(frozen=True)
-class _Levels:
-    """The distinct logits of one head in a setting, from the largest down.
-
-    Attributes:
-        numerators: the logits, times `unit`.
-        prefix: level of each prefix type; suffix: of each suffix position.
-        forced: the level of M_h.
-        gaps: (n, n), gap of level j below level i, rounded once; ≤ 0 on and below the diagonal.
-    """
-
-    numerators: list[int]
-    unit: int
-    prefix: npt.NDArray[np.intp]
-    suffix: npt.NDArray[np.intp]
-    forced: int
-    gaps: Floats
-
-    def dropped(self, length: int, precision_bits: int) -> npt.NDArray[np.bool_]:
-        """Return whether level j is dropped where level i is the largest present, (n, n)."""
-        size = len(self.numerators)
-
-        def exact_gap(index: int) -> Fraction:
-            above, below = divmod(index, size)
-            difference = self.numerators[above] - self.numerators[below]
-            return Fraction(difference, self.unit)
-
-        error = 2 * _UNIT * float(np.abs(self.gaps).max())
-        flat = dropped(length, self.gaps.ravel(), precision_bits, error, exact_gap)
-        return flat.reshape(size, size)
-
-    def weights(self, length: int, drop: npt.NDArray[np.bool_]) -> Floats:
-        """Return T^(−gap) of level j below level i, 0 where it is dropped, (forced + 1, n).
-
-        No input has a largest logit below the forced level.
-        """
-        drop = drop[: self.forced + 1]
-        table = np.where(drop, 0.0, 1.0)
-        with flint.ctx.workprec(_BITS):
-            logarithm = flint.arb(length).log()
-            for i, j in zip(*np.nonzero(~drop & (self.gaps[: len(drop)] > 0)), strict=True):
-                gap = flint.arb(flint.fmpq(self.numerators[i] - self.numerators[j], self.unit))
-                table[i, j] = float((-gap * logarithm).exp().mid())
-        return table
-
-
 class _Setting:
     """A context and the columns that are not empty: the keys that inputs can have.
 
@@ -166,40 +128,38 @@ class _Setting:
         query: the query's type.
         columns: residues of the columns that are not empty.
         prefix: the types of these columns; suffix: the types of the lags 0, 1, ….
-        levels: for f and g, the levels of each head.
     """
 
     def __init__(self, inputs: PairInputs, context: Context, columns: tuple[int, ...]) -> None:
-        pair = inputs.pair
+        self._pair, self._heads = inputs.pair, inputs.heads
         self.columns = columns
-        self.prefix = [t for r in columns for t in pair.column(r)]
-        self.suffix = pair.lag_types(context)
+        self.prefix = [t for r in columns for t in inputs.pair.column(r)]
+        self.suffix = inputs.pair.lag_types(context)
         self.query = self.suffix[0]
-        self.levels = [
-            [self._levels(head, pair.vocabulary_size) for head in heads] for heads in inputs.heads
+
+    def levels(self, length: int) -> list[list[Levels]]:
+        """Return, for f and g, the levels of each head at one length."""
+        tokens = self._pair.vocabulary_size
+        if not self._pair.finite:
+            return [
+                [SoftLevels.of(head, length, self.prefix, self.suffix, tokens) for head in heads]
+                for heads in self._heads
+            ]
+        return [
+            [
+                levels.at(length, head.precision_bits)
+                for head, levels in zip(heads, of_model, strict=True)
+            ]
+            for heads, of_model in zip(self._heads, self._hard, strict=True)
         ]
 
-    def _levels(self, head: HeadLogits, tokens: int) -> _Levels:
-        content = head.content[self.query]
-        prefix = [content[t] for t in self.prefix]
-        suffix = [content[t] + head.bias[lag] for lag, t in enumerate(self.suffix)]
-        numerators = sorted({*prefix, *suffix}, reverse=True)
-        place = {numerator: level for level, numerator in enumerate(numerators)}
-        least = [min(prefix[k : k + tokens]) for k in range(0, len(prefix), tokens)]
-        unit = head.unit.denominator
-        try:
-            gaps = [[(above - below) / unit for below in numerators] for above in numerators]
-        except OverflowError:
-            allowed = "weights whose logits float64 can hold; these are beyond 1.8e308"
-            raise WeightsError("query_key", "a logit beyond 1.8e308", allowed) from None
-        return _Levels(
-            numerators,
-            unit,
-            np.array([place[logit] for logit in prefix], dtype=np.intp),
-            np.array([place[logit] for logit in suffix], dtype=np.intp),
-            place[max([*suffix, *least])],
-            np.array(gaps),
-        )
+    @cached_property
+    def _hard(self) -> list[list[HardLevels]]:
+        tokens = self._pair.vocabulary_size
+        return [
+            [HardLevels.of(head, self.prefix, self.suffix, tokens) for head in heads]
+            for heads in self._heads
+        ]
 
 
 class InputClass:
@@ -216,13 +176,7 @@ class InputClass:
         """Find the atoms; nothing is evaluated yet."""
         self._inputs, self.length, self.suffix = inputs, length, suffix
         self._setting = inputs.setting(length, suffix)
-        self._dropped = [
-            [
-                levels.dropped(length, head.precision_bits)
-                for head, levels in zip(heads, of_model, strict=True)
-            ]
-            for heads, of_model in zip(inputs.heads, self._setting.levels, strict=True)
-        ]
+        self._levels = self._setting.levels(length)
         self.atoms = self._find_atoms()
         sizes = inputs.column_sizes(length)
         self.vectors: CountVectors = CountVectors(
@@ -268,21 +222,20 @@ class InputClass:
 
     def _find_atoms(self) -> list[list[list[int]]]:
         setting, tokens = self._setting, self._inputs.vocabulary_size
+        heads = [
+            (head, levels, levels.dropped[levels.forced])
+            for of_f, of_model in zip(self._inputs.heads, self._levels, strict=True)
+            for head, levels in zip(of_f, of_model, strict=True)
+        ]
         columns = []
         for first in range(0, len(setting.prefix), tokens):
             groups: dict[tuple[tuple[int, int] | None, ...], list[int]] = defaultdict(list)
             for index in range(first, first + tokens):
                 signature = tuple(
                     None
-                    if drop[levels.forced, levels.prefix[index]]
-                    else (
-                        int(levels.prefix[index]),
-                        head.values[setting.prefix[index]],
-                    )
-                    for heads, of_model, drops in zip(
-                        self._inputs.heads, setting.levels, self._dropped, strict=True
-                    )
-                    for head, levels, drop in zip(heads, of_model, drops, strict=True)
+                    if drop[levels.prefix[index]]
+                    else (int(levels.prefix[index]), head.values[setting.prefix[index]])
+                    for head, levels, drop in heads
                 )
                 groups[signature].append(setting.prefix[index])
             columns.append(list(groups.values()))
@@ -295,10 +248,8 @@ class InputClass:
             [place[atom[0]] for column in self.atoms for atom in column], dtype=np.intp
         )
         return [
-            _Evaluation(model, self._setting, levels, drops, atoms, self.length)
-            for model, levels, drops in zip(
-                self._inputs.outputs, self._setting.levels, self._dropped, strict=True
-            )
+            _Evaluation(model, self._setting, levels, atoms)
+            for model, levels in zip(self._inputs.outputs, self._levels, strict=True)
         ]
 
 
@@ -309,15 +260,10 @@ class _Evaluation:
         self,
         model: Outputs,
         setting: _Setting,
-        levels: list[_Levels],
-        drops: list[npt.NDArray[np.bool_]],
+        levels: list[Levels],
         atoms: npt.NDArray[np.intp],
-        length: int,
     ) -> None:
-        self._heads = [
-            _Attention(of_head, drop, atoms, length)
-            for of_head, drop in zip(levels, drops, strict=True)
-        ]
+        self._heads = [_Attention(of_head, atoms) for of_head in levels]
         types = np.array([*(setting.prefix[a] for a in atoms), *setting.suffix], dtype=np.intp)
         values = [
             of_head[types[attention.keys]]
@@ -332,7 +278,7 @@ class _Evaluation:
         keys = max(len(v) for v in values)
         operations = len(values) * keys + keys + hidden.size + 16
         gains = np.abs(model.gains)
-        bound = operations * _UNIT * (direct + gains @ hidden).max()
+        bound = operations * UNIT * (direct + gains @ hidden).max()
         self.rounding = 2 * float(bound + 2.0**-1000 * (1 + gains.sum()))
 
     def __call__(self, counts: Floats) -> Floats:
@@ -353,21 +299,15 @@ class _Attention:
         keys: the keys that can have a weight: numbers of atoms, then suffix positions.
     """
 
-    def __init__(
-        self,
-        levels: _Levels,
-        drop: npt.NDArray[np.bool_],
-        atoms: npt.NDArray[np.intp],
-        length: int,
-    ) -> None:
+    def __init__(self, levels: Levels, atoms: npt.NDArray[np.intp]) -> None:
         of_key = np.concatenate([levels.prefix[atoms], levels.suffix])
-        visible = ~drop[levels.forced, of_key]
+        visible = ~levels.dropped[levels.forced, of_key]
         self.keys = np.flatnonzero(visible)
         self._atoms = np.flatnonzero(visible[: atoms.size])
         self._levels = of_key[self.keys]
         self._suffix = int(levels.suffix.min())
-        # Rows: the level of the largest logit present; columns: the keys.
-        self._weights = levels.weights(length, drop)[:, self._levels]
+        # Rows: the largest level present; columns: the keys.
+        self._weights = levels.weights()[:, self._levels]
 
     def __call__(self, counts: Floats) -> Floats:
         """Return the attention on each key, shape (n, keys)."""

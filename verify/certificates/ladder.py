@@ -192,7 +192,7 @@ def ladder(
         InputError: an argument is not usable, or it would take more than `limit` evaluations.
         WeightsError: the weights lead to numbers beyond the range of float64.
     """
-    inputs = PairInputs(f, g)
+    inputs = PairInputs(f, g, finite=True)
     read_length("length", length, inputs.period)
     read_length("horizon", horizon, length)
     if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not factor > 1:

@@ -60,7 +60,7 @@ def prove(
         InputError: an argument is not usable.
         WeightsError: the weights lead to numbers beyond the range of float64.
     """
-    inputs = PairInputs(f, g)
+    inputs = PairInputs(f, g, finite=True if route == "windows" else None)
     allowed_error = _read_target(target)
     if horizon is not None:
         horizon = read_length("horizon", horizon, 1)
@@ -77,21 +77,18 @@ def prove(
         return _equal_weights(f, allowed_error, horizon, from_length)
 
     by_cells = None
+    only_cells = route == "cells" or not inputs.pair.finite
     if route != "windows":
         decision = Decision(f, g, allowed_error, horizon, from_length, limit, progress)
         try:
             by_cells = decision.verdict()
         except InputError:
-            if route == "cells":
+            if only_cells:
                 raise
-        if by_cells is None and route == "cells":
-            raise InputError("horizon", horizon, "longer: these inputs are looked at one by one")
-        if by_cells is not None and by_cells.status is not ProofStatus.PROVED and by_cells.finished:
+    if by_cells is not None:
+        if by_cells.status is not ProofStatus.PROVED and by_cells.finished:
             by_cells = replace(by_cells, proved_horizon=_farthest(decision))
-        decided = by_cells is not None and by_cells.status is not ProofStatus.OPEN
-        if by_cells is not None and (
-            decided or route == "cells" or not inputs.pair.finite or not by_cells.finished
-        ):
+        if by_cells.status is not ProofStatus.OPEN or only_cells or not by_cells.finished:
             return by_cells
 
     def claim(up_to: int) -> Claim:

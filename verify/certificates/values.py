@@ -31,6 +31,21 @@ class Constant(NamedTuple):
     on_line: bool
 
 
+class Line(NamedTuple):
+    """Outputs up to a constant: direct_o·x + Σ_k gains_ok relu(rates_k·x + offsets_k), 0 ≤ x ≤ 1.
+
+    Attributes:
+        direct: one for each output.
+        gains: one list for each output.
+        rates, offsets: one for each hidden unit.
+    """
+
+    direct: list[Fraction]
+    gains: list[list[Fraction]]
+    rates: list[Fraction]
+    offsets: list[Fraction]
+
+
 class Values:
     """Value vectors of one model's heads, and the response of the outputs to them."""
 
@@ -115,7 +130,24 @@ class Values:
         row, column = (int(i) for i in next(zip(*differences.numerators.nonzero(), strict=True)))
         unit = int(differences.numerators[row, column])
         places = [Fraction(int(n), unit) for n in differences.numerators[:, column]]
-        first, last = members[0], members[row]
+        line = self.along(head, query, members[0], members[row], others)
+        low, high = min(places), max(places)
+        steepest = max(
+            steepest_slope(start, gains, line.rates, line.offsets, low, high)
+            for start, gains in zip(line.direct, self._gains, strict=True)
+        )
+        return _up(steepest * (high - low))
+
+    def along(self, head: int, query: int, first: int, last: int, others: Others) -> Line:
+        """Return the outputs while the attention of one head goes from one value to another.
+
+        Args:
+            head: 0..H−1.
+            query: the query's type.
+            first, last: types with the values at the ends.
+            others: the types whose values the other heads give.
+        """
+        first, last, query = (self._own[t] for t in (first, last, query))
         direct = (self._direct[head][[last]] - self._direct[head][[first]]).fractions()
         rates: list[Fraction] = []
         offsets: list[Fraction] = []
@@ -125,14 +157,9 @@ class Values:
             base = self._hidden_of_query[[query]] + hidden[[first]]
             for number, kind in enumerate(others):
                 if kind is not None and number != head:
-                    base = base + self._hidden[number][[kind]]
+                    base = base + self._hidden[number][[self._own[kind]]]
             offsets = base.fractions()
-        low, high = min(places), max(places)
-        steepest = max(
-            steepest_slope(start, gains, rates, offsets, low, high)
-            for start, gains in zip(direct, self._gains, strict=True)
-        )
-        return _up(steepest * (high - low))
+        return Line(direct, self._gains, rates, offsets)
 
 
 class PairValues:
@@ -150,6 +177,12 @@ class PairValues:
     ) -> Constant:
         """Return `Values.constant` of one model."""
         return self._models[model].constant(head, query, types, others)
+
+    def along(
+        self, model: str, head: int, query: int, first: int, last: int, others: Others
+    ) -> Line:
+        """Return `Values.along` of one model, for types of the common period."""
+        return self._models[model].along(head, query, first, last, others)
 
 
 def _up(number: Fraction) -> Fraction:

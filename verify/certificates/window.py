@@ -148,8 +148,8 @@ def agreement(
     An interruption (Ctrl-C) leaves the lengths that were done; `.finished` is then False.
 
     Args:
-        f: a model of one layer in finite precision.
-        g: the other one, with the same |Σ| and number of outputs.
+        f: a model of one layer.
+        g: the other one, with the same |Σ|, number of outputs and kind of precision.
         lengths: one length, or several: a range, a list.
         limit: the largest number of evaluations to do.
         progress: called with the evaluations done and their total.

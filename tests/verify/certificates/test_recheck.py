@@ -569,7 +569,7 @@ def test_certificates_of_wrong_generators_are_refused(kind, monkeypatch):
 
 
 def clear_caches():
-    for cached in (instance.instance_of, instance._values_of, contexts.pair_of):
+    for cached in (instance.instance_of, instance._values_of, contexts._pair_of):
         cached.cache_clear()
     true_least_length.cache_clear()
 

@@ -27,21 +27,23 @@ def width(numbers: list[Fraction]) -> Fraction:
     return max(numbers) - min(numbers) if numbers else ZERO
 
 
-def _down(x: Fraction) -> Fraction:
+def down(x: Fraction) -> Fraction:
+    """Round down to a multiple of 1/_UNIT."""
     return Fraction(x.numerator * _UNIT // x.denominator, _UNIT)
 
 
-def _up(x: Fraction) -> Fraction:
-    return -_down(-x)
+def up(x: Fraction) -> Fraction:
+    """Round up to a multiple of 1/_UNIT."""
+    return -down(-x)
 
 
 def _artanh(z: Fraction) -> tuple[Fraction, Fraction]:
     """Enclose Σ z^n/n, n odd, 0 ≤ z ≤ 1/3; what is left out is ≤ 9/8 of its first term."""
-    low, high, n, small, large = ZERO, ZERO, 1, _down(z), _up(z)
+    low, high, n, small, large = ZERO, ZERO, 1, down(z), up(z)
     while large > Fraction(1, _UNIT):
-        low, high, n = low + _down(small / n), high + _up(large / n), n + 2
-        small, large = _down(small * z * z), _up(large * z * z)
-    return low, high + _up(large * 9 / (8 * n))
+        low, high, n = low + down(small / n), high + up(large / n), n + 2
+        small, large = down(small * z * z), up(large * z * z)
+    return low, high + up(large * 9 / (8 * n))
 
 
 @lru_cache(4096)
@@ -63,14 +65,14 @@ def exp(x: Fraction) -> tuple[Fraction, Fraction]:
         low, high = exp(-x) if x else (ONE, ONE)
         return 1 / high, 1 / low
     halvings = int(x).bit_length() + 1
-    below, above = _down(x / 2**halvings), _up(x / 2**halvings)
+    below, above = down(x / 2**halvings), up(x / 2**halvings)
     low, high, n, small, large = ZERO, ZERO, 0, ONE, ONE
     while large > Fraction(1, _UNIT):
         low, high, n = low + small, high + large, n + 1
-        small, large = _down(small * below / n), _up(large * above / n)
+        small, large = down(small * below / n), up(large * above / n)
     high += 2 * large  # each further term is at most half of the one before
     for _ in range(halvings):
-        low, high = _down(low * low), _up(high * high)
+        low, high = down(low * low), up(high * high)
     return low, high
 
 

@@ -29,30 +29,13 @@ from verify.certificates.recheck.arithmetic import (
 )
 from verify.certificates.recheck.models import ExactHead, ExactPair, Types, digest_of
 from verify.certificates.recheck.reading import HasData, Line, decimal, read, short_text
+from verify.certificates.recheck.result import Rechecked
 from verify.model.weights import Weights
 
 
-@dataclass(frozen=True)
-class Rechecked:
-    """What was checked; the claim of the certificate follows from the weights.
-
-    Attributes:
-        epsilon, target, horizon, length: ε, target, T*, N. The claim: if |f − g| ≤ ε at the
-            lengths N−Δ+1 … N, then |f − g| ≤ target at N−Δ+1 … T*; nothing if length is None.
-        contexts, cases: how many contexts and cases were checked; there are no others.
-        share: largest cost over budget, at most 1; None without length.
-    """
-
-    epsilon: Fraction
-    target: Fraction
-    horizon: int
-    length: int | None
-    contexts: int
-    cases: int
-    share: Fraction | None
-
-
-def recheck(certificate: HasData | str | PathLike[str], f: Weights, g: Weights) -> Rechecked:
+def recheck_instance(
+    certificate: HasData | str | PathLike[str], f: Weights, g: Weights
+) -> Rechecked:
     """Check every line of a certificate against the weights, without the code that made it.
 
     `claim`, `not_claimed` and `obstacle` are words for people: nothing rests on them, and they
