@@ -407,6 +407,7 @@ def test_one_layer_by_hand():
         "lipschitz": 2,
         "lipschitz_euclidean": 2,
         "logit_range": 3,
+        "logit_range_columns": 3,
     }
 
 
