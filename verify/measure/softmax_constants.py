@@ -141,8 +141,8 @@ class SoftmaxConstants:
     def parameters(self) -> dict[str, Any]:
         """Return the keywords for `bounds.required_length` that describe f and g.
 
-        One layer: L, Λ, R and R_c. Two layers: the complexities that are defined, for Δ = 1 that of the
-        error at every input and that of the average error, for Δ > 1 that with period Δ.
+        One layer: L, Λ, R and R_c. Two layers: the complexities that are defined, for Δ = 1 that
+        of the error at every input and that of the average error, for Δ > 1 that with period Δ.
         """
         keywords: dict[str, Any] = {
             "attention": self.attention,
