@@ -554,6 +554,7 @@ def test_names_that_restrict_the_models():
         ("presence", witnesses.presence(12, 0, "0.999")),
         ("tent", witnesses.tents(20, "1.1", 3, 2)),
         ("linf_c3", witnesses.nested_classes(8, 1, 3)),
+        ("softmax_exact", witnesses.last_token(5, 1, "1/2", 1)),
         ("threshold_window", witnesses.threshold_window(4, "1/2", 2)),
         ("limit", witnesses.limit_residues(10, 1, 2, 12, "1/2")),
         ("limit", witnesses.limit_one_residue(20, 1, 3, 8, "1/2")),
