@@ -8,7 +8,6 @@ Source: [derived, docs/theory.md#derived-lower_softmax_exact and #derived-lower_
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -65,17 +64,14 @@ def last_token(
 
     def model(sign: int, constant: Fraction) -> LimitTransformer:
         neuron = Neuron(sign * float(slope), float(theta), {1: -1.0}, query_tokens=others)
-        return replace(
-            build(
-                vocabulary_size=vocabulary_size,
-                period=1,
-                precision_bits=1,
-                neurons=[neuron],
-                constant=float(constant),
-                token_logits={1: float(reach)},
-                lag_bias=(float(1 - gamma),),
-            ),
+        return build(
+            vocabulary_size=vocabulary_size,
+            period=1,
             precision_bits=None,
+            neurons=[neuron],
+            constant=float(constant),
+            token_logits={1: float(reach)},
+            lag_bias=(float(1 - gamma),),
         )
 
     return Witness(
