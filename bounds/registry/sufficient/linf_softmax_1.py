@@ -91,14 +91,19 @@ def _odds(logit_range: sympy.Expr) -> sympy.Expr:
     return exp(logit_range) * (_L / _S - 1)
 
 
+def _pairs(number: sympy.Expr) -> sympy.Expr:
+    """⌊a²/4⌋, written so that floats near an integer a are far from a step."""
+    return floor((number**2 + 1) / 4)
+
+
 def _rounding(types: sympy.Expr) -> sympy.Expr:
     """ρ(a) = ⌊a²/4⌋/a, what largest remainders move among a numbers."""
-    return floor(types**2 / 4) / types
+    return _pairs(types) / types
 
 
 def _rounding_at_query(types: sympy.Expr) -> sympy.Expr:
     """ρ'(a) = ⌊a²/4⌋/(a − 1), what they move where one number must not vanish; ρ'(1) = 0."""
-    return floor(types**2 / 4) / Max(types - 1, 1)
+    return _pairs(types) / Max(types - 1, 1)
 
 
 def _unless_trivial(steps: sympy.Expr) -> Piecewise:
