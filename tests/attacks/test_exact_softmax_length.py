@@ -22,7 +22,10 @@ import bounds
 
 pytestmark = [
     pytest.mark.covers(
-        "attack", "derived.one_layer_softmax_no_bias", "derived.lower_softmax_exact"
+        "attack",
+        "derived.one_layer_softmax_no_bias",
+        "derived.lower_softmax_exact",
+        "derived.lower_softmax_margin",
     ),
     pytest.mark.covers(
         "tightness", "derived.one_layer_softmax_no_bias", "derived.lower_softmax_exact"
@@ -149,3 +152,28 @@ def test_brute_force_refutes_less(share):
         pair = (reach, reach)
         found += largest(shorter, pair, float(slope), float(agreement)) > 1 + ROUNDING
     assert found >= 10
+
+
+def test_the_closed_form_for_a_margin_is_never_above_the_solution():
+    """The least N with (N − 1)·N^(γ−1) ≥ K, by counting up; it is at most 1/γ more, or so."""
+    rng = np.random.default_rng(5)
+    met = 0
+    for _ in range(300):
+        gamma = Fraction(int(rng.integers(1, 33)), 8)
+        odds = Fraction(int(rng.integers(1, 200)), int(rng.choice([1, 7, 64])))
+        if odds ** (1 / gamma) > 20000:
+            continue
+        longest = 1
+        while (longest - 1) * longest ** (float(gamma) - 1) < float(odds) * (1 - ROUNDING):
+            longest += 1
+        found = bounds.required_length(
+            theorem="derived.lower_softmax_margin",
+            epsilon=0,
+            target=2,
+            lipschitz=odds + 1,
+            logit_range=0,
+            positional_margin=gamma,
+        ).length
+        assert found <= longest <= found + max(1, 1 / gamma), (gamma, odds)
+        met += found == longest
+    assert met > 100
