@@ -144,24 +144,13 @@ def hostile_column(rng, size, small, order):
     return counts
 
 
-@dataclass(frozen=True)
-class Image:
-    """Classes with their weights before normalisation."""
-
-    classes: np.ndarray
-
-    def __sub__(self, other):
-        """Total variation."""
-        return 0.5 * np.abs(self.classes - other.classes).sum()
-
-
 def image(logits, counts, lag_logits, bias, length):
     """The law of one head on the types of counted positions, and on the kept lags."""
     with np.errstate(divide="ignore"):
         prefix = logits + np.log(np.array(counts, dtype=float))
     logs = np.concatenate([prefix.reshape(-1), lag_logits + bias * np.log(float(length))])
     weights = np.exp(logs - logs.max())
-    return Image(weights / weights.sum())
+    return weights / weights.sum()
 
 
 def shares(rng, seen, short, long, keep):
@@ -196,7 +185,7 @@ def shares(rng, seen, short, long, keep):
         lag_logits = np.array([logits[lag % period, t] for lag, t in enumerate(tokens)])
         x = image(logits, counts, lag_logits, bias[:reach], long)
         z = image(logits, rounded, lag_logits, bias[:reach], short)
-        found.append(x - z)
+        found.append(0.5 * np.abs(x - z).sum())
     return found
 
 
