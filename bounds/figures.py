@@ -33,6 +33,7 @@ _MARKS = {
     "margin": "γ",
     "positional_margin": "γ",
     "logit_range": "R",
+    "logit_range_columns": "R_c",
     "alpha_min": "α₀",
     "alpha_total": "A",
 }

@@ -48,6 +48,7 @@ _VALUES: dict[str, tuple[Any, ...]] = {
     "margin": (1, "1/2", 2),
     "positional_margin": (1, "1/4"),
     "logit_range": (1, 20),
+    "logit_range_columns": (1, 20),
     "alpha_min": (1, "1/2"),
     "alpha_total": (2, 3),
     "alpha_class": (1,),

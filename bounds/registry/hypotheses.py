@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from bounds.scope import Hypothesis
+from bounds.evaluate import compare
+from bounds.scope import Hypothesis, Values
+
+
+def _columns_have_the_range(values: Values) -> bool:
+    columns = values.get("logit_range_columns")
+    return columns is None or compare(columns, values["logit_range"]) >= 0
+
 
 ROUNDING = Hypothesis(
     "(A1) attention weights ≤ 2^−p relative to the largest are dropped; nothing else is rounded"
@@ -17,4 +24,8 @@ SOFTMAX = Hypothesis("softmax attention; lag biases φ(0..τ) times log i, conte
 EUCLIDEAN = Hypothesis(
     "Λ is a Lipschitz constant, in the Euclidean norm, of what follows the attention, times the "
     "Euclidean diameter of a head's values, summed over heads, max over f and g"
+)
+WHOLE_RANGE = Hypothesis(
+    "the keys of one residue may have the whole logit range, as those of the pair do: R_c ≥ R",
+    _columns_have_the_range,
 )

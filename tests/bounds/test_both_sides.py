@@ -29,7 +29,7 @@ VALUES = {
     "heads": [1, 2, 3],
     "precision_bits": [1, 2, 8],
     "margin": [Fraction(1, 2), Fraction(9, 10), 1, 4],
-    "positional_margin": [Fraction(1, 2), 1],
+    "positional_margin": [Fraction(1, 2), 1, 2],
 }
 SOMETIMES = {
     "largest_gap": [0, Fraction(1, 2)],
@@ -41,6 +41,7 @@ SOMETIMES = {
     "complexity_balanced": [1, 4],
     "complexity_periodic": [1, 4],
     "logit_range": [0, 1],
+    "logit_range_columns": [0, 1],
     "lipschitz_euclidean": [Fraction(1, 2), 1, 5, 100],
     "complexity_average": [1, 4],
 }

@@ -35,6 +35,7 @@ ONE = {
     "largest_gap": F(1, 2),
     "positional_margin": F(1, 2),
     "logit_range": F(5),
+    "logit_range_columns": F(5),
     "complexity": F(2),
     "complexity_balanced": F(2),
     "complexity_periodic": F(2),
@@ -112,6 +113,8 @@ RESTRICTED = {
     "derived.lower_threshold_window": {"vocabulary_size": "≥ 2"},
     "derived.lower_margin": {"vocabulary_size": "≥ 2"},
     "derived.lower_logit_range": {"vocabulary_size": "≥ 2"},
+    "derived.lower_softmax_exact": {"vocabulary_size": "≥ 2"},
+    "derived.lower_softmax_margin": {"vocabulary_size": "≥ 2"},
     "derived.lower_two_layer": {"vocabulary_size": "≥ 2", "locality": "≥ 1", "heads": "≥ 2"},
     "derived.lower_two_layer_argmax": {"vocabulary_size": "≥ 2", "heads": "≥ max(1, τ)"},
     "derived.lower_two_layer_argmax_margin": {"vocabulary_size": "≥ 4", "heads": "≥ 2"},
@@ -141,7 +144,12 @@ def test_lag_biases_logits_and_laws_are_those_of_the_proofs():
     def with_(name, value):
         return {t.key.removeprefix("derived.") for t in SCOPED if getattr(t.scope, name) == value}
 
-    assert with_("lag_bias", "none") == {"one_layer_linf_shared_logits", "one_layer_linf_limit"}
+    assert with_("lag_bias", "none") == {
+        "one_layer_linf_shared_logits",
+        "one_layer_linf_limit",
+        "one_layer_softmax_no_bias",
+        "one_layer_softmax_no_bias_columns",
+    }
     assert with_("lag_bias", "first layer") == {
         "two_layer_softmax",
         "two_layer_softmax_periodic",
@@ -504,6 +512,8 @@ SURVIVES = {
     "derived.lower_limit": {"no_lag_bias", "limit_regime"},
     "derived.lower_average": {"no_lag_bias"},
     "derived.lower_average_softmax_dirichlet": {"no_lag_bias"},
+    "derived.lower_softmax_exact": {"no_lag_bias", "shared_logits"},
+    "derived.lower_softmax_margin": {"shared_logits"},
     "derived.lower_two_layer_argmax": {"suffix_only_first_layer", "finite_state_first_layer"},
     "derived.lower_two_layer_argmax_margin": {"no_lag_bias"},
 }
@@ -544,6 +554,7 @@ def test_names_that_restrict_the_models():
         ("presence", witnesses.presence(12, 0, "0.999")),
         ("tent", witnesses.tents(20, "1.1", 3, 2)),
         ("linf_c3", witnesses.nested_classes(8, 1, 3)),
+        ("softmax_exact", witnesses.last_token(5, 1, "1/2", 1)),
         ("threshold_window", witnesses.threshold_window(4, "1/2", 2)),
         ("limit", witnesses.limit_residues(10, 1, 2, 12, "1/2")),
         ("limit", witnesses.limit_one_residue(20, 1, 3, 8, "1/2")),

@@ -14,10 +14,16 @@ pytestmark = pytest.mark.covers(
     "second formula",
     "derived.lower_logit_range",
     "derived.lower_margin",
+    "derived.lower_softmax_exact",
+    "derived.lower_softmax_margin",
     "derived.lower_two_layer",
     "derived.lower_two_layer_argmax",
     "derived.lower_two_layer_argmax_margin",
     "derived.one_layer_softmax",
+    "derived.one_layer_softmax_columns",
+    "derived.one_layer_softmax_no_bias",
+    "derived.one_layer_softmax_no_bias_columns",
+    "derived.one_layer_softmax_periodic",
     "derived.simulation",
     "derived.two_layer_argmax",
     "derived.two_layer_argmax_generic",
@@ -64,6 +70,68 @@ def test_one_layer_softmax(v):
     given = pick(v, "lipschitz", "vocabulary_size", "locality", "logit_range")
     found = integers("derived.one_layer_softmax", **given, period=1, positional_margin=v["gamma"])
     assert found == (max(1, steps), {"simulation": steps, "one token": 1})
+
+
+def moved(types, kept=0):
+    """The most that largest remainders move: k of a numbers go up, k(a − k)/a at most."""
+    return max(F(k * (types - k), types - kept) if types > kept else F(0) for k in range(types + 1))
+
+
+def softmax_base(v, key):
+    """The base of Theorem B7, as the page has it: a number times K, and what is added."""
+    delta, tau, size = v["period"], v["locality"], v["vocabulary_size"]
+    if key == "periodic":
+        e = delta * moved(size) + moved(delta) + tau + 1
+        return e, e, "logit_range"
+    if key == "columns":
+        lags = -(-(tau + 1) // delta)
+        return (
+            delta * moved(size) + tau + delta,
+            delta * (moved(size) + lags + 1) - 1,
+            "logit_range_columns",
+        )
+    if key == "no_bias":
+        e = (delta - 1) * moved(size) + moved(size, 1) + moved(delta)
+        return e, e, "logit_range"
+    e = delta * moved(size, 1) + delta - 1
+    return e, e, "logit_range_columns"
+
+
+@pytest.mark.parametrize("key", ["periodic", "columns", "no_bias", "no_bias_columns"])
+@pytest.mark.parametrize("v", [*draws(30, 5)])
+def test_one_layer_softmax_of_any_period(v, key):
+    added, factor, name = softmax_base(v, key)
+    delta, given = v["period"], pick(v, "lipschitz", "vocabulary_size", "period")
+    biased = key in ("periodic", "columns")
+    if biased:
+        given |= {"locality": v["locality"], "positional_margin": v["gamma"]}
+    if v["s"] >= v["lipschitz"]:
+        length = delta
+    else:
+        odds = mp.exp(real(v["logit_range"])) * real(v["lipschitz"] / v["s"] - 1)
+        base = real(added) + odds * real(factor)
+        if biased:
+            base = base ** max(1 / real(v["gamma"]), mp.mpf(1))
+        length = rounded(base) + delta - 1
+    terms = {"simulation": length} | ({} if biased else {"one period": delta})
+    found = integers(f"derived.one_layer_softmax_{key}", **given, **{name: v["logit_range"]})
+    assert found == (max(terms.values()), terms)
+
+
+def test_without_lag_bias_two_or_three_tokens_need_exactly_what_suffices():
+    for size, ratio, reach in product([2, 3], [F(5, 4), F(2), F(9), F(50)], [F(0), F(1, 3), F(3)]):
+        given = {"epsilon": F(1, 7), "target": F(1, 7) + F(2, 3), "lipschitz": ratio / 3}
+        value = rounded(1 + mp.exp(real(reach)) * real(ratio - 1))
+        enough = integers(
+            "derived.one_layer_softmax_no_bias",
+            **given,
+            vocabulary_size=size,
+            period=1,
+            logit_range=reach,
+        )
+        assert enough[0] == value
+        ranges = {"logit_range": reach, "logit_range_columns": reach}
+        assert integers("derived.lower_softmax_exact", **given, **ranges)[0] == value
 
 
 @pytest.mark.parametrize("v", [*draws(30, 2)])
@@ -183,6 +251,22 @@ def test_necessary_softmax():
         value = rounded(1 + mp.exp(real(gamma)) * real(lip / (2 * eta) - 1))
         found = integers("derived.lower_logit_range", **given, lipschitz=lip, logit_range=gamma)
         assert found == (value, {"logit range": value, "one token": 1})
+    for s, gamma, lip, wide, narrow in product(
+        [F(1, 9), F(2, 100), F(5)],
+        [F(1, 2), F(2, 3), F(1), F(3)],
+        [F(1), F(7)],
+        [F(0), F(2)],
+        [F(1, 2), F(5)],
+    ):
+        given = {"epsilon": F(1, 99), "target": F(1, 99) + 2 * s, "lipschitz": lip}
+        ranges = {"logit_range": wide, "logit_range_columns": narrow}
+        odds = mp.exp(real(min(wide, narrow))) * real(max(lip / s - 1, F(0)))
+        value = rounded(1 + odds)
+        found = integers("derived.lower_softmax_exact", **given, **ranges)
+        assert found == (value, {"last token": value})
+        value = rounded(odds ** (1 / real(gamma)) + real(min(1, 1 / gamma)))
+        found = integers("derived.lower_softmax_margin", **given, **ranges, positional_margin=gamma)
+        assert found == (value, {"last token": value})
     given = {"epsilon": F(1), "target": F(3), "lipschitz": 1, "logit_range": 2}
     assert integers("derived.lower_logit_range", **given)[0] == 1
 

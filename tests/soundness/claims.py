@@ -71,10 +71,10 @@ def known_names() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def derived_keywords() -> frozenset[str]:
-    """Return the keywords that some theorem fills in from the others if they are not given."""
+    """Return the keywords that some sufficient length takes from the others if not given."""
     return frozenset(
         keyword
-        for theorem in bounds.theorems()
+        for theorem in sufficient_theorems()
         for keyword, default in theorem.defaults.items()
         if callable(default)
     )

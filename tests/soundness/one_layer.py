@@ -98,6 +98,32 @@ def share_readers(rng: Generator, attention: str) -> Case:
     return Case(f"share readers, {attention}", f, g, laws, watched=thresholds(f, g))
 
 
+def by_residue(rng: Generator) -> Case:
+    """Softmax with period 2 or 3: residues differ in logit more than tokens, and f = −g.
+
+    f is the excess of a level over the attention on token 1, if the input ends in it: 0 while no
+    short input has so little (the pairs behind the necessary lengths, with positions). Or it is
+    the excess over a level of the attention on a residue's token 0.
+    """
+    vocabulary_size, period = pick(rng, 2, 2, 3), pick(rng, 2, 2, 3)
+    residues = {r: float(rng.integers(0, 2)) for r in range(period)}
+    lag = pick(rng, (0.0,), (0.0,), (0.0,), (0.5,), (0.0, 0.5), (1.0,), (2.0,))
+    level = float(rng.integers(2, 13)) / 32
+    rare = chance(rng, 0.7)
+    query = dict.fromkeys((t for t in range(vocabulary_size) if t != 1), -1.0) if rare else {}
+    neuron = Neuron(1.0, level if rare else level - 1, {1: -1.0 if rare else 1.0}, {}, query)
+    f = build(
+        vocabulary_size=vocabulary_size,
+        period=period,
+        precision_bits=None,
+        neurons=[neuron],
+        token_logits={1: pick(rng, 0.0, 0.5, 1.0, 2.0)},
+        residue_logits=residues,
+        lag_bias=lag,
+    )
+    return Case("by residue, softmax", f, replace(f, unembedding=-f.unembedding))
+
+
 def on_a_line(rng: Generator, attention: str) -> Case:
     """f and g read one mean linearly, so that L = Λ is small: attention alone tells them apart."""
     vocabulary_size, period = pick(rng, 1, 2, 2, 3), pick(rng, 1, 1, 2)

@@ -30,6 +30,7 @@ FAMILIES: dict[str, tuple[Family, int]] = {
     "soft share readers": (lambda rng: one_layer.share_readers(rng, "softmax"), 2),
     "on a line": (lambda rng: one_layer.on_a_line(rng, "argmax"), 3),
     "soft, on a line": (lambda rng: one_layer.on_a_line(rng, "softmax"), 3),
+    "soft, by residue": (one_layer.by_residue, 2),
     "known pairs": (one_layer.known_pairs, 3),
     "known average pairs": (one_layer.known_average_pairs, 2),
     "suffix-only first layer": (two_layers.suffix_only, 4),

@@ -50,6 +50,10 @@ BITTEN = {
     "derived.one_layer_linf_light",
     "derived.two_layer_argmax",
     "derived.one_layer_softmax",
+    "derived.one_layer_softmax_periodic",
+    "derived.one_layer_softmax_columns",
+    "derived.one_layer_softmax_no_bias",
+    "derived.one_layer_softmax_no_bias_columns",
 }
 """Theorems that these few cases test near their own lengths; the table names the others."""
 
@@ -70,6 +74,10 @@ BITTEN = {
     "derived.two_layer_argmax_suffix_only",
     "derived.two_layer_argmax_generic",
     "derived.one_layer_softmax",
+    "derived.one_layer_softmax_periodic",
+    "derived.one_layer_softmax_columns",
+    "derived.one_layer_softmax_no_bias",
+    "derived.one_layer_softmax_no_bias_columns",
     "derived.two_layer_softmax",
     "derived.two_layer_softmax_periodic",
     "derived.one_layer_average",

@@ -68,6 +68,7 @@ def measure_softmax(
         heads=max(f.heads[0] for f in models),
         positional_margin=min(model.positional_margin for model in found),
         logit_range=max(head.logit_range for model in found for head in model.heads),
+        logit_range_columns=max(head.column_range for model in found for head in model.heads),
         lipschitz=max(sum(model.head_lipschitz, Fraction(0)) for model in found),
         lipschitz_euclidean=max(sum(model.head_euclidean, Fraction(0)) for model in found),
         complexity_one_layer=enclosed if layers == 1 else None,

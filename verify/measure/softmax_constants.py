@@ -71,6 +71,8 @@ class SoftmaxConstants:
         heads: H, the larger number of first-layer heads.
         positional_margin: γ, the smaller one of f and g.
         logit_range: R = max_h R_h, the larger one of f and g; exact.
+        logit_range_columns: R_c, the same over the keys of one query and one residue, but over all
+            keys of the query for position dominant heads; exact.
         lipschitz: L, of the output in the total variation of the last layer's attention, summed
             over heads, the larger one of f and g. One layer: exact. Two layers: Λ₂ Σ D₂.
         lipschitz_euclidean: Λ of the average theorems, summed over heads, the larger one of f and
@@ -99,6 +101,7 @@ class SoftmaxConstants:
     heads: int
     positional_margin: Fraction
     logit_range: Fraction
+    logit_range_columns: Fraction
     lipschitz: Fraction
     lipschitz_euclidean: Fraction
     complexity_one_layer: Exact | None
@@ -138,8 +141,8 @@ class SoftmaxConstants:
     def parameters(self) -> dict[str, Any]:
         """Return the keywords for `bounds.required_length` that describe f and g.
 
-        One layer: L, Λ and R. Two layers: the complexities that are defined, for Δ = 1 that of the
-        error at every input and that of the average error, for Δ > 1 that with period Δ.
+        One layer: L, Λ, R and R_c. Two layers: the complexities that are defined, for Δ = 1 that
+        of the error at every input and that of the average error, for Δ > 1 that with period Δ.
         """
         keywords: dict[str, Any] = {
             "attention": self.attention,
@@ -154,6 +157,7 @@ class SoftmaxConstants:
                 "lipschitz": self.lipschitz,
                 "lipschitz_euclidean": self.lipschitz_euclidean,
                 "logit_range": self.logit_range,
+                "logit_range_columns": self.logit_range_columns,
             }
         complexities = {
             "complexity_balanced": self.complexity_balanced,
@@ -201,10 +205,12 @@ def _unit_number(name: str, value: Any) -> Fraction:
 
 def _shared_rows(c: SoftmaxConstants) -> list[Row]:
     """Return the rows for f and g together."""
+    columns = ("R_c", "  within one residue", number(c.logit_range_columns))
     return [
         *size_rows(c.vocabulary_size, c.period, c.locality, c.heads),
         ("γ", "positional margin", number(c.positional_margin)),
         ("R", "largest range of a head's content logits", number(c.logit_range)),
+        *([columns] if c.layers == 1 else []),
         ("L", "Lipschitz constant in the last attention", number(c.lipschitz)),
         ("Λ", "Euclidean constant, for average errors", number(c.lipschitz_euclidean)),
     ]

@@ -28,6 +28,8 @@ class SoftmaxHead:
         positional_margin: γ_h, largest minus second largest distinct value of {φ_h(t)} ∪ {1};
             1 where there is no second value.
         logit_range: R_h, the largest range of content logits over the keys of one query; exact.
+        column_range: the largest range over the keys of one query and one residue; for a position
+            dominant head, over all keys of the query: `logit_range`. Exact.
         query_ranges: the range for every query type (token s at residue r: entry r·|Σ| + s).
         logit_range_norm: ‖K_hᵀQ_h‖ · diameter of the types · largest norm of a type.
         value_diameter: D_h, diameter of {V_h y_t}, rounded up.
@@ -40,6 +42,7 @@ class SoftmaxHead:
     peak: Fraction
     positional_margin: Fraction
     logit_range: Fraction
+    column_range: Fraction
     query_ranges: tuple[Fraction, ...]
     logit_range_norm: Fraction
     value_diameter: Fraction
@@ -54,19 +57,25 @@ def softmax_heads(f: LimitTransformer, progress: Progress = no_progress) -> tupl
     heads = []
     for number, head in enumerate(f.layers[0].heads):
         ranges: tuple[Fraction, ...] = ()
+        of_columns = Fraction(0)
         for start, logits in content_columns(f, number):
             ranges += tuple((logits.max(axis=0) - logits.min(axis=0)).fractions())
+            columns = logits.reshape(-1, f.vocabulary_size, logits.shape[1])
+            spread = columns.max(axis=1) - columns.min(axis=1)
+            of_columns = max(of_columns, spread.reshape(-1).largest())
             progress(f"logit ranges of head {number}", start + logits.shape[1], types.shape[0])
         biases = [Fraction(float(b)) for b in head.lag_bias[: locality + 1]]
         biases += [Fraction(0)] * (locality + 1 - len(biases))
+        regime = _regime(max(biases))
         score, value = Dyadic.of(head.query_key), Dyadic.of(head.value)
         value_norm = operator_norm_up(value) * diameter
         heads.append(
             SoftmaxHead(
-                regime=_regime(max(biases)),
+                regime=regime,
                 peak=max(biases),
                 positional_margin=_margin(biases),
                 logit_range=max(ranges),
+                column_range=max(ranges) if regime == "position dominant" else of_columns,
                 query_ranges=ranges,
                 logit_range_norm=max(
                     max(ranges), rounded_up(operator_norm_up(score) * diameter * size)

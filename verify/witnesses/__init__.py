@@ -9,6 +9,7 @@ from verify.witnesses.average import (
     window,
 )
 from verify.witnesses.one_layer import nested_classes, presence, tents
+from verify.witnesses.one_layer_softmax import last_token
 from verify.witnesses.threshold import (
     limit_one_residue,
     limit_residues,
@@ -27,6 +28,7 @@ __all__ = [
     "doubling_machine",
     "fair_coin",
     "gram_tents",
+    "last_token",
     "limit_one_residue",
     "limit_residues",
     "nested_classes",

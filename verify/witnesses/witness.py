@@ -70,7 +70,7 @@ def build(
     *,
     vocabulary_size: int,
     period: int,
-    precision_bits: int,
+    precision_bits: int | None,
     neurons: Sequence[Neuron],
     constant: float = 0.0,
     token_logits: Mapping[int, float] | None = None,

@@ -7,6 +7,7 @@ from sympy import And, Integer, Max, Piecewise, Rational, beta, exp, pi, sqrt
 
 from bounds.evaluate import compare
 from bounds.parameters import symbols
+from bounds.registry.hypotheses import WHOLE_RANGE
 from bounds.registry.sources import derived
 from bounds.scope import ANY, Hypothesis, Scope, exactly
 from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary
@@ -124,6 +125,7 @@ LOWER_AVERAGE_SOFTMAX_DIRICHLET = Theorem(
     hypotheses=(
         Hypothesis("the prior is Beta(α₀, A − α₀)"),
         Hypothesis("α₀ < A", check=lambda v: compare(v["alpha_min"], v["alpha_total"]) < 0),
+        WHOLE_RANGE,
     ),
     formula=_lower_average_softmax_dirichlet,
     exponents={"epsilon": -1 / _ALPHA, "lipschitz": 1 / _ALPHA},

@@ -407,7 +407,50 @@ def test_one_layer_by_hand():
         "lipschitz": 2,
         "lipschitz_euclidean": 2,
         "logit_range": 3,
+        "logit_range_columns": 3,
     }
+
+
+def one_layer_of_period_two(bias, columns=5.0):
+    """Logit of a key: 3 for token 0, `columns` for residue 0; coordinates 1, token 0, residue 0."""
+    query_key = np.zeros((3, 3))
+    query_key[1:, 0] = 3, columns
+    positions = np.array([[0, 0, 1], [0, 0, 0]])
+    layer = Layer((Head(query_key, np.eye(3), bias),))
+    return LimitTransformer([[1, 1, 0], [1, 0, 0]], positions, (layer,), np.eye(3), None)
+
+
+@pytest.mark.parametrize(("bias", "columns"), [(0.5, 3), (1.0, 3), (1.25, 8)])
+def test_logit_range_within_a_column(bias, columns):
+    """Differences of residues count for position dominant heads only."""
+    c = measure(one_layer_of_period_two([0.0, bias]))
+    assert (c.period, c.logit_range, c.logit_range_columns) == (2, 8, columns)
+    assert c.parameters()["logit_range_columns"] == columns
+    (row,) = [line for line in c.table().splitlines() if line.startswith("R_c")]
+    assert row.split()[-1] == str(columns)
+
+
+def test_logit_ranges_are_the_larger_ones_of_f_and_g():
+    f, g = one_layer_of_period_two([0.0]), one_layer_of_period_two([0.0], columns=-9.0)
+    c = measure(f, g)
+    assert (c.logit_range, c.logit_range_columns, c.assume) == (12, 3, {"no_lag_bias"})
+
+
+def test_the_column_of_a_period_one_model_is_everything():
+    f = two_layer_model(np.random.default_rng(3))
+    f = LimitTransformer(f.embedding, f.positions, f.layers[:1], f.unembedding, None)
+    c = measure(f)
+    assert c.logit_range_columns == c.logit_range
+
+
+def test_period_two_has_a_length():
+    for bias, theorem in ([0.0], "no_bias_columns"), ([0.5], "columns"), ([2.0], "periodic"):
+        c = measure(one_layer_of_period_two(bias))
+        bound = bounds.required_length(
+            error="linf", epsilon="1/10", assume=c.assume, **c.parameters()
+        )
+        assert bound.theorem.key == f"derived.one_layer_softmax_{theorem}"
+        assert bound.length < 10**9
 
 
 def test_one_layer_position_dominant_head_does_not_pay_for_the_vocabulary():
