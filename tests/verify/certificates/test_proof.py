@@ -481,8 +481,12 @@ def test_bad_arguments_are_named(name, arguments):
 def test_models_that_are_not_covered_are_refused(changes):
     settings = {"vocabulary_size": 2, "period": 1, "locality": 0, "heads": 1, "precision_bits": 4}
     f = random_model(np.random.default_rng(0), **(settings | changes))
+    g = random_model(np.random.default_rng(1), **settings)  # finite precision, one layer
+    for other in (f, g):
+        with pytest.raises(InputError):
+            prove(f, other, target=1, horizon=10, route="windows")
     with pytest.raises(InputError):
-        prove(f, f, target=1, horizon=10)
+        prove(f, g, target=1, horizon=10)
     with pytest.raises(InputError):
         ladder(f, f, length=1, horizon=10)
 
