@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from verify.certificates.direct.codes import LAST, PLAIN
 from verify.certificates.direct.table import Table
 
 Floats = npt.NDArray[np.float64]
@@ -35,7 +36,7 @@ class Cells:
     Attributes:
         piece: (n,), number of the piece.
         low, high: (n, J), ranges of the shares of the coordinates; 0, 0 for padding.
-        first, last: (n,), lengths: integers as floats; last may be ∞.
+        first, last: (n,), lengths, as `codes` says: integers below 2^53; last may be ∞.
         bound: (n,), an upper bound of |f − g| on the cell.
         node: (n,), number in the tree of cells.
         part: (n,), the coordinate to be halved next, J for the length.
@@ -106,6 +107,7 @@ def tightened(table: Table, cells: Cells) -> Cells:
     column, offset = table.column[cells.piece], table.offset[cells.piece]
     place = np.take_along_axis(offset, column, axis=1)
     most = (last[:, None] - place) / period  # n_r of each coordinate at the last length
+    most[last > PLAIN] = np.inf
     with np.errstate(invalid="ignore"):
         high[high * most < 1 - _SAFE] = 0.0
     single = (first == last) & (first < _EXACT)
@@ -129,7 +131,7 @@ def tightened(table: Table, cells: Cells) -> Cells:
     np.put_along_axis(shares, table.coordinate[cells.piece], high, axis=1)
     least_rest = np.clip(1.0 - by_column(low, column, period), 0.0, 1.0)
     np.put_along_axis(shares, table.reference[cells.piece], least_rest, axis=1)
-    finite = np.isfinite(last)
+    finite = last <= PLAIN
     numbers = np.where(finite[:, None], last[:, None] - offset, 0.0) / period
     counts = shares[:, :-1] * np.repeat(numbers, table.pair.vocabulary_size, axis=1)
     presence = table.presence[cells.piece]
@@ -170,8 +172,9 @@ def by_column(shares: Floats, column: npt.NDArray[np.intp], period: int) -> Floa
 def splittable(cells: Cells) -> npt.NDArray[np.bool_]:
     """Return whether each share, and last the length, can be halved, shape (n, J + 1)."""
     shares = cells.high - cells.low > _NARROWEST * cells.high
-    longer = np.where(cells.last < _INTEGERS, 1.0, 1 + 2.0**-20) * cells.first
-    return np.column_stack([shares, cells.last > longer])
+    longer = np.where(cells.last < _INTEGERS, 1.0, 1 + 2.0**-20) * np.minimum(cells.first, LAST)
+    lengths = (cells.last > longer) & (cells.first < LAST)
+    return np.column_stack([shares, lengths])
 
 
 def split_values(table: Table, cells: Cells) -> Floats:
@@ -194,7 +197,7 @@ def split_values(table: Table, cells: Cells) -> Floats:
     finite = np.where(np.isfinite(last), last, first)
     root = np.sqrt(first) * np.sqrt(finite)
     middle = np.where(finite <= 4 * first, first + (finite - first) / 2, root)
-    onward = np.maximum(_RATIO * first, np.minimum(first, 2.0**500) ** 1.5)
+    onward = np.minimum(np.maximum(_RATIO * first, np.minimum(first, 2.0**500) ** 1.5), LAST)
     cut = np.floor(np.where(np.isfinite(last), middle, onward))
     most_cut = np.where(last < _INTEGERS, last - 1, np.nextafter(last, 0))
     cut = np.maximum(np.minimum(cut, most_cut), first)

@@ -39,7 +39,8 @@ Each piece:
                         [coordinate, value]: divided in two, the first half's tree following
                         first. Coordinate t, a type: share of the representative t (see below)
                         among the free positions of its residue; halves: share ≤ value, share ≥
-                        value. Coordinate "T": halves: T ≤ value, T ≥ value + 1
+                        value. Coordinate "T": halves: T ≤ value, T ≥ value + 1; "log2 T", for
+                        lengths beyond 2^900: T ≤ 2^value, T ≥ 2^value
 
 The inputs of a piece: length T ≡ residue, first ≤ T ≤ last; the given tokens at the given lags;
 in finite precision the largest logit present of each head i is levels[i]. In finite precision the
@@ -72,10 +73,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from verify.certificates.counted_input import CountedInput
 from verify.certificates.digest import digest
+from verify.certificates.direct.codes import PLAIN, log2_length
 from verify.certificates.direct.pieces import Piece
 from verify.certificates.direct.search import Search
 from verify.errors import InputError
@@ -224,8 +224,10 @@ def _trees(search: Search) -> list[Tree]:
                 tree.append(None)
                 continue
             part, value, first = found
-            if part == coordinates:
-                tree.append(["T", int(np.float64(value))])
+            if part == coordinates and value > PLAIN:
+                tree.append(["log2 T", log2_length(value)])
+            elif part == coordinates:
+                tree.append(["T", int(value)])
             else:
                 tree.append([int(table.coordinate[number, part]), value])
             stack += [first + 1, first]

@@ -7,8 +7,9 @@ from fractions import Fraction
 import numpy as np
 
 from verify.certificates.counted_input import CountedInput
+from verify.certificates.direct.codes import LONGEST_EXPONENT, length_of
 from verify.certificates.direct.exact import error_range
-from verify.certificates.direct.pieces import LONGEST, Piece
+from verify.certificates.direct.pieces import Piece
 from verify.certificates.direct.search import Found
 from verify.certificates.direct.table import Table
 from verify.certificates.window import LengthAgreement, float_up
@@ -25,17 +26,18 @@ def attained(table: Table, found: Found, loss: float) -> LengthAgreement:
     nearest; the shortest such input found is returned.
     """
     piece = table.pieces[found.piece]
-    if np.isfinite(found.length):
-        return _evaluated(table, piece, int(found.length), found)
+    length = length_of(found.length)
+    if length is not None:
+        return _evaluated(table, piece, length, found)
     best = None
     length = max(_SHORTEST_LIMIT, piece.first)
-    while length <= LONGEST:
+    while length.bit_length() <= LONGEST_EXPONENT:
         entry = _evaluated(table, piece, length, found)
         if best is None or entry.low > best.low:
             best = entry
         if float(entry.low) >= found.value - loss:
             break
-        length = length**2 if length < 2**200 else length * 2**100
+        length = length**2
     assert best is not None
     return best
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.certificates.direct.cells import Cells, by_column
+from verify.certificates.direct.codes import PLAIN
 from verify.certificates.direct.table import Table
 
 Floats = npt.NDArray[np.float64]
@@ -27,7 +28,7 @@ class Points:
     """One point of each cell.
 
     Attributes:
-        length: (n,), T as a float; ∞ where 1/T = 0, a limit of inputs.
+        length: (n,), T, as `codes` says; ∞ where 1/T = 0, a limit of inputs.
         shares: (n, J), of the coordinates; those of a column add up to at most 1.
         is_input: (n,), whether it is an input, or as near to one as floats are.
     """
@@ -75,6 +76,8 @@ def middle_points(table: Table, cells: Cells) -> Points:
     rounded = np.where(few, counts / numbers, shares)
     fits = has_counts & (by_column(rounded, column, period) <= 1.0 + 2.0**-50).all(axis=1)
     shares = np.where(fits[:, None], rounded, shares)
+    # Of the lengths beyond all floats, only the limit is made an input.
+    fits &= (length <= PLAIN) | np.isinf(length)
     return Points(length, shares, fits & _present(table, cells, length, shares))
 
 

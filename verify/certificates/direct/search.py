@@ -31,7 +31,7 @@ class Found:
     Attributes:
         value: |f − g| as computed; rounding: bound on its error.
         piece: number of the piece.
-        length: T, or ∞.
+        length: T, as `codes` says; ∞ for a limit of inputs.
         shares: of the coordinates.
     """
 

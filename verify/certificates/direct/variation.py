@@ -31,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.certificates.direct.cells import Cells
+from verify.certificates.direct.codes import log_reciprocal, reciprocal
 from verify.certificates.direct.points import Points
 from verify.certificates.direct.table import Model, Table
 
@@ -65,17 +66,17 @@ class _Weights:
         piece = cells.piece
         self.power, self.factor = table.power[piece], table.factor[piece]
         self.offset, self.origin = table.key_offset[piece], table.origin[piece]
-        least, most = 1 / cells.last, 1 / cells.first
-        self.v = 1 / points.length
+        least, most = reciprocal(cells.last), reciprocal(cells.first)
+        self.v = reciprocal(points.length)
         ends = [self.ratio(v) for v in (least, most)]
         self.ratio_low, self.ratio_high = np.minimum(*ends), np.maximum(*ends)
-        self.low = self.factor * self.powers(least)
-        self.high = self.factor * self.powers(most)
-        self.at_point = self.factor * self.powers(self.v) * self.ratio(self.v)
+        self.low = self.factor * self.powers(cells.last)
+        self.high = self.factor * self.powers(cells.first)
+        self.at_point = self.factor * self.powers(points.length) * self.ratio(self.v)
 
-    def powers(self, v: Floats) -> Floats:
-        """v^e, 0^0 = 1."""
-        return powers(v[:, None, None], self.power)
+    def powers(self, lengths: Floats) -> Floats:
+        """T^(−e)."""
+        return powers(lengths[:, None, None], self.power)
 
     def ratio(self, v: Floats) -> Floats:
         """(1 − o v)/(1 − o_i v), shape (n, I, K)."""
@@ -83,10 +84,10 @@ class _Weights:
         return np.maximum(above, 0.0) / (1 - self.origin * v[:, None])[:, :, None]
 
 
-def powers(v: Floats, exponent: Floats) -> Floats:
-    """Return v^e for 0 ≤ v ≤ 1, e ≥ 0, with 0^0 = 1."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        result: Floats = np.where(exponent == 0, 1.0, np.exp(exponent * np.log(v)))
+def powers(lengths: Floats, exponent: Floats) -> Floats:
+    """Return T^(−e) for e ≥ 0, with ∞^0 = 1."""
+    with np.errstate(invalid="ignore"):
+        result: Floats = np.where(exponent == 0, 1.0, np.exp(exponent * log_reciprocal(lengths)))
     return result
 
 
@@ -150,7 +151,7 @@ class _Bounding:
         least += (rest * lightest).sum(axis=2) + low[:, :, self.types :].sum(axis=2)
         most = (fixed[:, None, :] * high[:, :, : self.types]).sum(axis=2)
         most += (rest * heaviest).sum(axis=2) + high[:, :, self.types :].sum(axis=2)
-        v = 1 / self.cells.last
+        v = reciprocal(self.cells.last)
         least = np.maximum(least, table.floor[piece] * v[:, None] / (1 - w.origin * v[:, None]))
         weight = w.at_point.copy()
         weight[:, :, : self.types] *= self.shares[:, None, :]
@@ -184,14 +185,15 @@ class _Bounding:
         exponent, offset = table.function_power[piece], table.function_offset[piece]
         origin = table.function_origin[piece]
 
-        def at(v: Floats) -> tuple[Floats, Floats]:
-            ratio = np.maximum(1 - offset * v[:, None], 0.0) / (1 - origin * v[:, None])
-            return powers(v[:, None], exponent), ratio
+        def at(lengths: Floats) -> tuple[Floats, Floats]:
+            v = reciprocal(lengths)[:, None]
+            ratio = np.maximum(1 - offset * v, 0.0) / (1 - origin * v)
+            return powers(lengths[:, None], exponent), ratio
 
-        ends = [at(v) for v in (1 / self.cells.last, 1 / self.cells.first)]
+        ends = [at(self.cells.last), at(self.cells.first)]
         low = ends[0][0] * np.minimum(ends[0][1], ends[1][1])
         high = ends[1][0] * np.maximum(ends[0][1], ends[1][1])
-        here = np.multiply(*at(w.v))
+        here = np.multiply(*at(self.points.length))
         fixed = (exponent == 0) & (offset == origin)
         self.function_moves = np.where(fixed, 0.0, np.maximum(high - here, here - low))
         # s⁰ C of every key, by function: (n, I, K, Q).
