@@ -1,6 +1,6 @@
 """Figures of `verify`: functions that take and return matplotlib Axes.
 
-`enclosure` shows what is proved of two models; `counts` looks at one simulation, `errors` and
+`error_profile` shows what is proved of two models; `counts` looks at one simulation, `errors` and
 `lengths` at checks of one-layer models; `regimes`, `slopes` and `k_gram_error` at softmax models.
 The `..._figure` functions compose them at column width.
 """
@@ -8,8 +8,7 @@ The `..._figure` functions compose them at column width.
 from verify.figures.checks import errors, lengths
 from verify.figures.checks import figure as check_figure
 from verify.figures.counts import counts
-from verify.figures.proofs import enclosure
-from verify.figures.proofs import figure as enclosure_figure
+from verify.figures.proofs import error_profile, error_profile_figure
 from verify.figures.softmax import (
     attention_on_suffix,
     k_gram_error,
@@ -22,8 +21,8 @@ __all__ = [
     "attention_on_suffix",
     "check_figure",
     "counts",
-    "enclosure",
-    "enclosure_figure",
+    "error_profile",
+    "error_profile_figure",
     "errors",
     "k_gram_error",
     "lengths",

@@ -1,12 +1,17 @@
-"""The figure of a proof: the largest error, enclosed from both sides, against the length."""
+"""The figure of all lengths: the largest error, from both sides, against the length, up to ∞."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from verify.certificates import Agreement, Ladder
+import numpy as np
+
+from verify.certificates import CountedInput, Profile, Stretch
 from verify.certificates.window import float_up
+from verify.lengths import show_long
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,77 +23,118 @@ _GREY = "0.55"
 _DECADES = 4
 """Errors this many powers of ten below the largest, and 0, are drawn at the bottom."""
 
+_GAP = 5.0
+"""Powers of two between the last finite length and the point at infinity."""
 
-def enclosure(
-    ladder: Ladder,
-    shorter: Agreement | None = None,
-    target: Fraction | None = None,
-    ax: Axes | None = None,
+
+def error_profile(
+    profile: Profile, target: Fraction | None = None, ax: Axes | None = None, notes: bool = True
 ) -> Axes:
-    """Draw both sides of the largest |f − g| against the length, up to the horizon.
+    """Draw both sides of the largest |f − g| against the length.
 
-    Points: the largest error at lengths at which all inputs were looked at. Band: for the
-    stretch that each window carries to, between what the window attains and what it proves.
+    Points: single lengths. Bars: stretches of lengths, from what is attained to what is proved;
+    they are as thin as the enclosure is narrow. The diamond at ∞: all lengths beyond.
 
     Args:
-        ladder: result of `verify.enclose`.
-        shorter: result of `verify.agreement` for lengths below, if they are to be shown.
+        profile: result of `verify.error_profile`.
         target: the error asked for, as a line.
         ax: where to draw; by default a new figure.
+        notes: write the worst input beside its place.
     """
     from matplotlib import rcParams
 
     ax = _axes(ax)
     ink = rcParams["text.color"]
-    points = {n: e.value for rung in ladder.rungs for n, e in rung.window.by_length.items()}
-    points |= {} if shorter is None else {n: e.value for n, e in shorter.by_length.items()}
-    tops = [float_up(rung.high) for rung in ladder.rungs]
-    shown = [*tops, *points.values(), *([] if target is None else [float(target)])]
+    stretches = profile.stretches
+    shown = [float_up(s.high) for s in stretches] + ([] if target is None else [float(target)])
     floor = _floor(shown)
-    for number, (rung, top) in enumerate(zip(ladder.rungs, tops, strict=True)):
-        stretch = [min(rung.window.by_length), rung.reach]
-        label = "proved between windows" if number == 0 else None
-        bottom = max(rung.window.value, floor)
-        ax.fill_between(stretch, bottom, top, color=_GREY, alpha=0.5, linewidth=0, label=label)
-        ax.plot(stretch, [top, top], color=_GREY, linewidth=1.2)
-    lengths = sorted(points)
-    errors = [max(points[n], floor) for n in lengths]
-    label = "all inputs looked at"
-    ax.plot(lengths, errors, "o", color=ink, markersize=2.2, clip_on=False, label=label)
+    finite = [s for s in stretches if s.last is not None]
+    end = max((math.log2(s.last + 1) for s in finite if s.last is not None), default=0.0)
+    singles = [s for s in finite if s.last == s.first]
+    places = [math.log2(s.first) for s in singles]
+    ax.plot(places, [max(float(s.low), floor) for s in singles], "o", color=ink, markersize=2.2)
+    for stretch in finite:
+        if stretch.last is not None and stretch.last > stretch.first:
+            span = [math.log2(stretch.first), math.log2(stretch.last + 1)]
+            low, high = max(float(stretch.low), floor), max(float_up(stretch.high), floor)
+            ax.fill_between(span, low, high, color=_GREY, alpha=0.6, linewidth=0)
+            ax.plot(span, [high, high], color=_GREY, linewidth=0.8)
+            ax.plot(span, [low, low], color=ink, linewidth=1.6, solid_capstyle="butt")
+    step = 2 if end <= 12 else 5 if end <= 30 else 10 * math.ceil(end / 60)
+    ticks = [float(k) for k in range(0, math.floor(end + 0.01) + 1, step)]
+    labels = ["1" if k == 0 else f"$2^{{{k:.0f}}}$" for k in ticks]
+    unbounded = [s for s in stretches if s.last is None]
+    if unbounded:
+        place = end + _GAP
+        value = max(float(unbounded[0].low), floor)
+        ax.plot([end, place], [value, value], color=ink, linewidth=1.6, linestyle=(0, (2, 1.2)))
+        ax.plot([place], [value], "D", color=ink, markersize=4, clip_on=False)
+        ticks, labels = [*ticks, place], [*labels, "∞"]
     if target is not None:
-        ax.axhline(float(target), color=ink, linewidth=1.0, linestyle=":")
-        place = (0.98, float(target))
+        ax.axhline(float(target), color=ink, linewidth=0.9, linestyle=":")
         across = ax.get_yaxis_transform()
-        ax.annotate(f"target {target}", place, xycoords=across, ha="right", va="bottom")
-    ax.set_xscale("log", base=2)
+        place_of = (0.98, float(target))
+        ax.annotate(f"target {target}", place_of, xycoords=across, ha="right", va="bottom")
+    ax.set_xticks(ticks, labels)
     ax.set_yscale("log")
-    ax.set(xlabel="length (tokens)", ylabel="largest |f − g| over all inputs")
-    ax.set_ylim(floor, 2.2 * max(shown))
-    ax.margins(x=0.02)
+    ax.set(xlabel="length (tokens)", ylabel="largest |f − g|")
+    ax.set_ylim(floor, 3.0 * max(shown))
+    ax.margins(x=0.03)
+    if notes:
+        _note(ax, profile.largest, end)
     return ax
 
 
-def figure(
-    ladder: Ladder, shorter: Agreement | None = None, target: Fraction | None = None
+def error_profile_figure(
+    panels: Sequence[tuple[str, Profile]], target: Fraction | None = None
 ) -> Figure:
-    """Return the panel at column width (3.4 in), with its legend."""
+    """Return one panel below the other at column width (3.4 in), each with its title."""
     from matplotlib.figure import Figure
 
-    result = Figure(figsize=(3.4, 2.4), layout="constrained")
-    ax = enclosure(ladder, shorter, target, result.subplots())
-    ax.tick_params(labelsize=7)
-    for text in (ax.xaxis.label, ax.yaxis.label, *ax.texts):
-        text.set_fontsize(7)
-    result.legend(
-        *ax.get_legend_handles_labels(),
-        loc="outside upper center",
-        ncols=2,
-        fontsize=7,
-        frameon=False,
-        handletextpad=0.4,
-        columnspacing=1.2,
-    )
+    result = Figure(figsize=(3.4, 0.5 + 1.75 * len(panels)), layout="constrained")
+    axes = np.atleast_1d(result.subplots(len(panels), 1, sharex=True, sharey=True))
+    for ax, (title, profile) in zip(axes, panels, strict=True):
+        error_profile(profile, target, ax)
+        ax.set_title(title, fontsize=7, loc="right")
+        ax.tick_params(labelsize=7)
+        for text in (ax.xaxis.label, ax.yaxis.label, *ax.texts):
+            text.set_fontsize(7)
+    shown = [float_up(s.high) for _, p in panels for s in p.stretches]
+    shown += [] if target is None else [float(target)]
+    axes[0].set_ylim(_floor(shown), 3.0 * max(shown))
+    for ax in axes[:-1]:
+        ax.set_xlabel("")
     return result
+
+
+def described(worst: CountedInput) -> str:
+    """Return an input in a few words: length, share of its rarest token, last token."""
+    counts = worst.summary.counts.astype(object).sum(axis=0).tolist()
+    total = sum(counts)
+    last = f"last token {worst.summary.suffix[-1]}"
+    if not total:
+        return f"length {show_long(worst.length)}, {last}"
+    rarest = min((t for t, c in enumerate(counts) if c), key=lambda t: counts[t])
+    share = 100 * Fraction(counts[rarest], total)
+    of = f"{counts[rarest]} ×" if counts[rarest] <= 3 else f"{float(share):.3g} %"
+    of = "all" if counts[rarest] == total else of
+    return f"length {show_long(worst.length)}: {of} token {rarest}, {last}"
+
+
+def _note(ax: Axes, stretch: Stretch, end: float) -> None:
+    first = math.log2(stretch.first)
+    last = end + _GAP if stretch.last is None else math.log2(stretch.last + 1)
+    place = last if stretch.last is None else (first + last) / 2
+    value = max(float_up(stretch.high), ax.get_ylim()[0])
+    ax.annotate(
+        described(stretch.worst),
+        (place, value),
+        xytext=(0.5, 0.1),
+        textcoords="axes fraction",
+        ha="center",
+        va="bottom",
+        arrowprops={"arrowstyle": "-", "linewidth": 0.6, "color": _GREY},
+    )
 
 
 def _floor(values: list[float]) -> float:

@@ -16,8 +16,8 @@ Floats = npt.NDArray[np.float64]
 _EXACT = 2.0**40
 """Lengths below are handled as integers; above, ranges of shares and lengths stay as they are."""
 
-_SAFE = 2.0**-10
-"""More than what count = share · n_r can be wrong by, for n_r < 2^40."""
+_SAFE = 2.0**-48
+"""More than the relative error of share · n_r, or of a sum of some."""
 
 _INTEGERS = 2.0**53
 """Floats from here on are integers, but not all integers are floats."""
@@ -113,8 +113,8 @@ def tightened(table: Table, cells: Cells) -> Cells:
     single = (first == last) & (first < _EXACT)
     if single.any():
         counts = np.maximum(most[single], 1.0)
-        up = np.ceil(low[single] * counts - _SAFE) / counts
-        down = np.floor(high[single] * counts + _SAFE) / counts
+        up = np.ceil(low[single] * counts * (1 - _SAFE)) / counts
+        down = np.floor(high[single] * counts * (1 + _SAFE)) / counts
         low[single] = np.maximum(up * (1 - 2.0**-50), 0.0)
         high[single] = np.where(down > 0, np.minimum(down * (1 + 2.0**-50), 1.0), 0.0)
         low[single] = np.where(up > 0, low[single], 0.0)
@@ -129,8 +129,8 @@ def tightened(table: Table, cells: Cells) -> Cells:
     # Presences: n_r(T) grows with T, so that the upper ends at the last length decide.
     shares = np.zeros((len(cells), table.present.shape[1] + 1))
     np.put_along_axis(shares, table.coordinate[cells.piece], high, axis=1)
-    least_rest = np.clip(1.0 - by_column(low, column, period), 0.0, 1.0)
-    np.put_along_axis(shares, table.reference[cells.piece], least_rest, axis=1)
+    most_rest = np.maximum(1.0 - by_column(low, column, period), 0.0) + _SAFE
+    np.put_along_axis(shares, table.reference[cells.piece], most_rest, axis=1)
     finite = last <= PLAIN
     numbers = np.where(finite[:, None], last[:, None] - offset, 0.0) / period
     counts = shares[:, :-1] * np.repeat(numbers, table.pair.vocabulary_size, axis=1)
@@ -175,6 +175,17 @@ def splittable(cells: Cells) -> npt.NDArray[np.bool_]:
     longer = np.where(cells.last < _INTEGERS, 1.0, 1 + 2.0**-20) * np.minimum(cells.first, LAST)
     lengths = (cells.last > longer) & (cells.first < LAST)
     return np.column_stack([shares, lengths])
+
+
+def within_a_count(table: Table, cells: Cells) -> npt.NDArray[np.bool_]:
+    """Return whether no range of shares holds two counts at any one length of the cell, (n,)."""
+    offset = np.take_along_axis(table.offset[cells.piece], table.column[cells.piece], axis=1)
+    most = (cells.last[:, None] - offset) / table.pair.period
+    widths = cells.high - cells.low
+    with np.errstate(invalid="ignore"):
+        spans = np.where(widths > 0, widths * most, 0.0)
+    few: npt.NDArray[np.bool_] = (spans < 1).all(axis=1)
+    return few & np.isfinite(cells.last)
 
 
 def split_values(table: Table, cells: Cells) -> Floats:

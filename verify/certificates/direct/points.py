@@ -16,8 +16,8 @@ Floats = npt.NDArray[np.float64]
 _WHOLE = 2.0**40
 """Numbers of positions up to which counts are made integers."""
 
-_SAFE = 2.0**-10
-"""More than what counts can be wrong by, for lengths below 2^40."""
+_SAFE = 2.0**-48
+"""More than the relative error of a count, or of a sum of some."""
 
 _FAR = 2.0**60
 """Unbounded cells from here on have their point at 1/T = 0."""
@@ -69,8 +69,9 @@ def middle_points(table: Table, cells: Cells) -> Points:
     few = (total < _WHOLE) & (total >= 1) & ~padding
     numbers = np.where(few, total, 1.0)
     several = np.take_along_axis(by_column(~padding * 1.0, column, period), column, axis=1) > 1
-    counts = np.floor(shares * numbers + np.where(several, _SAFE, 0.5))
-    least, most = np.ceil(cells.low * numbers - _SAFE), np.floor(cells.high * numbers + _SAFE)
+    counts = np.floor(shares * numbers * (1 + _SAFE) + np.where(several, 0.0, 0.5))
+    least = np.ceil(cells.low * numbers * (1 - _SAFE))
+    most = np.floor(cells.high * numbers * (1 + _SAFE))
     counts = np.clip(counts, least, np.maximum(least, most))
     has_counts = ((least <= most) | ~few).all(axis=1)
     rounded = np.where(few, counts / numbers, shares)
@@ -86,7 +87,7 @@ def _present(table: Table, cells: Cells, length: Floats, shares: Floats) -> npt.
     piece, types = cells.piece, table.present.shape[1]
     of_types = np.zeros((len(piece), types + 1))
     np.put_along_axis(of_types, table.coordinate[piece], shares, axis=1)
-    rest = 1.0 - by_column(shares, table.column[piece], table.pair.period)
+    rest = 1.0 - by_column(shares, table.column[piece], table.pair.period) + _SAFE
     np.put_along_axis(of_types, table.reference[piece], rest, axis=1)
     finite = np.where(np.isfinite(length), length, 2.0**1000)
     numbers = (finite[:, None] - table.offset[piece]) / table.pair.period

@@ -18,7 +18,7 @@ from verify.model.transformer import LimitTransformer
 from verify.tables import aligned
 
 _FAR = 2**40
-"""Without a horizon, the last stretch starts about here."""
+"""Without a horizon, the last stretch starts here."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def error_profile(
     single = read_length("single", single, 1)
     if horizon is not None:
         horizon = read_length("horizon", horizon, from_length)
-    end = _FAR if horizon is None else horizon
+    end = _FAR - 1 if horizon is None else horizon
     spans: list[tuple[int, int | None]] = []
     first = from_length
     while first <= end:

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from verify.certificates.direct.cells import Cells, halves, split_values, splittable, tightened
+from verify.certificates.direct.cells import (
+    Cells,
+    halves,
+    split_values,
+    splittable,
+    tightened,
+    within_a_count,
+)
 from verify.certificates.direct.points import Points, middle_points
 from verify.certificates.direct.table import Table
 from verify.certificates.direct.variation import bounded
@@ -171,6 +178,9 @@ class Search:
             self.cells += len(part)
             can = splittable(part)
             parts = np.where(can, known.parts, -1.0)
+            # Shares closer than two counts tell lengths apart: then lengths are to be halved.
+            close = within_a_count(self.table, part) & can[:, -1]
+            parts[close, -1] = np.inf
             bound = np.minimum(known.bound, part.bound)
             self._remember(part, points, known.value, known.rounding)
             at_end = np.asarray(~can.any(axis=1))
