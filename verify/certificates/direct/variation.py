@@ -65,22 +65,28 @@ class _Weights:
         piece = cells.piece
         self.power, self.factor = table.power[piece], table.factor[piece]
         self.offset, self.origin = table.key_offset[piece], table.origin[piece]
-        least, most = 1 / cells.last, 1 / cells.first
-        self.v = 1 / points.length
-        ends = [self.ratio(v) for v in (least, most)]
+        ends = [self.ratio(length) for length in (cells.last, cells.first)]
         self.ratio_low, self.ratio_high = np.minimum(*ends), np.maximum(*ends)
-        self.low = self.factor * self.powers(least)
-        self.high = self.factor * self.powers(most)
-        self.at_point = self.factor * self.powers(self.v) * self.ratio(self.v)
+        self.low = self.factor * self.powers(1 / cells.last)
+        self.high = self.factor * self.powers(1 / cells.first)
+        self.at_point = self.factor * self.powers(1 / points.length) * self.ratio(points.length)
 
     def powers(self, v: Floats) -> Floats:
         """v^e, 0^0 = 1."""
         return powers(v[:, None, None], self.power)
 
-    def ratio(self, v: Floats) -> Floats:
+    def ratio(self, length: Floats) -> Floats:
         """(1 − o v)/(1 − o_i v), shape (n, I, K)."""
-        above = 1 - self.offset[:, None, :] * v[:, None, None]
-        return np.maximum(above, 0.0) / (1 - self.origin * v[:, None])[:, :, None]
+        return ratio(self.offset[:, None, :], self.origin[:, :, None], length[:, None, None])
+
+
+def ratio(offset: Floats, origin: Floats, length: Floats) -> Floats:
+    """Return (1 − o v)/(1 − o_i v) at v = 1/T; 0 for T = o, where there is no such position.
+
+    o/T and not o·(1/T): the quotient is exactly 1 there.
+    """
+    result: Floats = np.maximum(1 - offset / length, 0.0) / (1 - origin / length)
+    return result
 
 
 def powers(v: Floats, exponent: Floats) -> Floats:
@@ -150,8 +156,8 @@ class _Bounding:
         least += (rest * lightest).sum(axis=2) + low[:, :, self.types :].sum(axis=2)
         most = (fixed[:, None, :] * high[:, :, : self.types]).sum(axis=2)
         most += (rest * heaviest).sum(axis=2) + high[:, :, self.types :].sum(axis=2)
-        v = 1 / self.cells.last
-        least = np.maximum(least, table.floor[piece] * v[:, None] / (1 - w.origin * v[:, None]))
+        last = self.cells.last[:, None]
+        least = np.maximum(least, table.floor[piece] / last / (1 - w.origin / last))
         weight = w.at_point.copy()
         weight[:, :, : self.types] *= self.shares[:, None, :]
         total = weight.sum(axis=2)
@@ -184,14 +190,14 @@ class _Bounding:
         exponent, offset = table.function_power[piece], table.function_offset[piece]
         origin = table.function_origin[piece]
 
-        def at(v: Floats) -> tuple[Floats, Floats]:
-            ratio = np.maximum(1 - offset * v[:, None], 0.0) / (1 - origin * v[:, None])
-            return powers(v[:, None], exponent), ratio
+        def at(length: Floats) -> tuple[Floats, Floats]:
+            of_ratio = ratio(offset, origin, length[:, None])
+            return powers(1 / length[:, None], exponent), of_ratio
 
-        ends = [at(v) for v in (1 / self.cells.last, 1 / self.cells.first)]
+        ends = [at(length) for length in (self.cells.last, self.cells.first)]
         low = ends[0][0] * np.minimum(ends[0][1], ends[1][1])
         high = ends[1][0] * np.maximum(ends[0][1], ends[1][1])
-        here = np.multiply(*at(w.v))
+        here = np.multiply(*at(self.points.length))
         fixed = (exponent == 0) & (offset == origin)
         self.function_moves = np.where(fixed, 0.0, np.maximum(high - here, here - low))
         # s⁰ C of every key, by function: (n, I, K, Q).
