@@ -107,9 +107,7 @@ def attack(tally, seed, *, finite, limit=3000, batch=300, rounds=5):
         if abs(again - found.low) > 1e-9 * scale or not inside:
             tally.not_attained.append((seed, found.low, again, length))
         inputs = CountedInputs.joined([inputs, worst])
-    tried, at, value = climbed(
-        rng, f, g, inputs, start=first, last=last, rounds=rounds, size=batch
-    )
+    tried, at, value = climbed(rng, f, g, inputs, start=first, last=last, rounds=rounds, size=batch)
     tally.tried += tried
     if np.isfinite(found.high) and found.high > 0:
         tally.nearest = max(tally.nearest, value / found.high if value > 1e-6 else 0.0)
@@ -140,7 +138,9 @@ def main():
                 batch=arguments.batch,
                 rounds=arguments.rounds,
             )
-        print("finite" if finite else "infinite", f"{time.time() - begin:.0f} s:", tally, flush=True)
+        print(
+            "finite" if finite else "infinite", f"{time.time() - begin:.0f} s:", tally, flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -24,11 +24,16 @@ def outputs(f, strings):
     u = last.copy()
     for head in layer.heads:
         logits = np.einsum("ntd,de,ne->nt", y, head.query_key, last)
+        finite = f.precision_bits is not None
         for lag in range(min(head.lag_bias.size, length)):
-            logits[:, length - 1 - lag] += head.lag_bias[lag]
+            scale = 1.0 if finite else math.log(length)
+            logits[:, length - 1 - lag] += scale * head.lag_bias[lag]
         gaps = logits.max(axis=1, keepdims=True) - logits
-        kept = gaps * math.log2(length) < f.precision_bits
-        weights = np.where(kept, np.exp(-gaps * math.log(length)), 0.0)
+        if finite:
+            kept = gaps * math.log2(length) < f.precision_bits
+            weights = np.where(kept, np.exp(-gaps * math.log(length)), 0.0)
+        else:
+            weights = np.exp(-gaps)
         weights /= weights.sum(axis=1, keepdims=True)
         u += np.einsum("nt,ntd->nd", weights, y) @ head.value.T
     hidden = np.maximum(u @ layer.mlp_in.T + layer.mlp_bias, 0)

@@ -107,7 +107,7 @@ def _largest(own, counts, suffix):
 
 def _kept(f, head, inputs, k, lag_types, y, kept):
     """Return what is kept of one input, decided exactly."""
-    period, tokens = inputs.counts.shape[1:]
+    tokens = inputs.counts.shape[2]
 
     def vector(t):
         r, s = divmod(int(t), tokens)
@@ -116,7 +116,9 @@ def _kept(f, head, inputs, k, lag_types, y, kept):
 
     matrix = [[Fraction(m) for m in row] for row in head.query_key.tolist()]
     of_query = vector(lag_types[0])
-    column = [sum((m * q for m, q in zip(row, of_query, strict=True)), Fraction(0)) for row in matrix]
+    column = [
+        sum((m * q for m, q in zip(row, of_query, strict=True)), Fraction(0)) for row in matrix
+    ]
 
     def content(t):
         return sum((a * b for a, b in zip(vector(t), column, strict=True)), Fraction(0))

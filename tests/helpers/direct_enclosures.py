@@ -68,9 +68,7 @@ def perturbed(rng, f, size):
     def moved(a):
         return a + size * rng.normal(size=a.shape)
 
-    heads = tuple(
-        Head(moved(h.query_key), moved(h.value), h.lag_bias.copy()) for h in layer.heads
-    )
+    heads = tuple(Head(moved(h.query_key), moved(h.value), h.lag_bias.copy()) for h in layer.heads)
     new = Layer(heads, moved(layer.mlp_in), moved(layer.mlp_bias), moved(layer.mlp_out))
     return dataclasses.replace(f, layers=(new,))
 
@@ -136,9 +134,7 @@ def special_lengths(pair, last):
     found = {2**k for k in range(1, 63) if 2**k <= last}
     for head in pair.heads:
         if head.precision_bits:
-            logits = {
-                (a + b) for row in head.content for a in row for b in (0, *head.bias)
-            }
+            logits = {(a + b) for row in head.content for a in row for b in (0, *head.bias)}
             for gap in {a - b for a in logits for b in logits if a > b}:
                 exponent = head.precision_bits / float(gap * head.unit)
                 if exponent < math.log2(last):

@@ -52,10 +52,10 @@ relative weights that are dropped are the same from first to last.
 *Representatives.* On a piece, head i *sees* a free type t (in finite precision: t in U) if its
 weight is not dropped: T^(−(v_i − a_i(t))) > 2^−p at T = first; in infinite precision it sees all.
 A head is *inert* if its seen types and its counted lags that are not dropped all have one value.
-Types of one residue are alike if every head that is not inert either sees neither, or sees both with equal logits and
-values; and if both or neither have the logit v_i, for each head i whose level no counted lag has
-(infinite precision: if both or neither are the query's type, where lag 0 is not counted). The
-representative of alike types is the least of them, and its share is theirs together.
+Types of one residue are alike if every head that is not inert either sees neither, or sees both
+with equal logits and values; and if both or neither have the logit v_i, for each head i whose level
+no counted lag has (infinite precision: if both or neither are the query's type, where lag 0 is not
+counted). The representative of alike types is the least of them, and its share is theirs together.
 
 A cell is a box of shares of representatives and a range of lengths. Its inputs have integer counts,
 n_r(T) in all for residue r, at least one token with logit v_i for each head i whose level no

@@ -45,7 +45,9 @@ def input_at(
 ) -> Summary:
     """Return an input of a piece whose shares are as near to those given as counts can be."""
     pair = table.pair
-    length -= (length - piece.residue) % pair.period
+    # Floats may lie beside lengths beyond 2^53: stay within the piece.
+    length = max(length - (length - piece.residue) % pair.period, piece.first)
+    length = length if piece.last is None else min(length, piece.last)
     exact = {
         int(kind): Fraction(share)
         for kind, share in zip(table.coordinate[number].tolist(), shares, strict=True)
@@ -57,6 +59,9 @@ def input_at(
         wanted = {t: exact[t] * total for t in column[1:]}
         taken = {t: int(w) for t, w in wanted.items()}
         rest = total - sum(taken.values())
+        if rest < 0:  # the shares add up to a little more than 1
+            taken[max(taken, key=lambda t: taken[t])] += rest
+            rest = 0
         # Nearest counts: the largest parts of a token first, as long as some are left.
         for t in sorted(wanted, key=lambda t: taken[t] - wanted[t]):
             if wanted[t] - taken[t] >= Fraction(1, 2) and rest > 0:

@@ -115,7 +115,9 @@ class Search:
             self._round(limit - self.cells)
 
     def shorten(self, start: int) -> None:
-        """Forget all inputs shorter than `start`."""
+        """Forget all inputs shorter than `start`, the best one too if it is one of them."""
+        if self.best is not None and self.best.length < start:
+            self.best = None
         first = np.maximum(self.waiting.first, float(start))
         self.waiting = replace(self.waiting, first=first)
         self.waiting = tightened(self.table, self.waiting)

@@ -13,14 +13,17 @@ sum, over coordinates and over distinct functions ω, of how far each moves time
 coefficient (in which f and g cancel), plus Σ ½|G_k| ξ_k over the units not known to be linear, ξ_k
 a bound on how far input k moves. [docs/theory.md, Every length at once]
 
-**Rounding.** P_0 is what the floats s⁰ and v_0 say, exactly. Weights ω(v), sums of them and
-attention then have relative errors below 2^−39 (NumPy's exp and log within 8 units in the last
-place; e·ln v is at most 745 in size, beyond which a weight is far below all that is kept), and the
-shares 1 − Σs⁰ absolute ones below J 2^−53. With S = size of direct part + |G| size of hidden part,
-every quantity above is a sum of products whose absolute values are bounded by S(1 + M), M = how far
-the attention of all heads can move as bounded here, so its error is below 2^−36 S(1 + M). What is
-added is 2^−33 S(1 + M), M including J 2^−18 W⁺/W⁻ of every head for the shares 1 − Σs⁰; the same,
-unit by unit, before a unit is called linear.
+**Rounding.** P_0 is what the floats s⁰ and v_0 say, exactly. Every weight ω(v), every sum of
+weights and the attention then have relative errors below 2^−39 (NumPy's exp and log within 8 units
+in the last place; e·ln v is at most 745 in size, beyond which a weight is far below all that is
+kept), but for the shares 1 − Σs⁰, which are wrong by at most J 2^−51 in all. Let S = size of direct
+part + |G| size of hidden part, M = how far the attention of all heads can move as bounded here. Of
+what the identity says, an attention that is wrong by a relative error δ leaves out at most
+2δ S W(P_0)/W(P) ≤ 2δ S (1 + M); products with ω and 1/W are within 2δ S M of what they should be,
+and what a function moves is within δ s⁰ω/W(P) ≤ δ (1 + M). That is below 2^−35 S (1 + M) in all. A
+share 1 − Σs⁰ that is wrong by η leaves out at most 2η S ω/W⁻, ω the largest weight of the column's
+first type. What is added is 2^−33 S (1 + M) + 2 J 2^−51 S Σω/W⁻; the same, unit by unit, before a
+unit is called linear. W⁻ and W⁺ are taken 2^−36 wider, and with 1 − Σs off by J 2^−51.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from verify.certificates.direct.cells import Cells
+from verify.certificates.direct.cells import UNCLEAR, Cells
 from verify.certificates.direct.points import Points
 from verify.certificates.direct.table import Model, Table
 
@@ -142,6 +145,8 @@ class _Bounding:
         columns = (number, -1, self.period, tokens)
         # What is not fixed of a column goes to its lightest, or its heaviest, type.
         rest = np.take_along_axis(self.lowest, table.reference[piece], axis=1)[:, None, :]
+        unclear = self.moves.shape[1] * UNCLEAR
+        most_rest, rest = rest + unclear, np.maximum(rest - unclear, 0.0)
         fixed = self.lowest.copy()
         np.put_along_axis(fixed, table.reference[piece], 0.0, axis=1)
         present = table.present[piece]
@@ -155,7 +160,7 @@ class _Bounding:
         least = (fixed[:, None, :] * low[:, :, : self.types]).sum(axis=2)
         least += (rest * lightest).sum(axis=2) + low[:, :, self.types :].sum(axis=2)
         most = (fixed[:, None, :] * high[:, :, : self.types]).sum(axis=2)
-        most += (rest * heaviest).sum(axis=2) + high[:, :, self.types :].sum(axis=2)
+        most += (most_rest * heaviest).sum(axis=2) + high[:, :, self.types :].sum(axis=2)
         last = self.cells.last[:, None]
         least = np.maximum(least, table.floor[piece] / last / (1 - w.origin / last))
         weight = w.at_point.copy()
@@ -181,8 +186,10 @@ class _Bounding:
         moved += (self.function_moves[:, None, :] * self.function_mass * self.most[:, :, None]).sum(
             axis=(1, 2)
         )
-        unclear = self.moves.shape[1] * 2.0**-18 * most * self.most
-        self.moved = moved + unclear.sum(axis=1)
+        # What 1 minus the shares of a column is wrong by, moved to or from its first type.
+        of_first = np.take_along_axis(high, table.reference[piece][:, None, :], axis=2).sum(axis=2)
+        self.unclear = (unclear / _SLACK * of_first * self.most).sum(axis=1)
+        self.moved = moved + 2 * self.unclear
 
     def _functions(self) -> None:
         """How far each distinct function of v moves, and the mass at the point that it carries."""
@@ -230,7 +237,7 @@ class _Bounding:
         totals = np.abs(values).T + parts.sum(axis=2)
         decides = totals.argmax(axis=0)
         bound = totals.max(axis=0) + slack
-        bound[self.undefined] = np.inf
+        bound[self.undefined | np.isnan(bound)] = np.inf
         chosen = parts[decides, self.rows[:, 0]]
         chosen[self.undefined] = self._wide()[self.undefined]
         value = np.abs(values).max(axis=1)
@@ -238,7 +245,7 @@ class _Bounding:
         return Bounds(
             bound,
             value,
-            _SLACK * sum(scales) * np.ones(len(value)),
+            _SLACK * sum(scales) * (1 + 2 * self.unclear),
             chosen,
             self.light | self.undefined,
         )
