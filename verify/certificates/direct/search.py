@@ -91,7 +91,7 @@ class Search:
         progress: Callable[[int], None] | None = None,
         found: Callable[[Found], bool] | None = None,
     ) -> bool:
-        """Halve cells until none is left above what is settled; return whether none is.
+        """Halve cells until none is left; return whether no bound is above what is settled.
 
         Args:
             settled: what a bound has to be at most for its cell to be done, asked every round.
@@ -108,8 +108,8 @@ class Search:
                     return False
             if progress is not None:
                 progress(self.cells)
-            if not len(self.waiting):
-                return True
+            if not len(self.waiting):  # cells too small to halve may have a larger bound
+                return self.done <= settled(self)
             if self.cells >= limit:
                 return False
             self._round(limit - self.cells)
