@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.helpers import certificate_cases
+from tests.helpers.all_inputs import errors
 from tests.helpers.random_models import LARGEST_LAG_BIAS, random_model
 from verify import Head, Layer
 from verify.certificates.contexts import Pair, pair_of
@@ -140,3 +141,38 @@ def special_lengths(pair, last):
                 if exponent < math.log2(last):
                     found.add(round(2**exponent))
     return found
+
+
+@dataclass(frozen=True)
+class TinyCase:
+    """A pair and a few lengths, all of whose strings can be tried."""
+
+    f: object
+    g: object
+    start: int
+    last: int
+
+    def enclosure(self, **given):
+        """Return the enclosure of these lengths."""
+        return enclosure(self.f, self.g, start=self.start, horizon=self.last, **given)
+
+    def truth(self):
+        """Return the largest |f − g| over all strings of these lengths, from the definition."""
+        return max(float(errors(self.f, self.g, n).max()) for n in range(self.start, self.last + 1))
+
+
+LONGEST_STRING = {1: 14, 2: 14, 3: 9}
+
+
+def tiny_case(seed, tokens, finite):
+    """Return a pair that is not refused, |Σ| = tokens ≤ 3, with its lengths."""
+    rng = np.random.default_rng([seed, tokens, finite])
+    last = LONGEST_STRING[tokens]
+    while True:
+        f, g = (finite_pair if finite else softmax_pair)(rng)
+        if f.vocabulary_size != tokens:
+            continue
+        start = max(int(rng.integers(1, last - 2)), least_start(pair_of(f, g, None)))
+        case = TinyCase(f, g, start, last)
+        if start <= last and case.enclosure(limit=0) is not None:
+            return case

@@ -2,15 +2,18 @@
 
 import dataclasses
 import os
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from tests.helpers.all_inputs import errors
 from tests.helpers.counted_outputs import size
-from tests.helpers.direct_enclosures import enclosure, finite_pair, softmax_pair
+from tests.helpers.direct_enclosures import enclosure, finite_pair, softmax_pair, tiny_case
 from tests.helpers.table_models import table_head, table_model
-from verify import reference
+from verify import reference, summarise
+from verify.certificates.contexts import pair_of
+from verify.certificates.direct.exact import error_range
+from verify.certificates.direct.inputs import input_at
 
 
 def softmax(heads, mlp=None):
@@ -34,29 +37,72 @@ def test_a_residue_without_positions_has_no_weight():
     assert found.high >= 1.0
 
 
+@pytest.mark.parametrize(("bias", "end"), [(1.5, "last"), (-1.5, "first")])
+def test_lengths_between_floats_stay_inside(bias, end):
+    # Floats near 2^60 are 256 apart. The bias makes the last, or the first, length the worst.
+    first, last = 2**60 + 100, 2**60 + 900
+    f = softmax([table_head([0.0, 0.0], [0.0], [1.0, 0.0], [0.0], [0.0, bias])])
+    found = enclosure(f, zero(f), start=first, horizon=last)
+    assert first <= found.worst.length <= last, end
+    assert found.low <= 1.0 <= found.high
+
+
+def test_shares_that_add_up_to_more_than_one_give_an_input():
+    f = softmax([table_head([0.0, 0.0, 0.0], [0.0], [0.0, 1.0, 3.0])])
+    found = enclosure(f, zero(f), start=1, horizon=None)
+    table, shares = found.search.table, (0.1, 0.9 + 2.0**-53)
+    assert sum(map(Fraction, shares)) > 1
+    piece = table.pieces[0]
+    summary = input_at(table, piece, 2**70, shares, 0)
+    assert (summary.counts >= 0).all()
+    assert summary.length == 2**70
+
+
+def test_shorter_inputs_are_forgotten_with_the_best_of_them():
+    f = softmax([table_head([0.0, 0.0], [0.0], [1.0, 0.0], [0.0], [0.0, -1.0])])
+    search = enclosure(f, zero(f), start=2, horizon=40, limit=20).search
+    assert search.best is not None
+    search.shorten(41)
+    assert search.best is None
+    assert not len(search.waiting)
+
+
+def test_weights_that_fall_too_slowly_are_not_decided():
+    # v^0.001 is still 0.5 at lengths of 2^1000: no overflow, and no claim that it is decided.
+    f = softmax([table_head([0.0, 0.0], [0.0], [1.0, 0.0], [0.0], [0.0, 1.001])])
+    found = enclosure(f, zero(f), start=2, horizon=None, tolerance=1e-6, limit=100_000)
+    assert found.high >= 1.0
+    knots = np.array([0.45, 0.5, 0.55])
+    tent = softmax(
+        [table_head([0.0, 0.0], [0.0], [1.0, 0.0], [0.0], [0.0, 1.001])],
+        mlp=([20.0, -40.0, 20.0], knots),
+    )
+    line = softmax([table_head([0.0, 0.0], [0.0], [1.0, 0.0], [0.0], [0.0, 1.001])])
+    found = enclosure(tent, line, start=2, horizon=None, tolerance=1e-6, limit=3000)
+    assert found.high >= 1.0
+
+
+@pytest.mark.parametrize("finite", [True, False])
+def test_errors_in_ball_arithmetic_are_those_of_the_definition(finite):
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        f, g = (finite_pair if finite else softmax_pair)(rng)
+        pair = pair_of(f, g, None)
+        x = rng.integers(0, f.vocabulary_size, size=int(rng.integers(1, 30)))
+        summary = summarise(x, pair.vocabulary_size, pair.period, pair.locality)
+        low, high = error_range(pair, summary)
+        truth = float(np.abs(reference(f, x) - reference(g, x)).max())
+        scale = 1e-12 * max(1.0, size(f) + size(g))
+        assert low - scale <= truth <= high + scale
+        assert high - low <= 1e-9 * max(1.0, scale)
+
+
 # ---------------------------------------------------------------- every string
 
 PAIRS = int(os.environ.get("LGBOUNDS_DIRECT_PAIRS", "5"))
 """Pairs of each precision and vocabulary on which all strings are tried; 170 for the full run."""
 
-LONGEST_STRING = {1: 14, 2: 14, 3: 9}
 TOLERANCE = 1e-3
-
-
-def brute_force(seed, tokens, finite):
-    """Return an enclosure, the largest |f − g| over all strings, and the scale of rounding."""
-    rng = np.random.default_rng([seed, tokens, finite])
-    for _ in range(1000):
-        f, g = (finite_pair if finite else softmax_pair)(rng)
-        last = LONGEST_STRING[tokens]
-        if f.vocabulary_size != tokens:
-            continue
-        start = int(rng.integers(1, last - 2))
-        found = enclosure(f, g, start=start, horizon=last, tolerance=TOLERANCE, limit=20000)
-        if found is not None:
-            lengths = range(found.start, last + 1)
-            return found, max(float(errors(f, g, n).max()) for n in lengths), size(f) + size(g)
-    raise AssertionError("no pair")
 
 
 @pytest.mark.slow
@@ -65,8 +111,10 @@ def brute_force(seed, tokens, finite):
 def test_the_truth_lies_in_the_enclosure(tokens, finite):
     decided = 0
     for seed in range(PAIRS):
-        found, truth, scale = brute_force(seed, tokens, finite)
-        slack = 1e-9 * max(scale, 1.0)
+        case = tiny_case(seed, tokens, finite)
+        found = case.enclosure(tolerance=TOLERANCE, limit=20000)
+        truth = case.truth()
+        slack = 1e-9 * max(size(case.f) + size(case.g), 1.0)
         assert found.low <= truth + slack, seed
         assert found.high >= truth - slack, seed
         if found.decided:
