@@ -84,11 +84,10 @@ class _Weights:
 
 
 def ratio(offset: Floats, origin: Floats, length: Floats) -> Floats:
-    """Return (1 − o v)/(1 − o_i v) at v = 1/T; 0 for T = o, where there is no such position.
-
-    o/T and not o·(1/T): the quotient is exactly 1 there.
-    """
-    result: Floats = np.maximum(1 - offset / length, 0.0) / (1 - origin / length)
+    """Return (1 − o v)/(1 − o_i v) at v = 1/T, as (T − o)/(T − o_i): without cancellation."""
+    with np.errstate(invalid="ignore"):
+        quotient = np.maximum(length - offset, 0.0) / (length - origin)
+    result: Floats = np.where(np.isfinite(length), quotient, 1.0)
     return result
 
 
@@ -162,7 +161,7 @@ class _Bounding:
         most = (fixed[:, None, :] * high[:, :, : self.types]).sum(axis=2)
         most += (most_rest * heaviest).sum(axis=2) + high[:, :, self.types :].sum(axis=2)
         last = self.cells.last[:, None]
-        least = np.maximum(least, table.floor[piece] / last / (1 - w.origin / last))
+        least = np.maximum(least, table.floor[piece] / (last - w.origin))
         weight = w.at_point.copy()
         weight[:, :, : self.types] *= self.shares[:, None, :]
         total = weight.sum(axis=2)
