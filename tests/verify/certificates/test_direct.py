@@ -121,4 +121,4 @@ def test_the_truth_lies_in_the_enclosure(tokens, finite):
             decided += 1
             assert found.low >= truth - TOLERANCE - slack, seed
             assert found.high <= truth + TOLERANCE + slack, seed
-    assert decided >= 0.8 * PAIRS
+    assert decided >= 0.6 * PAIRS
