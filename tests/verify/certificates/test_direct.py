@@ -13,7 +13,9 @@ from tests.helpers.table_models import table_head, table_model
 from verify import reference, summarise
 from verify.certificates.contexts import pair_of
 from verify.certificates.direct.exact import error_range
-from verify.certificates.direct.inputs import input_at
+from verify.certificates.direct.inputs import attained, input_at
+from verify.certificates.direct.search import Search
+from verify.certificates.direct.variation import bounded
 
 
 def softmax(heads, mlp=None):
@@ -65,6 +67,32 @@ def test_shorter_inputs_are_forgotten_with_the_best_of_them():
     search.shorten(41)
     assert search.best is None
     assert not len(search.waiting)
+
+
+def test_a_limit_is_shown_by_an_input_that_is_long_enough():
+    f = softmax([table_head([0.0, 0.0], [0.0], [1.0, 0.0])])
+    found = enclosure(f, zero(f), start=1, horizon=None).search
+    assert found.best.length == np.inf
+    assert attained(found.table, found.best, 0.1).worst.length == 2**20
+    assert attained(found.table, found.best, 0.1, start=2**30 + 1).worst.length == 2**30 + 1
+
+
+def test_an_interruption_loses_no_cell(monkeypatch):
+    case = tiny_case(0, 2, False)
+    table = case.enclosure(limit=0).search.table
+    calls = []
+
+    def interrupted(*given):
+        calls.append(None)
+        if len(calls) > 3:
+            raise KeyboardInterrupt
+        return bounded(*given)
+
+    monkeypatch.setattr("verify.certificates.direct.search.bounded", interrupted)
+    search = Search.of(table)
+    with pytest.raises(KeyboardInterrupt):
+        search.run(lambda s: s.lower + 1e-6, 10_000)
+    assert search.upper >= case.truth()
 
 
 def test_weights_that_fall_too_slowly_are_not_decided():

@@ -18,17 +18,19 @@ _SHORTEST_LIMIT = 2**20
 """A limit of inputs is shown by an input of at least this length."""
 
 
-def attained(table: Table, found: Found, loss: float) -> LengthAgreement:
+def attained(table: Table, found: Found, loss: float, start: int = 1) -> LengthAgreement:
     """Return an input at the point that was found, with what |f − g| truly is there.
 
     At a limit of inputs, lengths are tried until |f − g| is within `loss` of the limit, or at its
-    nearest; the shortest such input found is returned.
+    nearest; the shortest such input found is returned. It is no shorter than `start`.
     """
     piece = table.pieces[found.piece]
+    start = max(start, piece.first)
+    start += (piece.residue - start) % table.pair.period
     if np.isfinite(found.length):
-        return _evaluated(table, piece, int(found.length), found)
+        return _evaluated(table, piece, max(int(found.length), start), found)
     best = None
-    length = max(_SHORTEST_LIMIT, piece.first)
+    length = max(_SHORTEST_LIMIT, start)
     while length <= LONGEST:
         entry = _evaluated(table, piece, length, found)
         if best is None or entry.low > best.low:
