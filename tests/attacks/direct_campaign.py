@@ -25,6 +25,7 @@ from tests.helpers.direct_enclosures import (
     softmax_pair,
     special_lengths,
 )
+from verify.tasks.trained import all_trained
 
 LONGEST = 2**61
 
@@ -64,9 +65,15 @@ def of_summary(summary):
 
 
 def attack(tally, seed, *, finite, limit=3000, batch=300, rounds=5):
-    """Enclose one pair and attack it."""
+    """Enclose one random pair and attack it."""
     rng = np.random.default_rng(seed)
     f, g = (finite_pair if finite else softmax_pair)(rng)
+    return attack_pair(tally, seed, rng, f, g, limit=limit, batch=batch, rounds=rounds)
+
+
+def attack_pair(tally, name, rng, f, g, *, limit, batch, rounds):
+    """Enclose a pair for random lengths and tolerance, and attack it."""
+    finite = f.precision_bits is not None
     scale = max(1.0, size(f) + size(g))
     horizon = 2 ** int(rng.integers(4, 61)) + int(rng.integers(-3, 4))
     if rng.random() < (0.2 if finite else 0.5):
@@ -105,14 +112,14 @@ def attack(tally, seed, *, finite, limit=3000, batch=300, rounds=5):
         length = int(worst.lengths[0])
         inside = found.start <= length <= last
         if abs(again - found.low) > 1e-9 * scale or not inside:
-            tally.not_attained.append((seed, found.low, again, length))
+            tally.not_attained.append((name, found.low, again, length))
         inputs = CountedInputs.joined([inputs, worst])
     tried, at, value = climbed(rng, f, g, inputs, start=first, last=last, rounds=rounds, size=batch)
     tally.tried += tried
     if np.isfinite(found.high) and found.high > 0:
         tally.nearest = max(tally.nearest, value / found.high if value > 1e-6 else 0.0)
     if value > found.high + 1e-9 * scale:
-        tally.violations.append((seed, finite, value, found.high, int(at.lengths[0])))
+        tally.violations.append((name, finite, value, found.high, int(at.lengths[0])))
     return found
 
 
@@ -121,11 +128,28 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--pairs", type=int, default=100)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--trained", action="store_true", help="the stored models instead")
     parser.add_argument("--precision", choices=["finite", "infinite", "both"], default="both")
     parser.add_argument("--limit", type=int, default=3000)
     parser.add_argument("--batch", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
+    if arguments.trained:
+        tally, begin = Tally(), time.time()
+        for number, pair in enumerate(all_trained()):
+            rng = np.random.default_rng([arguments.first, number])
+            attack_pair(
+                tally,
+                pair.name,
+                rng,
+                pair.model,
+                pair.target,
+                limit=arguments.limit,
+                batch=arguments.batch,
+                rounds=arguments.rounds,
+            )
+        print("trained", f"{time.time() - begin:.0f} s:", tally)
+        return
     kinds = {"finite": [True], "infinite": [False], "both": [True, False]}[arguments.precision]
     for finite in kinds:
         tally, begin = Tally(), time.time()
