@@ -22,6 +22,9 @@ _SAFE = 2.0**-48
 _INTEGERS = 2.0**53
 """Floats from here on are integers, but not all integers are floats."""
 
+UNCLEAR = 2.0**-51
+"""Times J: more than what 1 minus the shares of a column can be wrong by."""
+
 _NARROWEST = 2.0**-44
 """Relative width of a range of shares that is not halved any more."""
 
@@ -119,25 +122,25 @@ def tightened(table: Table, cells: Cells) -> Cells:
         high[single] = np.where(down > 0, np.minimum(down * (1 + 2.0**-50), 1.0), 0.0)
         low[single] = np.where(up > 0, low[single], 0.0)
 
+    finite = last <= PLAIN
+    low = _raised(table, cells.piece, low, high, most, finite)
     # Shares of a column: the others take their least part at least.
     sums = by_column(low, column, period)
     rest = 1.0 - np.take_along_axis(sums, column, axis=1) + low
-    high = np.minimum(high, np.maximum(rest + 2.0**-48, 0.0))
+    high = np.minimum(high, np.maximum(rest + low.shape[1] * UNCLEAR, 0.0))
     alive &= (sums <= 1 + 2.0**-40).all(axis=1) & (low <= high + 2.0**-40).all(axis=1)
     low = np.minimum(low, high)
 
     # Presences: n_r(T) grows with T, so that the upper ends at the last length decide.
     shares = np.zeros((len(cells), table.present.shape[1] + 1))
     np.put_along_axis(shares, table.coordinate[cells.piece], high, axis=1)
-    most_rest = np.maximum(1.0 - by_column(low, column, period), 0.0) + _SAFE
-    np.put_along_axis(shares, table.reference[cells.piece], most_rest, axis=1)
-    finite = last <= PLAIN
+    most_rest = 1.0 - by_column(low, column, period) + low.shape[1] * UNCLEAR
+    np.put_along_axis(shares, table.reference[cells.piece], np.clip(most_rest, 0.0, 1.0), axis=1)
     numbers = np.where(finite[:, None], last[:, None] - offset, 0.0) / period
     counts = shares[:, :-1] * np.repeat(numbers, table.pair.vocabulary_size, axis=1)
     presence = table.presence[cells.piece]
     possible = (presence * counts[:, None, :]).sum(axis=2) >= 1 - _SAFE
     alive &= (possible | ~table.valid[cells.piece] | ~finite[:, None]).all(axis=1)
-    low = _raised(table, cells.piece, low, high, most, finite)
     found = replace(cells, low=low, high=high, first=first, last=last)
     return found[alive]
 

@@ -19,18 +19,20 @@ _SHORTEST_LIMIT = 2**20
 """A limit of inputs is shown by an input of at least this length."""
 
 
-def attained(table: Table, found: Found, loss: float) -> LengthAgreement:
+def attained(table: Table, found: Found, loss: float, start: int = 1) -> LengthAgreement:
     """Return an input at the point that was found, with what |f − g| truly is there.
 
     At a limit of inputs, lengths are tried until |f − g| is within `loss` of the limit, or at its
-    nearest; the shortest such input found is returned.
+    nearest; the shortest such input found is returned. It is no shorter than `start`.
     """
     piece = table.pieces[found.piece]
+    start = max(start, piece.first)
+    start += (piece.residue - start) % table.pair.period
     length = length_of(found.length)
     if length is not None:
-        return _evaluated(table, piece, length, found)
+        return _evaluated(table, piece, max(length, start), found)
     best = None
-    length = max(_SHORTEST_LIMIT, piece.first)
+    length = max(_SHORTEST_LIMIT, start)
     while length.bit_length() <= LONGEST_EXPONENT:
         entry = _evaluated(table, piece, length, found)
         if best is None or entry.low > best.low:
@@ -47,7 +49,9 @@ def input_at(
 ) -> Summary:
     """Return an input of a piece whose shares are as near to those given as counts can be."""
     pair = table.pair
-    length -= (length - piece.residue) % pair.period
+    # Floats may lie beside lengths beyond 2^53: stay within the piece.
+    length = max(length - (length - piece.residue) % pair.period, piece.first)
+    length = length if piece.last is None else min(length, piece.last)
     exact = {
         int(kind): Fraction(share)
         for kind, share in zip(table.coordinate[number].tolist(), shares, strict=True)
@@ -59,6 +63,9 @@ def input_at(
         wanted = {t: exact[t] * total for t in column[1:]}
         taken = {t: int(w) for t, w in wanted.items()}
         rest = total - sum(taken.values())
+        if rest < 0:  # the shares add up to a little more than 1
+            taken[max(taken, key=lambda t: taken[t])] += rest
+            rest = 0
         # Nearest counts: the largest parts of a token first, as long as some are left.
         for t in sorted(wanted, key=lambda t: taken[t] - wanted[t]):
             if wanted[t] - taken[t] >= Fraction(1, 2) and rest > 0:

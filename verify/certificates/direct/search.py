@@ -82,7 +82,7 @@ class Search:
     def of(cls, table: Table) -> Search:
         """Start with one cell for each piece."""
         search = cls(table, Cells.roots(table)[:0], nodes=len(table.pieces))
-        search._take_in(tightened(table, Cells.roots(table)))
+        search.waiting = search._taken_in(tightened(table, Cells.roots(table)))
         return search
 
     @property
@@ -115,7 +115,7 @@ class Search:
         progress: Callable[[int], None] | None = None,
         found: Callable[[Found], bool] | None = None,
     ) -> bool:
-        """Halve cells until none is left above what is settled; return whether none is.
+        """Halve cells until none is left; return whether no bound is above what is settled.
 
         Cells that cannot be halved any more keep their bound, whatever it is.
 
@@ -139,8 +139,10 @@ class Search:
             self._round(limit - self.cells)
 
     def shorten(self, start: int) -> None:
-        """Forget all inputs shorter than `start`."""
-        self.shortest, self.best = start, None
+        """Forget all inputs shorter than `start`, the best one too if it is one of them."""
+        self.shortest = start
+        if self.best is not None and self.best.length < start:
+            self.best = None
         first = np.maximum(self.waiting.first, float(start))
         self.waiting = replace(self.waiting, first=first)
         self.waiting = tightened(self.table, self.waiting)
@@ -153,15 +155,19 @@ class Search:
             self.waiting = self.waiting[stays]
 
     def _round(self, most: int) -> None:
-        """Halve the cells with the largest bounds."""
+        """Halve the cells with the largest bounds; they wait until both halves are bounded.
+
+        So an interruption loses no cell.
+        """
         size = min(self._batch, max(most // 2, 1), len(self.waiting))
         order = np.argpartition(-self.waiting.bound, size - 1)
-        chosen, self.waiting = self.waiting[order[:size]], self.waiting[order[size:]]
+        chosen, others = self.waiting[order[:size]], self.waiting[order[size:]]
         value = split_values(self.table, chosen)
-        self.splits.append((chosen.node, chosen.part, value, self.nodes))
         children = halves(chosen, value, self.nodes)
+        bounded_ones = self._taken_in(tightened(self.table, children))
+        self.splits.append((chosen.node, chosen.part, value, self.nodes))
         self.nodes += len(children)
-        self._take_in(tightened(self.table, children))
+        self.waiting = Cells.joined([others, bounded_ones])
 
     @property
     def _batch(self) -> int:
@@ -169,8 +175,9 @@ class Search:
         hidden = max(model.hidden for model in self.table.models) + 1
         return int(np.clip(_BATCH_ENTRIES // (shape * hidden), 16, _MOST_AT_ONCE))
 
-    def _take_in(self, cells: Cells) -> None:
-        """Bound new cells, and let them wait."""
+    def _taken_in(self, cells: Cells) -> Cells:
+        """Bound new cells; return those that are to wait."""
+        taken = [cells[:0]]
         for start in range(0, len(cells), 2 * self._batch):
             part = cells[start : start + 2 * self._batch]
             points = middle_points(self.table, part)
@@ -186,7 +193,8 @@ class Search:
             at_end = np.asarray(~can.any(axis=1))
             self.done = max(self.done, float(bound[at_end].max(initial=0.0)))
             kept = replace(part, bound=bound, part=parts.argmax(axis=1), light=known.light)
-            self.waiting = Cells.joined([self.waiting, kept[~at_end]])
+            taken.append(kept[~at_end])
+        return Cells.joined(taken)
 
     def _remember(
         self,

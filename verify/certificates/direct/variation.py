@@ -13,14 +13,17 @@ sum, over coordinates and over distinct functions ω, of how far each moves time
 coefficient (in which f and g cancel), plus Σ ½|G_k| ξ_k over the units not known to be linear, ξ_k
 a bound on how far input k moves. [docs/theory.md, Every length at once]
 
-**Rounding.** P_0 is what the floats s⁰ and v_0 say, exactly. Weights ω(v), sums of them and
-attention then have relative errors below 2^−39 (NumPy's exp and log within 8 units in the last
-place; e·ln v is at most 745 in size, beyond which a weight is far below all that is kept), and the
-shares 1 − Σs⁰ absolute ones below J 2^−53. With S = size of direct part + |G| size of hidden part,
-every quantity above is a sum of products whose absolute values are bounded by S(1 + M), M = how far
-the attention of all heads can move as bounded here, so its error is below 2^−36 S(1 + M). What is
-added is 2^−33 S(1 + M), M including J 2^−18 W⁺/W⁻ of every head for the shares 1 − Σs⁰; the same,
-unit by unit, before a unit is called linear.
+**Rounding.** P_0 is what the floats s⁰ and v_0 say, exactly. Every weight ω(v), every sum of
+weights and the attention then have relative errors below 2^−39 (NumPy's exp and log within 8 units
+in the last place; e·ln v is at most 745 in size, beyond which a weight is far below all that is
+kept), but for the shares 1 − Σs⁰, which are wrong by at most J 2^−51 in all. Let S = size of direct
+part + |G| size of hidden part, M = how far the attention of all heads can move as bounded here. Of
+what the identity says, an attention that is wrong by a relative error δ leaves out at most
+2δ S W(P_0)/W(P) ≤ 2δ S (1 + M); products with ω and 1/W are within 2δ S M of what they should be,
+and what a function moves is within δ s⁰ω/W(P) ≤ δ (1 + M). That is below 2^−35 S (1 + M) in all. A
+share 1 − Σs⁰ that is wrong by η leaves out at most 2η S ω/W⁻, ω the largest weight of the column's
+first type. What is added is 2^−33 S (1 + M) + 2 J 2^−51 S Σω/W⁻; the same, unit by unit, before a
+unit is called linear. W⁻ and W⁺ are taken 2^−36 wider, and with 1 − Σs off by J 2^−51.
 """
 
 from __future__ import annotations
@@ -30,8 +33,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from verify.certificates.direct.cells import Cells
-from verify.certificates.direct.codes import log_reciprocal, reciprocal
+from verify.certificates.direct.cells import UNCLEAR, Cells
+from verify.certificates.direct.codes import PLAIN, log_reciprocal
 from verify.certificates.direct.points import Points
 from verify.certificates.direct.table import Model, Table
 
@@ -66,22 +69,27 @@ class _Weights:
         piece = cells.piece
         self.power, self.factor = table.power[piece], table.factor[piece]
         self.offset, self.origin = table.key_offset[piece], table.origin[piece]
-        least, most = reciprocal(cells.last), reciprocal(cells.first)
-        self.v = reciprocal(points.length)
-        ends = [self.ratio(v) for v in (least, most)]
+        ends = [self.ratio(length) for length in (cells.last, cells.first)]
         self.ratio_low, self.ratio_high = np.minimum(*ends), np.maximum(*ends)
         self.low = self.factor * self.powers(cells.last)
         self.high = self.factor * self.powers(cells.first)
-        self.at_point = self.factor * self.powers(points.length) * self.ratio(self.v)
+        self.at_point = self.factor * self.powers(points.length) * self.ratio(points.length)
 
     def powers(self, lengths: Floats) -> Floats:
         """T^(−e)."""
         return powers(lengths[:, None, None], self.power)
 
-    def ratio(self, v: Floats) -> Floats:
+    def ratio(self, length: Floats) -> Floats:
         """(1 − o v)/(1 − o_i v), shape (n, I, K)."""
-        above = 1 - self.offset[:, None, :] * v[:, None, None]
-        return np.maximum(above, 0.0) / (1 - self.origin * v[:, None])[:, :, None]
+        return ratio(self.offset[:, None, :], self.origin[:, :, None], length[:, None, None])
+
+
+def ratio(offset: Floats, origin: Floats, length: Floats) -> Floats:
+    """Return (1 − o v)/(1 − o_i v) at v = 1/T, as (T − o)/(T − o_i): without cancellation."""
+    with np.errstate(invalid="ignore"):
+        quotient = np.maximum(length - offset, 0.0) / (length - origin)
+    result: Floats = np.where(np.isfinite(length), quotient, 1.0)
+    return result
 
 
 def powers(lengths: Floats, exponent: Floats) -> Floats:
@@ -137,6 +145,8 @@ class _Bounding:
         columns = (number, -1, self.period, tokens)
         # What is not fixed of a column goes to its lightest, or its heaviest, type.
         rest = np.take_along_axis(self.lowest, table.reference[piece], axis=1)[:, None, :]
+        unclear = self.moves.shape[1] * UNCLEAR
+        most_rest, rest = rest + unclear, np.maximum(rest - unclear, 0.0)
         fixed = self.lowest.copy()
         np.put_along_axis(fixed, table.reference[piece], 0.0, axis=1)
         present = table.present[piece]
@@ -150,9 +160,9 @@ class _Bounding:
         least = (fixed[:, None, :] * low[:, :, : self.types]).sum(axis=2)
         least += (rest * lightest).sum(axis=2) + low[:, :, self.types :].sum(axis=2)
         most = (fixed[:, None, :] * high[:, :, : self.types]).sum(axis=2)
-        most += (rest * heaviest).sum(axis=2) + high[:, :, self.types :].sum(axis=2)
-        v = reciprocal(self.cells.last)
-        least = np.maximum(least, table.floor[piece] * v[:, None] / (1 - w.origin * v[:, None]))
+        most += (most_rest * heaviest).sum(axis=2) + high[:, :, self.types :].sum(axis=2)
+        last = np.where(self.cells.last <= PLAIN, self.cells.last, np.inf)[:, None]
+        least = np.maximum(least, table.floor[piece] / (last - w.origin))
         weight = w.at_point.copy()
         weight[:, :, : self.types] *= self.shares[:, None, :]
         total = weight.sum(axis=2)
@@ -176,8 +186,10 @@ class _Bounding:
         moved += (self.function_moves[:, None, :] * self.function_mass * self.most[:, :, None]).sum(
             axis=(1, 2)
         )
-        unclear = self.moves.shape[1] * 2.0**-18 * most * self.most
-        self.moved = moved + unclear.sum(axis=1)
+        # What 1 minus the shares of a column is wrong by, moved to or from its first type.
+        of_first = np.take_along_axis(high, table.reference[piece][:, None, :], axis=2).sum(axis=2)
+        self.unclear = (unclear / _SLACK * of_first * self.most).sum(axis=1)
+        self.moved = moved + 2 * self.unclear
 
     def _functions(self) -> None:
         """How far each distinct function of v moves, and the mass at the point that it carries."""
@@ -185,12 +197,10 @@ class _Bounding:
         exponent, offset = table.function_power[piece], table.function_offset[piece]
         origin = table.function_origin[piece]
 
-        def at(lengths: Floats) -> tuple[Floats, Floats]:
-            v = reciprocal(lengths)[:, None]
-            ratio = np.maximum(1 - offset * v, 0.0) / (1 - origin * v)
-            return powers(lengths[:, None], exponent), ratio
+        def at(length: Floats) -> tuple[Floats, Floats]:
+            return powers(length[:, None], exponent), ratio(offset, origin, length[:, None])
 
-        ends = [at(self.cells.last), at(self.cells.first)]
+        ends = [at(length) for length in (self.cells.last, self.cells.first)]
         low = ends[0][0] * np.minimum(ends[0][1], ends[1][1])
         high = ends[1][0] * np.maximum(ends[0][1], ends[1][1])
         here = np.multiply(*at(self.points.length))
@@ -226,7 +236,7 @@ class _Bounding:
         totals = np.abs(values).T + parts.sum(axis=2)
         decides = totals.argmax(axis=0)
         bound = totals.max(axis=0) + slack
-        bound[self.undefined] = np.inf
+        bound[self.undefined | np.isnan(bound)] = np.inf
         chosen = parts[decides, self.rows[:, 0]]
         chosen[self.undefined] = self._wide()[self.undefined]
         value = np.abs(values).max(axis=1)
@@ -234,7 +244,7 @@ class _Bounding:
         return Bounds(
             bound,
             value,
-            _SLACK * sum(scales) * np.ones(len(value)),
+            _SLACK * sum(scales) * (1 + 2 * self.unclear),
             chosen,
             self.light | self.undefined,
         )
