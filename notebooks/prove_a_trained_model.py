@@ -85,8 +85,8 @@ error_profile_figure([("ModPTask, Δ = 2, trained to length 32", profile)], verd
 # %% [markdown]
 # ## Plain softmax, to infinity
 #
-# Attention as it is used in practice drops nothing, and all shares converge as inputs grow. So there
-# is no horizon at all: these numbers are about every input of every length.
+# Attention as it is used in practice drops nothing, and all shares converge as inputs grow. So
+# there is no horizon at all: these numbers are about every input of every length.
 
 # %%
 pair = verify.tasks.trained_pair("simple_plain", omega=2, training_length=32)

@@ -187,8 +187,7 @@ def within_a_count(table: Table, cells: Cells) -> npt.NDArray[np.bool_]:
     widths = cells.high - cells.low
     with np.errstate(invalid="ignore"):
         spans = np.where(widths > 0, widths * most, 0.0)
-    few: npt.NDArray[np.bool_] = (spans < 1).all(axis=1)
-    return few & np.isfinite(cells.last)
+    return np.asarray((spans < 1).all(axis=1) & np.isfinite(cells.last))
 
 
 def split_values(table: Table, cells: Cells) -> Floats:

@@ -87,9 +87,8 @@ def _present(table: Table, cells: Cells, length: Floats, shares: Floats) -> npt.
     piece, types = cells.piece, table.present.shape[1]
     of_types = np.zeros((len(piece), types + 1))
     np.put_along_axis(of_types, table.coordinate[piece], shares, axis=1)
-    rest = (
-        1.0 - by_column(shares, table.column[piece], table.pair.period) + shares.shape[1] * UNCLEAR
-    )
+    rest = 1.0 - by_column(shares, table.column[piece], table.pair.period)
+    rest += shares.shape[1] * UNCLEAR
     np.put_along_axis(of_types, table.reference[piece], rest, axis=1)
     finite = np.where(np.isfinite(length), length, 2.0**1000)
     numbers = (finite[:, None] - table.offset[piece]) / table.pair.period
