@@ -10,6 +10,7 @@ import pytest
 
 from tests.helpers.random_models import random_model
 from verify import (
+    EnclosureCertificate,
     InputError,
     agreement,
     enclose,
@@ -139,6 +140,35 @@ def test_a_spent_budget_leaves_true_sides_and_resumes(precision_bits):
     assert max(last.low, whole.low) <= min(last.high, whole.high)
     assert "stopped" in str(part)
     assert "stopped" not in str(last)
+
+
+@pytest.mark.parametrize("precision_bits", [None, 4])
+def test_a_saved_certificate_is_taken_up_again(precision_bits, tmp_path):
+    f, g = small_pair(precision_bits)
+    lengths = {"from_length": 6, "horizon": 2**12}
+    part = enclose(f, g, limit=20_000, **lengths)
+    assert not part.finished
+    part.certificate().save(tmp_path / "part.json")
+    saved = EnclosureCertificate.load(tmp_path / "part.json")
+    again = enclose(f, g, limit=1, resume=saved, **lengths)
+    # One cell more is halved: none of the work is lost.
+    assert again.low <= again.high <= part.high
+    assert float(part.high - again.high) < 0.2 * float(part.high - part.low)
+    assert again.certificate().cells == saved.cells + 1
+    whole = enclose(f, g, resume=saved, **lengths)
+    assert whole.finished
+    fresh = enclose(f, g, **lengths)
+    assert max(whole.low, fresh.low) <= min(whole.high, fresh.high)
+    with pytest.raises(InputError, match="resume"):
+        enclose(g, f, resume=saved, **lengths)
+    with pytest.raises(InputError, match="resume"):
+        enclose(f, g, from_length=7, horizon=2**12, resume=saved)
+    tree = saved.to_dict()["pieces"][0]["tree"]
+    for forged in (tree[:-1], [*tree, None], [], [[7]], [["T", None], None, None], 3):
+        data = saved.to_dict()
+        data["pieces"][0]["tree"] = forged
+        with pytest.raises(InputError, match="resume"):
+            enclose(f, g, resume=EnclosureCertificate(data), **lengths)
 
 
 def test_an_interruption_is_a_spent_budget():

@@ -14,6 +14,7 @@ from verify.certificates.counted_input import CountedInput
 from verify.certificates.direct.certificate import EnclosureCertificate, enclosure_certificate
 from verify.certificates.direct.inputs import attained
 from verify.certificates.direct.pieces import least_start, pieces
+from verify.certificates.direct.resume import resumed
 from verify.certificates.direct.search import Found, Search
 from verify.certificates.direct.table import Table
 from verify.certificates.input_class import PairInputs
@@ -147,6 +148,7 @@ def enclose(
     tolerance: Any = TOLERANCE,
     limit: int = LIMIT,
     progress: Progress | None = None,
+    resume: EnclosureCertificate | None = None,
 ) -> Enclosure:
     """Return both sides of sup |f − g| over all inputs of length from_length … horizon.
 
@@ -165,6 +167,8 @@ def enclose(
         tolerance: the width asked for, > 0.
         limit: evaluations to do at most; a cell counts as 50.
         progress: called with the evaluations done and `limit`.
+        resume: `.certificate()` of an earlier enclosure of the same pair and lengths, saved and
+            loaded or not: its cells are made again and bounded, and the work goes on from there.
 
     Raises:
         InputError: an argument is not usable, or the pair is not covered at every length.
@@ -184,7 +188,10 @@ def enclose(
         raise InputError("horizon", horizon, allowed)
     shorter = shorter_lengths(f, g, from_length, start, limit)
     search = search_of(pair, start, horizon)
-    finished = run(search, _level(width), max(limit // CELL, 1), counted(progress, limit))
+    if resume is not None:
+        search = resumed(search, resume, horizon)
+    budget = search.cells + max(limit // CELL, 1)
+    finished = run(search, _level(width), budget, counted(progress, limit))
     return enclosure_of(search, finished, from_length, horizon, width, shorter)
 
 

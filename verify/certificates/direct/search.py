@@ -31,6 +31,10 @@ _BATCH_ENTRIES = 1 << 19
 _MOST_AT_ONCE = 512
 
 
+Split = tuple[npt.NDArray[np.int64], npt.NDArray[np.intp], npt.NDArray[np.float64], int]
+"""Nodes that are halved, coordinates, values, and the number of the first half."""
+
+
 @dataclass(frozen=True)
 class Found:
     """A point with a large |f − g|: an input, or, with length ∞, a limit of inputs.
@@ -59,8 +63,7 @@ class Search:
         best: the point with the largest |f − g| so far.
         done: the largest bound among the cells that are done.
         cells: how many cells were bounded.
-        splits: for the certificate: node, coordinate (J: the length), value, and the number of
-            the first half, for each round.
+        splits: what was halved, round by round.
         nodes: how many nodes the tree has.
         shortest: inputs shorter than this are forgotten.
         interrupted: whether the last run was interrupted (Ctrl-C).
@@ -71,9 +74,7 @@ class Search:
     best: Found | None = None
     done: float = 0.0
     cells: int = 0
-    splits: list[
-        tuple[npt.NDArray[np.int64], npt.NDArray[np.intp], npt.NDArray[np.float64], int]
-    ] = field(default_factory=list)
+    splits: list[Split] = field(default_factory=list)
     nodes: int = 0
     shortest: int = 1
     interrupted: bool = False
@@ -83,6 +84,13 @@ class Search:
         """Start with one cell for each piece."""
         search = cls(table, Cells.roots(table)[:0], nodes=len(table.pieces))
         search.waiting = search._taken_in(tightened(table, Cells.roots(table)))
+        return search
+
+    @classmethod
+    def taken_up(cls, table: Table, cells: Cells, splits: list[Split], nodes: int) -> Search:
+        """Return a search with cells that an earlier one has made; they are bounded here."""
+        search = cls(table, cells[:0], splits=splits, nodes=nodes)
+        search.waiting = search._taken_in(cells)
         return search
 
     @property
