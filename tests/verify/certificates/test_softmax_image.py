@@ -281,7 +281,7 @@ def regime(found: HeadImage):
 
 @pytest.mark.slow
 def test_no_image_is_further_than_the_bound():
-    looked, worst, wrong = campaign(500, 0)
+    looked, worst, wrong = campaign(400, 0)
     assert looked > 3000
     assert wrong[_Lengths] == 0
     assert set(worst) == {"mild", "position", "balanced", "token"}
@@ -292,7 +292,7 @@ def test_no_image_is_further_than_the_bound():
 @pytest.mark.slow
 @pytest.mark.parametrize("control", CONTROLS)
 def test_bounds_that_leave_something_out_are_caught(control):
-    assert campaign(500, 0)[2][control] > 0
+    assert campaign(400, 0)[2][control] > 0
 
 
 # ---------------------------------------------------------------- single statements
