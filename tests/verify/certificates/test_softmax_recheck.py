@@ -484,6 +484,8 @@ def test_certificates_of_wrong_generators_are_refused(kind, monkeypatch):
             refused += 1
             with pytest.raises(CertificateError):
                 recheck(forged, f, g)
+        if refused:
+            break
     assert refused > 0
 
 
@@ -516,3 +518,14 @@ def test_honest_random_pairs_pass():
         passed += recheck(found, f, f).length is not None
         json.dumps(found.to_dict())
     assert passed > 6
+
+
+@pytest.mark.parametrize("gap", [0.0, 800.0, 1e5, 1e300])
+@pytest.mark.parametrize("bias", [(0.0, 0.0), (-1e5, 0.2), (1e3, 0.0), (1e-17, -1e300), (0.5, 1.0)])
+def test_weights_of_any_size_are_certified_and_checked(gap, bias):
+    """Logits and lag biases beyond all exponents: the trivial cost at worst, and no overflow."""
+    head = table_head([0, gap], [0, 0.5], [0, 1], bias=bias)
+    f = table_model([head], precision_bits=None)
+    for horizon in (None, 2**40):
+        found = certify(f, f, epsilon=0, target="5/2", horizon=horizon)
+        assert recheck(found, f, f).length == found.length
