@@ -189,8 +189,8 @@ def _problems(f: Any, g: Any, finite: bool | None) -> list[tuple[str, Any, str]]
         bits = model.precision_bits
         if bits is None and finite:
             allowed = (
-                "an integer (finite precision); for infinite precision, verify.measure with "
-                "bounds.required_length"
+                "an integer (finite precision); in infinite precision there are verify.certify, "
+                "verify.agreement, and verify.measure with bounds.required_length"
             )
             wrong.append((f"{name}.precision_bits", None, allowed))
         elif bits is not None and finite is False:

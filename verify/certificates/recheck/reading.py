@@ -88,7 +88,7 @@ def decimal(number: Fraction | int) -> str:
     numerator, denominator = Fraction(number).as_integer_ratio()
     if max(numerator.bit_length(), denominator.bit_length()) < 200 and len(str(number)) <= 40:
         return str(number)
-    if abs(Fraction(number)) >= 10**300:
+    if not -(10**300) < number < 10**300:
         return "10^300 or more"
     return f"{float(number):.17g}"
 

@@ -26,8 +26,8 @@ from verify.model.weights import Weights
 _FLOOR = -2000
 """Below, e^x is taken to be between 0 and e^−2000."""
 
-_CUTS = 1 << 200
-"""Cuts of the share are placed to 1/_CUTS."""
+_CUTS = 1 << 160
+"""Cuts of the share are placed to 1/_CUTS: coarse beside the enclosures of attention."""
 
 _MOST_GRID = 1 << 12
 _FURTHEST = 40
@@ -421,11 +421,11 @@ class _Curve:
         return down(low / least**2), up(high / most**2)
 
     def share(self, attention: Fraction) -> Enclosure:
-        """Enclose the share with this attention, in steps of 1/_CUTS."""
+        """Enclose the share with this attention, in steps of 1/_CUTS, with one to spare."""
         high, low = (attention / (attention + k * (1 - attention)) for k in _weight(self.logit))
         return (
-            Fraction(low.numerator * _CUTS // low.denominator, _CUTS),
-            Fraction(-(-high.numerator * _CUTS // high.denominator), _CUTS),
+            Fraction(low.numerator * _CUTS // low.denominator - 1, _CUTS),
+            Fraction(1 - (-high.numerator * _CUTS // high.denominator), _CUTS),
         )
 
 
@@ -525,9 +525,9 @@ def _check_joint(line: Line, context: _Context) -> Fraction:
     for (start, at_start), (end, at_end) in pairwise(ends):
         rates = [ZERO for _ in outputs], [ZERO for _ in outputs]
         for curve, (here, slow), (there, fast) in zip(curves, at_start, at_end, strict=True):
-            # Pieces that meet the attention between the two ends.
+            # Pieces that meet the attention between the two ends, in more than a point.
             pieces = range(
-                bisect_left(curve.kinks, here[0]), bisect_right(curve.kinks, there[1]) + 1
+                bisect_right(curve.kinks, here[0]), bisect_left(curve.kinks, there[1]) + 1
             )
             least, most = min(slow[0], fast[0]), max(slow[1], fast[1])
             for o in outputs:

@@ -236,9 +236,9 @@ def _claim(
     window = f"length {show_integer(length)}"
     if first < length:
         window = f"the lengths {show_integer(first)} to {show_integer(length)}"
-    reach = f"of the lengths {show_integer(first)} to {horizon}"
-    if horizon is None:
-        reach = f"of length {show_integer(first)} or more"
+    reach = f"of length {show_integer(first)} or more"
+    if horizon is not None:
+        reach = f"of the lengths {show_integer(first)} to {show_integer(horizon)}"
     if instance.every_length:
         reach = "of every length"
     return (

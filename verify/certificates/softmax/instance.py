@@ -22,6 +22,9 @@ from verify.model.transformer import LimitTransformer
 LONGEST = 2**900
 """Longest window that is looked for."""
 
+_PRECISION = 40
+"""Digits to which the least length is found."""
+
 
 @dataclass(frozen=True)
 class ContextCost:
@@ -159,15 +162,15 @@ class SoftmaxInstance:
 
         if known > longest or holds(known):
             return known
+        if not holds(longest):
+            return longest + 1
         period = self.pair.period
         low = self.short_length(context.residue, known)  # fails
         step = period
-        while not holds(low + step):
+        while low + step < longest and not holds(low + step):
             low, step = low + step, 2 * step
-            if low > longest:
-                return longest + 1
-        high = low + step
-        while high - low > period:
+        high = min(low + step, longest)
+        while high - low > max(period, high >> _PRECISION):
             middle = low + (high - low) // (2 * period) * period
             low, high = (low, middle) if holds(middle) else (middle, high)
         return high

@@ -21,7 +21,6 @@ from flint import arb
 
 from verify.certificates.contexts import Pair
 from verify.certificates.softmax.rounding import (
-    PRECISION,
     ball,
     lower,
     rounded_down,
@@ -38,8 +37,11 @@ GRID = 128
 _CUT = 2**160
 """Cuts are placed to 1/_CUT."""
 
-_SCALE = 2**100
-"""Kinks and attention are compared to 1/_SCALE."""
+_SCALE = 2**256
+"""Kinks and attention are compared to 1/_SCALE: where they lie next to cuts, it still tells."""
+
+_PRECISION = 320
+"""Digits of the balls."""
 
 _SLACK = 1 + Fraction(1, 2**40)
 """Bounds are given with this much room, beyond all rounding."""
@@ -150,7 +152,7 @@ class TwoValues:
 
     def rare(self, length: int) -> Rare:
         """Return the rule for a rare query, for the window of one length N."""
-        with flint.ctx.workprec(PRECISION):
+        with flint.ctx.workprec(_PRECISION):
             models = tuple(_rare_model(response, length) for response in self.responses)
         plain = sum(
             (c.value * m.variation for c, m in zip(self.constants, models, strict=True)),
@@ -187,7 +189,7 @@ class TwoValues:
     @cached_property
     def _cells(self) -> list[tuple[_Place, _Place, tuple[Fraction, ...]]]:
         """(from, to, bound of |h′| for each output), in order, from 0 to 1."""
-        with flint.ctx.workprec(PRECISION):
+        with flint.ctx.workprec(_PRECISION):
             cuts = {j * (_CUT // GRID) for j in range(GRID + 1)}
             for part, ratio in zip(self._parts, self._ratios, strict=True):
                 for j in range(1, GRID):
@@ -240,7 +242,7 @@ class TwoValues:
         index = bisect_left(self._cells, share, key=lambda cell: cell[1].share)
         start = self._cells[index][0]
         before = self._sums[index - 1] if index else (ZERO,) * len(self.responses[0].slopes)
-        with flint.ctx.workprec(PRECISION):
+        with flint.ctx.workprec(_PRECISION):
             bound = self._bound(start, self._place(share))
         total = max(t + (share - start.share) * b for t, b in zip(before, bound, strict=True))
         return rounded_up(total * _SLACK)
