@@ -12,6 +12,7 @@ from verify.average import (
 )
 from verify.certificates import (
     Agreement,
+    AverageAgreement,
     Certificate,
     CountedInput,
     Ladder,
@@ -49,6 +50,7 @@ from verify.simulation.softmax.random_chain import simulate_random_chain
 
 __all__ = [
     "Agreement",
+    "AverageAgreement",
     "Certificate",
     "CertificateError",
     "CountedInput",
