@@ -50,10 +50,9 @@ def powers(probability: Fraction, largest: int) -> Table:
         exponent = np.zeros(largest + 1, dtype=np.int64)
         exponent[0] = 1
         return Table(mantissa, exponent)
-    p = _ball(probability)
 
     def anchor(c: int) -> flint.arb:
-        return c * p.log() - flint.arb(c + 1).lgamma()
+        return c * _ball(probability).log() - flint.arb(c + 1).lgamma()
 
     value = float(probability)
     return _table(largest, anchor, lambda i: value / (i + 1))

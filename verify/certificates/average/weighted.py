@@ -172,10 +172,8 @@ def _split(
         where = tuple(_index(columns[k], token) for k in matter)
         signatures.setdefault(where, []).append(token)
     common = list(signatures.values())
-    if all(len(columns[k]) == len(common) for k in matter):
-        # The same atoms; list them in one order, if they are not yet.
-        if all(columns[k] == columns[matter[0]] for k in matter):
-            return columns
+    if all(columns[k] == columns[matter[0]] for k in matter):
+        return columns
     return [common if k in set(matter) else column for k, column in enumerate(columns)]
 
 
