@@ -13,6 +13,8 @@ from verify.average import (
 from verify.certificates import (
     Agreement,
     AverageAgreement,
+    AverageLadder,
+    AverageVerdict,
     Certificate,
     CountedInput,
     Ladder,
@@ -22,6 +24,7 @@ from verify.certificates import (
     agreement,
     certify,
     enclose,
+    enclose_average,
     prove,
     recheck,
 )
@@ -51,6 +54,8 @@ from verify.simulation.softmax.random_chain import simulate_random_chain
 __all__ = [
     "Agreement",
     "AverageAgreement",
+    "AverageLadder",
+    "AverageVerdict",
     "Certificate",
     "CertificateError",
     "CountedInput",
@@ -79,6 +84,7 @@ __all__ = [
     "certify",
     "check",
     "enclose",
+    "enclose_average",
     "measure",
     "measure_slopes",
     "prove",

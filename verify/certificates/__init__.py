@@ -2,6 +2,9 @@
 
 from verify.certificates.agreement import agreement
 from verify.certificates.average.exact import AverageAgreement, LengthAverage
+from verify.certificates.average.ladder import AverageLadder, AverageRung, enclose_average
+from verify.certificates.average.proof import prove_average
+from verify.certificates.average.verdict import AverageVerdict
 from verify.certificates.certificate import Certificate, certify
 from verify.certificates.counted_input import CountedInput
 from verify.certificates.ladder import Ladder, Rung, enclose
@@ -13,6 +16,9 @@ from verify.certificates.window import Agreement, LengthAgreement
 __all__ = [
     "Agreement",
     "AverageAgreement",
+    "AverageLadder",
+    "AverageRung",
+    "AverageVerdict",
     "Certificate",
     "CountedInput",
     "Ladder",
@@ -25,6 +31,8 @@ __all__ = [
     "agreement",
     "certify",
     "enclose",
+    "enclose_average",
     "prove",
+    "prove_average",
     "recheck",
 ]

@@ -278,6 +278,8 @@ class Climb:
         default_factory=dict
     )
     _rounding: dict[tuple[int, Suffix], Fraction] = field(default_factory=dict)
+    _averages: dict[int, AverageAgreement] = field(default_factory=dict)
+    _limit_found: dict[int, tuple[Fraction, Fraction]] | None = None
     _carried: dict[tuple[int, int | None], dict[int, Carried]] = field(default_factory=dict)
 
     def start(self, length: int | None) -> int:
@@ -351,18 +353,18 @@ class Climb:
         finished = True
         try:
             while True:
-                found = self._assembled(tops, True)
+                found = self.assembled(tops, True)
                 if found.high - found.low <= Fraction(accuracy) * found.high:
                     break
                 worst = max(range(len(tops)), key=lambda i: found.rungs[i].high)
-                top = self._between(tops, worst, factor)
+                top = self.between(tops, worst, factor)
                 if top is None or not self.affordable(top):
                     break
                 self.look(top)
                 tops = sorted([*tops, top])
         except KeyboardInterrupt:
             finished = False
-        return self._assembled(tops, finished)
+        return self.assembled(tops, finished)
 
     def affordable(self, top: int) -> bool:
         """Return whether the Δ lengths up to this one are within the limit."""
@@ -385,12 +387,13 @@ class Climb:
                 # Between the models and the tables that are evaluated.
                 self._rounding[residue, one_class.suffix] = Fraction(one_class.rounding)
                 weighted = WeightedVectors(one_class, self.law)
-                result = moments(one_class, weighted, shape, sizes, self._count)
+                result = moments(one_class, weighted, shape, sizes, self.count)
                 entries.append((probability, one_class.suffix, result))
             found[length] = entries
         self._rungs[top] = found
 
-    def _count(self, evaluations: int) -> None:
+    def count(self, evaluations: int) -> None:
+        """Add to the evaluations done."""
         self.used += evaluations
         if self.progress is not None:
             self.progress(self.used, self.limit)
@@ -398,7 +401,7 @@ class Climb:
     def _window(self, top: int) -> range:
         return range(top - self.inputs.period + 1, top + 1)
 
-    def _between(self, tops: list[int], index: int, factor: float) -> int | None:
+    def between(self, tops: list[int], index: int, factor: float) -> int | None:
         """Return a new rung after one of the rungs, at a multiple of Δ from all others."""
         period, here = self.inputs.period, tops[index]
         if index + 1 < len(tops):
@@ -422,15 +425,19 @@ class Climb:
 
     # ------------------------------------------------------------ from rung to rung
 
-    def _assembled(self, tops: list[int], finished: bool) -> AverageLadder:
+    def assembled(self, tops: list[int], finished: bool) -> AverageLadder:
+        """Return the ladder with these rungs, all of them looked at."""
         reaches: list[int | None] = [*tops[1:], None]
         rungs = [
-            AverageRung(top, reach, self._averages(top), self._carry(top, reach))
+            AverageRung(top, reach, self.averages(top), self._carry(top, reach))
             for top, reach in zip(tops, reaches, strict=True)
         ]
         return AverageLadder(tuple(rungs), self.law, self._limit(), finished)
 
-    def _averages(self, top: int) -> AverageAgreement:
+    def averages(self, top: int) -> AverageAgreement:
+        """Return the averages at the Δ lengths of a rung."""
+        if top in self._averages:
+            return self._averages[top]
         found = {}
         for length, entries in self._rungs[top].items():
             value = sum((p * Fraction(m.error) for p, _, m in entries), Fraction(0))
@@ -439,12 +446,13 @@ class Climb:
             bound += abs(value - Fraction(shown))
             evaluations = sum(m.evaluations for _, _, m in entries)
             found[length] = LengthAverage(shown, float_up(bound), evaluations)
-        return AverageAgreement(found, self.law)
+        self._averages[top] = AverageAgreement(found, self.law)
+        return self._averages[top]
 
     def _carry(self, top: int, reach: int | None) -> dict[int, Carried]:
         """Return what a rung proves up to the next one, by residue."""
         if (top, reach) not in self._carried:
-            averages = self._averages(top).by_length
+            averages = self.averages(top).by_length
             self._carried[top, reach] = {
                 length % self.inputs.period: self._one(top, reach, length, averages[length])
                 for length in self._window(top)
@@ -502,7 +510,9 @@ class Climb:
 
     def _limit(self) -> dict[int, tuple[Fraction, Fraction]]:
         """Return both sides of the limit of ‖f − g‖_T, where they are known."""
-        found = {}
+        if self._limit_found is not None:
+            return self._limit_found
+        found: dict[int, tuple[Fraction, Fraction]] = {}
         for residue in range(self.inputs.period):
             low = high = Fraction(0)
             for suffix in self._suffixes():
@@ -516,4 +526,5 @@ class Climb:
                 high += probability * (both[1] + rounding)
             else:
                 found[residue] = low, high
+        self._limit_found = found
         return found
