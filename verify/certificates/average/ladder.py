@@ -47,6 +47,8 @@ from verify.tables import aligned
 Floats = npt.NDArray[np.float64]
 Suffix = tuple[int, ...]
 
+MOST_RUNGS = 300
+
 _FARTHEST = 2**60
 """No rung is longer; lengths from which on there are no near ties are not looked for beyond."""
 
@@ -354,7 +356,11 @@ class Climb:
         try:
             while True:
                 found = self.assembled(tops, True)
-                if found.high - found.low <= Fraction(accuracy) * found.high:
+                rounding = max(
+                    e.rounding for top in tops for e in self.averages(top).by_length.values()
+                )
+                wanted = max(Fraction(accuracy) * found.high, 8 * Fraction(rounding))
+                if found.high - found.low <= wanted or len(tops) == MOST_RUNGS:
                     break
                 worst = max(range(len(tops)), key=lambda i: found.rungs[i].high)
                 top = self.between(tops, worst, factor)

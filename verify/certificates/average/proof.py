@@ -14,7 +14,7 @@ from verify.certificates.average.exact import (
     averages,
     number_of_evaluations,
 )
-from verify.certificates.average.ladder import AverageLadder, Climb
+from verify.certificates.average.ladder import MOST_RUNGS, AverageLadder, Climb
 from verify.certificates.average.verdict import AverageVerdict
 from verify.certificates.average.weighted import check_law
 from verify.certificates.digest import digest
@@ -132,11 +132,11 @@ class _Claim:
                 proved = self._proved(start)
                 if proved is not None:
                     return proved
-            top = self._next(tops, ladder, start)
+            top = self._next(tops, ladder, start) if len(tops) < MOST_RUNGS else None
             if top is None or not self._look(top):
                 self.obstacle = self.obstacle or (
-                    f"The best bound of the ladder is {float(ladder.high):.6g}, above the target; "
-                    f"the limit of {self.limit:,} evaluations is reached."
+                    f"The best bound found for all lengths is {float(ladder.high):.6g}, above the "
+                    f"target, with {len(tops)} rungs."
                 )
                 return None
             tops = sorted([*tops, top])
