@@ -82,6 +82,7 @@ class Group:
         levels: from the highest one to one that is always present.
         values: (types + lags, columns) what attention on a key adds.
         names: the heads, for messages.
+        loose: of heads whose logits within a level differ, their own values, and by how much.
     """
 
     period: int
@@ -90,6 +91,7 @@ class Group:
     levels: tuple[Level, ...]
     values: Exact
     names: tuple[str, ...]
+    loose: tuple[tuple[Exact, Fraction], ...]
 
     @cached_property
     def attended(self) -> Integers:
@@ -147,7 +149,8 @@ class Hardness:
     """From which length on a head has no near ties.
 
     Attributes:
-        gap: the least difference of logits that must be dropped; None: there is none.
+        gap: the least difference of logits that must be dropped; None: there is none; 0: it
+            cannot be.
         precision_bits: p.
         head: its name.
     """
@@ -163,13 +166,31 @@ class Hardness:
         )
 
 
-def hardness(inputs: PairInputs, context: Context, law: DirichletLaw | FixedLaw) -> list[Hardness]:
-    """Return for each head what keeps it from attending to the largest logits only."""
+def hardness(
+    inputs: PairInputs, context: Context, law: DirichletLaw | FixedLaw, horizon: int | None
+) -> list[Hardness]:
+    """Return for each head what keeps it from attending to the largest logits only.
+
+    Args:
+        inputs: of the two models.
+        context: the last tokens.
+        law: of the inputs.
+        horizon: logits that are not dropped for each other up to this length count as equal; None:
+            only equal ones do.
+    """
     found = []
     for head in inputs.pair.heads:
         prefix, suffix, forced = _logits(inputs, head, context, law)
-        logits = sorted({*(a for a in prefix if a is not None), *suffix}, reverse=True)
-        gaps = [above - below for above, below in itertools.pairwise(logits) if above >= forced]
+        logits = [*(a for a in prefix if a is not None), *suffix]
+        clusters = _clusters(head, logits, horizon)
+        gaps = []
+        for above, below in itertools.pairwise([*clusters, None]):
+            assert above is not None
+            if above[0] < forced:
+                break
+            gaps += [] if below is None else [above[-1] - below[0]]
+            if above[0] > above[-1] and _apart(head, above[0] - above[-1], horizon):
+                gaps.append(0)  # neither equal nor apart
         if not head.precision_bits and any(head.bias):
             gaps.append(max(head.bias) - min(0, *head.bias) or 1)
         gap = min(gaps) * head.unit if gaps else None
@@ -177,26 +198,55 @@ def hardness(inputs: PairInputs, context: Context, law: DirichletLaw | FixedLaw)
     return found
 
 
-def groups_of(inputs: PairInputs, context: Context, law: DirichletLaw | FixedLaw) -> list[Group]:
+def groups_of(
+    inputs: PairInputs, context: Context, law: DirichletLaw | FixedLaw, horizon: int | None
+) -> list[Group]:
     """Return the groups of heads in a context; attention is on the largest logits only.
 
     Columns of the values: the hidden units of f, those of g, the outputs of f − g.
 
+    Args:
+        inputs, context, law, horizon: as in `hardness`.
+
     Raises:
         InputError: the theorem does not cover a level.
     """
-    heads: dict[tuple[tuple[int, ...], tuple[int, ...]], list[HeadLogits]] = defaultdict(list)
+    heads: dict[tuple[tuple[int, ...], tuple[int, ...]], list[tuple[HeadLogits, Fraction]]]
+    heads = defaultdict(list)
     for head in inputs.pair.heads:
-        prefix, suffix, forced = _logits(inputs, head, context, law, possible=False)
-        seen = sorted({a for a in [*prefix, *suffix] if a is not None and a >= forced})[::-1]
-        place = {logit: rank for rank, logit in enumerate(seen)}
-        ranks = tuple(place.get(a, -1) if a is not None else -1 for a in prefix)
-        heads[ranks, tuple(place.get(a, -1) for a in suffix)].append(head)
+        possible, suffix, forced = _logits(inputs, head, context, law)
+        every = [*(a for a in possible if a is not None), *suffix]
+        place: dict[int, int] = {}
+        spread = 0
+        for rank, cluster in enumerate(_clusters(head, every, horizon)):
+            if cluster[0] < forced:
+                break
+            place |= dict.fromkeys(cluster, rank)
+            spread = max(spread, cluster[0] - cluster[-1])
+        ranks = tuple(place.get(a, -1) if a is not None else -1 for a in possible)
+        key = ranks, tuple(place.get(a, -1) for a in suffix)
+        heads[key].append((head, spread * head.unit))
     types = np.array([*inputs.pair.types, *inputs.pair.lag_types(context)], dtype=np.intp)
     return [
         _group(inputs, law, np.array(prefix), np.array(suffix), members, types)
         for (prefix, suffix), members in heads.items()
     ]
+
+
+def _clusters(head: HeadLogits, logits: Sequence[int], horizon: int | None) -> list[list[int]]:
+    """Return the distinct logits in descending order, cut where one is dropped for the other."""
+    found: list[list[int]] = []
+    for logit in sorted(set(logits), reverse=True):
+        if found and not _apart(head, found[-1][-1] - logit, horizon):
+            found[-1].append(logit)
+        else:
+            found.append([logit])
+    return found
+
+
+def _apart(head: HeadLogits, difference: int, horizon: int | None) -> bool:
+    """Whether a positive difference of logits is dropped at the horizon."""
+    return horizon is None or is_dropped(horizon, difference * head.unit, head.precision_bits)
 
 
 def own_values(inputs: PairInputs, context: Context) -> Exact:
@@ -220,12 +270,10 @@ def _logits(
     head: HeadLogits,
     context: Context,
     law: DirichletLaw | FixedLaw,
-    possible: bool = True,
 ) -> tuple[list[int | None], list[int], int]:
     """Return the logits of prefix types and lags, and the least largest logit of an input.
 
-    Args:
-        possible: put None for types of probability 0.
+    Types of probability 0 have None.
     """
     pair = inputs.pair
     types = pair.lag_types(context)
@@ -234,9 +282,7 @@ def _logits(
     suffix = [content[t] + head.bias[lag] for lag, t in enumerate(types)]
     least = [min(content[pair.column(r)[t]] for t in likely) for r in range(pair.period)]
     tokens = pair.vocabulary_size
-    prefix: list[int | None] = [
-        content[t] if not possible or t % tokens in likely else None for t in pair.types
-    ]
+    prefix: list[int | None] = [content[t] if t % tokens in likely else None for t in pair.types]
     return prefix, suffix, max(*suffix, *least)
 
 
@@ -245,9 +291,10 @@ def _group(
     law: DirichletLaw | FixedLaw,
     prefix: Integers,
     suffix: Integers,
-    heads: list[HeadLogits],
+    members: list[tuple[HeadLogits, Fraction]],
     types: Integers,
 ) -> Group:
+    heads = [head for head, _ in members]
     values = _values(inputs, heads, types)
     tokens, likely = inputs.vocabulary_size, likely_tokens(law)
     found: list[Level] = []
@@ -280,6 +327,7 @@ def _group(
         tuple(found),
         values,
         names,
+        tuple((_values(inputs, [head], types), spread) for head, spread in members if spread),
     )
     if group.constant is None and not all(level.covered for level in found):
         allowed = (
@@ -324,7 +372,11 @@ def near_tie(found: Hardness, length: int) -> str:
     """Say that a head has nearly equal logits at a length."""
     if not found.precision_bits:
         return f"head {found.head} has logits that differ, in infinite precision"
-    assert found.gap is not None
+    if not found.gap:
+        return (
+            f"head {found.head} has logits that are neither nearly equal nor far apart up to the "
+            "horizon"
+        )
     return (
         f"head {found.head} has logits that differ by {float(found.gap):.3g}, nearly equal below "
         f"length 2^{found.precision_bits / float(found.gap):.4g} (here {show_integer(length)})"

@@ -61,16 +61,18 @@ class Carried:
         error: ‖f − g‖ at the rung, rounded up.
         curvature: what the kinks can add, rounded up.
         drift: what the last tokens, as a part of what is attended, can add, rounded up.
+        ties: what near ties, taken for ties, can add, rounded up.
     """
 
     error: Fraction
     curvature: Fraction
     drift: Fraction
+    ties: Fraction = Fraction(0)
 
     @property
     def high(self) -> Fraction:
         """Certified upper bound."""
-        return max(self.error, self.error + self.curvature + self.drift)
+        return max(self.error, self.error + self.curvature + self.drift) + self.ties
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ class AverageRung:
                     "error": float_up(carried.error),
                     "curvature": float_up(carried.curvature),
                     "drift": float_up(carried.drift),
+                    "ties": float_up(carried.ties),
                 }
                 for residue, carried in self.by_residue.items()
             },
@@ -123,8 +126,9 @@ class AverageLadder:
     """Both sides of sup ‖f − g‖_T over all lengths T ≥ `from_length`, T = ∞ included.
 
     Attributes:
-        rungs: from short to long; the last one carries to every length.
+        rungs: from short to long; the last one carries to every length, or up to the horizon.
         law: of the inputs.
+        horizon: the longest length covered, where near ties were taken for ties; None: every one.
         limit: both sides of the limit of ‖f − g‖_T, by length mod Δ, where they are known.
         finished: False if the run was interrupted; both sides hold all the same.
     """
@@ -133,6 +137,7 @@ class AverageLadder:
     law: Law
     limit: dict[int, tuple[Fraction, Fraction]]
     finished: bool = True
+    horizon: int | None = None
 
     @property
     def from_length(self) -> int:
@@ -176,27 +181,44 @@ class AverageLadder:
 
     def table(self) -> str:
         """Return a line per rung: its average and what is added up to the next one."""
-        cells = [["length", "reaches to", "evaluations", "average", "curvature", "drift", "bound"]]
+        cells = [
+            [
+                "length",
+                "reaches to",
+                "evaluations",
+                "average",
+                "curvature",
+                "drift",
+                "ties",
+                "bound",
+            ]
+        ]
         for rung in self.rungs:
             worst = max(rung.by_residue.values(), key=lambda carried: carried.high)
             cells.append(
                 [
                     show_integer(rung.length),
-                    "∞" if rung.reach is None else show_integer(rung.reach),
+                    self._reach(rung),
                     show_integer(rung.averages.evaluations),
                     f"{float(worst.error):.6g}",
                     f"{float(worst.curvature):.2g}",
                     f"{float(worst.drift):.2g}",
+                    f"{float(worst.ties):.2g}",
                     f"{float_up(rung.high):.6g}",
                 ]
             )
         return "\n".join([str(self), *aligned(cells)])
+
+    def _reach(self, rung: AverageRung) -> str:
+        last = self.horizon if rung.reach is None else rung.reach
+        return "∞" if last is None else show_integer(last)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON, rounded to the safe side."""
         return {
             "law": str(self.law),
             "from_length": self.from_length,
+            "horizon": self.horizon,
             "low": float_down(self.low),
             "high": float_up(self.high),
             "by_residue": {
@@ -215,9 +237,10 @@ class AverageLadder:
     def __str__(self) -> str:
         """Return the enclosure in one line."""
         rest = "" if self.finished else " (interrupted)"
+        to = "on" if self.horizon is None else f"to {show_integer(self.horizon)}"
         return (
-            f"{float_down(self.low):.6g} ≤ largest average |f − g| over all lengths ≥ "
-            f"{show_integer(self.from_length)} ≤ {float_up(self.high):.6g}{rest}"
+            f"{float_down(self.low):.6g} ≤ largest average |f − g| over all lengths from "
+            f"{show_integer(self.from_length)} {to} ≤ {float_up(self.high):.6g}{rest}"
         )
 
 
@@ -227,6 +250,7 @@ def enclose_average(
     *,
     law: Law,
     length: int | None = None,
+    horizon: int | None = None,
     factor: float = 2,
     accuracy: float = 0.01,
     limit: int = LIMIT,
@@ -244,6 +268,8 @@ def enclose_average(
         g: the other one, with the same |Σ| and number of outputs.
         law: a DirichletLaw or a FixedLaw.
         length: the longest of the Δ lengths of the first rung; None: the least one possible.
+        horizon: the longest length of interest; near ties are then taken for ties, at a cost that
+            grows with its logarithm. None: every length.
         factor: ratio of lengths, > 1, at which the ladder is continued.
         accuracy: stop where high − low ≤ accuracy·high.
         limit: the largest number of evaluations to do.
@@ -261,7 +287,9 @@ def enclose_average(
             raise InputError(name, value, f"a number > {least:g}")
     if length is not None:
         length = read_length("length", length, 1)
-    climb = Climb(inputs, known, limit, progress)
+    if horizon is not None:
+        horizon = read_length("horizon", horizon, length or 1)
+    climb = Climb(inputs, known, limit, progress, horizon)
     return climb.ladder(climb.start(length), factor, accuracy)
 
 
@@ -273,6 +301,7 @@ class Climb:
     law: DirichletLaw | FixedLaw
     limit: int
     progress: Progress | None = None
+    horizon: int | None = None
     used: int = 0
     _shapes: dict[tuple[int, Suffix], Shape] = field(default_factory=dict)
     _limits: dict[tuple[int, Suffix], Floats | None] = field(default_factory=dict)
@@ -298,6 +327,8 @@ class Climb:
                 "the average at given lengths)"
             )
             raise InputError("f, g", "logits that are nearly equal", allowed)
+        if self.horizon is not None and self.horizon < least:
+            raise InputError("horizon", self.horizon, f"at least {least}; {obstacle}")
         if length is not None and length < least:
             allowed = (
                 f"at least {least}, from where on no logits are nearly equal and each residue has "
@@ -317,7 +348,7 @@ class Climb:
         for residue in range(inputs.period):
             for suffix in self._suffixes():
                 context = Context(residue, suffix[::-1])
-                for head in hardness(inputs, context, self.law):
+                for head in hardness(inputs, context, self.law, self.horizon):
                     key = head.head, head.precision_bits
                     known = found.get(key)
                     if head.gap is not None and (
@@ -426,7 +457,7 @@ class Climb:
     def _shape(self, residue: int, suffix: Suffix) -> Shape:
         if (residue, suffix) not in self._shapes:
             context = Context(residue, suffix[::-1])
-            self._shapes[residue, suffix] = shape_of(self.inputs, context, self.law)
+            self._shapes[residue, suffix] = shape_of(self.inputs, context, self.law, self.horizon)
         return self._shapes[residue, suffix]
 
     # ------------------------------------------------------------ from rung to rung
@@ -438,7 +469,12 @@ class Climb:
             AverageRung(top, reach, self.averages(top), self._carry(top, reach))
             for top, reach in zip(tops, reaches, strict=True)
         ]
-        return AverageLadder(tuple(rungs), self.law, self._limit(), finished)
+        return AverageLadder(tuple(rungs), self.law, self._limit(), finished, self._reaches())
+
+    def _reaches(self) -> int | None:
+        """Return the horizon, if it matters."""
+        loose = any(shape.loose for shape in self._shapes.values())
+        return self.horizon if loose else None
 
     def averages(self, top: int) -> AverageAgreement:
         """Return the averages at the Δ lengths of a rung."""
@@ -470,7 +506,7 @@ class Climb:
         if reach is not None and reach - top == period:  # no length lies between
             return Carried(average.high, Fraction(0), Fraction(0))
         residue = length % period
-        curvature, drift = Fraction(0), Fraction(0)
+        curvature, drift, loose = Fraction(0), Fraction(0), Fraction(0)
         # Values of the models and of the tables that are evaluated differ by the rounding, which
         # the average's own bound holds once; here again for the longer length.
         error = average.high
@@ -491,7 +527,12 @@ class Climb:
             curvature += probability * Fraction(bent)
             drift += probability * Fraction(slid)
             error += probability * Fraction(here.error_bound)
-        return Carried(error, curvature, drift)
+            if shape.loose:
+                farthest = self.horizon if reach is None else reach
+                assert farthest is not None
+                ties = shape.looseness(length) + shape.looseness(max(farthest, length))
+                loose += probability * ties
+        return Carried(error, curvature, drift, loose)
 
     def _kinks_at_infinity(
         self, residue: int, suffix: Suffix, here: Moments
@@ -519,6 +560,8 @@ class Climb:
         if self._limit_found is not None:
             return self._limit_found
         found: dict[int, tuple[Fraction, Fraction]] = {}
+        if self._reaches() is not None:
+            return found
         for residue in range(self.inputs.period):
             low = high = Fraction(0)
             for suffix in self._suffixes():

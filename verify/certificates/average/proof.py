@@ -93,7 +93,7 @@ class _Claim:
     obstacle: str = ""
 
     def __post_init__(self) -> None:
-        self.climb = Climb(self.inputs, self.law, self.limit, self.progress)
+        self.climb = Climb(self.inputs, self.law, self.limit, self.progress, self.horizon)
 
     def verdict(self, equal: bool) -> AverageVerdict:
         """Return the verdict; `equal`: whether f and g have the same weights."""
@@ -224,7 +224,9 @@ class _Claim:
             begin = self._extended(first)
         self.ladder = replace(ladder, rungs=ladder.rungs[start:])
         number = len(self.ladder.rungs)
-        every = self.horizon is None or self.ladder.rungs[-1].length < self.horizon
+        every = self.ladder.horizon is None and (
+            self.horizon is None or self.ladder.rungs[-1].length < self.horizon
+        )
         to = "every length" if every else "the horizon"
         reason = f"The averages at {number} rung{'s carry' if number > 1 else ' carries'} to {to}."
         return self._verdict(ProofStatus.PROVED, begin, reason)

@@ -14,11 +14,13 @@ t_k, then Φ = max_o|F_o| + ½Σ_{J_k<0}|J_k||t − t_k| is convex: only negativ
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
+import flint
 import numpy as np
 import numpy.typing as npt
 
@@ -57,6 +59,8 @@ class Shape:
         gains: (o, hidden units), c.
         pieces: if attention is one number, F as a function of it; else empty.
         numbers: if attention is one number, that of each key of the group.
+        loose: for each head whose logits within a level differ, by how much F changes if all its
+            attention moves, and the largest difference.
     """
 
     groups: tuple[Group, ...]
@@ -67,11 +71,26 @@ class Shape:
     gains: Floats
     pieces: tuple[Piece, ...] = ()
     numbers: Exact | None = None
+    loose: tuple[tuple[float, Fraction], ...] = ()
 
     @cached_property
     def rounded(self) -> tuple[Floats, ...]:
         """The functionals as float64."""
         return tuple(_floats(table) for table in self.functionals)
+
+    def looseness(self, length: int) -> Fraction:
+        """Return what near ties, taken for ties, change in F at this length, at most.
+
+        Weights within a level differ by factors of at most T^κ: attention moves by tanh(κ ln T/4).
+        """
+        total = Fraction(0)
+        with flint.ctx.workprec(64):
+            logarithm = flint.arb(length).log()
+            for steepness, spread in self.loose:
+                ball = flint.arb(flint.fmpq(spread.numerator, spread.denominator))
+                moved = (ball * logarithm / 4).tanh().upper()
+                total += Fraction(steepness) * Fraction(math.nextafter(float(moved), math.inf))
+        return total
 
     @cached_property
     def errors(self) -> Floats:
@@ -92,27 +111,42 @@ class Shape:
         return bound
 
 
-def shape_of(inputs: PairInputs, context: Context, law: DirichletLaw | FixedLaw) -> Shape:
+def shape_of(
+    inputs: PairInputs,
+    context: Context,
+    law: DirichletLaw | FixedLaw,
+    horizon: int | None = None,
+) -> Shape:
     """Return the shape of f − g in a context, attention being on the largest logits only.
+
+    Args:
+        inputs, context, law, horizon: as in `verify.certificates.average.attention.hardness`.
 
     Raises:
         InputError: the theorem does not cover the attention of a head.
     """
     own = own_values(inputs, context)
-    varied = []
-    for group in groups_of(inputs, context, law):
+    f, g = inputs.outputs
+    gains = np.concatenate([f.gains, -g.gains], axis=1)
+    varied, loose = [], []
+    for group in groups_of(inputs, context, law, horizon):
         constant = group.constant
         if constant is None:
             varied.append(group)
         else:
             own = own + constant
-    f, g = inputs.outputs
-    gains = np.concatenate([f.gains, -g.gains], axis=1)
+        for values, spread in group.loose:
+            rows = values[group.attended]
+            ranges = _up(rows.max(axis=0) - rows.min(axis=0))
+            units = gains.shape[1]
+            change = (ranges[units:] + np.abs(gains) @ ranges[:units]).max()
+            loose.append((float(change) * _SPARE, spread))
+    found = None
     if len(varied) == 1:
         numbers = _on_a_line(varied[0])
         if numbers is not None:
-            return _of_one_number(varied[0], numbers, own, gains)
-    return _general(varied, own, gains)
+            found = _of_one_number(varied[0], numbers, own, gains)
+    return replace(found or _general(varied, own, gains), loose=tuple(loose))
 
 
 def _general(groups: Sequence[Group], own: Exact, gains: Floats) -> Shape:
