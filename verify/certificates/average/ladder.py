@@ -7,7 +7,8 @@ For two lengths n ≤ T ≤ n' that are equal mod Δ, with no near ties from n o
 averaged over the last tokens: the *curvature* that longer inputs lose, since |F| plus the kinks is
 convex in what attention adds and longer inputs vary less, and the *drift* of the attention's mean.
 Each rung carries to the next one, the last one to every length (`limit`). Rungs are put where the
-bound is largest. [docs/theory.md, average ladder]
+bound is largest. Near ties, up to a horizon, are taken for ties; what that changes is added at both
+lengths. [docs/theory.md, average ladder]
 """
 
 from __future__ import annotations
@@ -263,8 +264,8 @@ def enclose_average(
     interruption (Ctrl-C) leaves the rungs that were done; `.finished` is then False.
 
     Args:
-        f: a model of one layer without near ties from some length on: in finite precision, or in
-            infinite precision with attention that is uniform.
+        f: a model of one layer: in finite precision, without near ties from some length on or with
+            a horizon, or in infinite precision with attention that is uniform.
         g: the other one, with the same |Σ| and number of outputs.
         law: a DirichletLaw or a FixedLaw.
         length: the longest of the Δ lengths of the first rung; None: the least one possible.
