@@ -12,6 +12,9 @@ from verify.average import (
 )
 from verify.certificates import (
     Agreement,
+    AverageAgreement,
+    AverageLadder,
+    AverageVerdict,
     Certificate,
     CountedInput,
     Enclosure,
@@ -25,6 +28,7 @@ from verify.certificates import (
     agreement,
     certify,
     enclose,
+    enclose_average,
     error_profile,
     ladder,
     prove,
@@ -55,6 +59,9 @@ from verify.simulation.softmax.random_chain import simulate_random_chain
 
 __all__ = [
     "Agreement",
+    "AverageAgreement",
+    "AverageLadder",
+    "AverageVerdict",
     "Certificate",
     "CertificateError",
     "CountedInput",
@@ -87,6 +94,7 @@ __all__ = [
     "certify",
     "check",
     "enclose",
+    "enclose_average",
     "error_profile",
     "ladder",
     "measure",

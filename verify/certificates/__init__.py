@@ -1,5 +1,10 @@
 """Proofs about two given models: what they do on all inputs of some lengths, or of all lengths."""
 
+from verify.certificates.agreement import agreement
+from verify.certificates.average.exact import AverageAgreement, LengthAverage
+from verify.certificates.average.ladder import AverageLadder, AverageRung, enclose_average
+from verify.certificates.average.proof import prove_average
+from verify.certificates.average.verdict import AverageVerdict
 from verify.certificates.certificate import Certificate
 from verify.certificates.certify import certify
 from verify.certificates.counted_input import CountedInput
@@ -11,16 +16,21 @@ from verify.certificates.proof import prove
 from verify.certificates.recheck import Rechecked, recheck
 from verify.certificates.softmax import SoftmaxCertificate
 from verify.certificates.verdict import ProofStatus, Verdict
-from verify.certificates.window import Agreement, LengthAgreement, agreement
+from verify.certificates.window import Agreement, LengthAgreement
 
 __all__ = [
     "Agreement",
+    "AverageAgreement",
+    "AverageLadder",
+    "AverageRung",
+    "AverageVerdict",
     "Certificate",
     "CountedInput",
     "Enclosure",
     "EnclosureCertificate",
     "Ladder",
     "LengthAgreement",
+    "LengthAverage",
     "Profile",
     "ProofStatus",
     "Rechecked",
@@ -31,8 +41,10 @@ __all__ = [
     "agreement",
     "certify",
     "enclose",
+    "enclose_average",
     "error_profile",
     "ladder",
     "prove",
+    "prove_average",
     "recheck",
 ]

@@ -1,12 +1,17 @@
-"""Is |f − g| ≤ target on every input of length from_length … horizon? A proof, or an input."""
+"""Is |f − g| ≤ target on every input of length from_length … horizon? A proof, or an input.
+
+With error="average": is its average, under a law of inputs, at every length?
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
-from bounds.numbers import exact
+from verify.average.laws import Law
+from verify.certificates.average.proof import prove_average
+from verify.certificates.average.verdict import AverageVerdict
 from verify.certificates.claim import Claim
 from verify.certificates.contexts import pair_of
 from verify.certificates.decision import Decision
@@ -15,6 +20,7 @@ from verify.certificates.direct.pieces import least_start
 from verify.certificates.every_length import decide_every_length
 from verify.certificates.input_class import PairInputs
 from verify.certificates.ladder import read_length
+from verify.certificates.target import read_target
 from verify.certificates.verdict import ProofStatus, Verdict
 from verify.certificates.window import LIMIT, Progress
 from verify.errors import InputError
@@ -25,6 +31,7 @@ _ATTEMPT = 10**6
 """Evaluations for each horizon that is tried where a claim fails."""
 
 
+@overload
 def prove(
     f: LimitTransformer,
     g: LimitTransformer,
@@ -32,15 +39,50 @@ def prove(
     target: Any,
     horizon: int | None,
     from_length: int | None = None,
+    error: Literal["linf"] = "linf",
+    law: None = None,
     limit: int = LIMIT,
     progress: Progress | None = None,
     route: Literal["cells", "windows"] | None = None,
-) -> Verdict:
+) -> Verdict: ...
+
+
+@overload
+def prove(
+    f: LimitTransformer,
+    g: LimitTransformer,
+    *,
+    target: Any,
+    horizon: int | None,
+    from_length: int | None = None,
+    error: Literal["average"],
+    law: Law,
+    limit: int = LIMIT,
+    progress: Progress | None = None,
+) -> AverageVerdict: ...
+
+
+def prove(
+    f: LimitTransformer,
+    g: LimitTransformer,
+    *,
+    target: Any,
+    horizon: int | None,
+    from_length: int | None = None,
+    error: str = "linf",
+    law: Law | None = None,
+    limit: int = LIMIT,
+    progress: Progress | None = None,
+    route: Literal["cells", "windows"] | None = None,
+) -> Verdict | AverageVerdict:
     """Decide whether |f − g| ≤ target on every input of length from_length … horizon.
 
     Without `from_length` the claim starts where it can: at the least length from which it is
     proved. It is refuted, then, if it fails however late one starts: by an input of at least half
     the horizon (horizon=None: by inputs of unbounded length, one of them explicit).
+
+    With error="average" the claim is that E|f − g|, |·| the largest output, is at most the target
+    at every length; there is then no input that refutes it, but a length.
 
     An interruption (Ctrl-C) gives OPEN with what was done; `.finished` is then False.
 
@@ -50,6 +92,8 @@ def prove(
         target: the error allowed, ≥ 0: an int, float, Fraction or text such as "3/10".
         horizon: the longest length of the claim; None: every length.
         from_length: the shortest length of the claim; None: as short as can be.
+        error: "linf", every input, or "average".
+        law: of the inputs, for the average: a DirichletLaw or a FixedLaw.
         limit: the largest number of evaluations for the proof, and again for the shorter
             lengths beside it; a cell counts as 50.
         progress: called with the evaluations done and `limit`.
@@ -60,8 +104,29 @@ def prove(
         InputError: an argument is not usable.
         WeightsError: the weights lead to numbers beyond the range of float64.
     """
+    if error not in ("linf", "average"):
+        raise InputError("error", error, '"linf" or "average"')
+    if route not in (None, "cells", "windows"):
+        raise InputError("route", route, '"cells", "windows" or None')
+    if error == "average":
+        if law is None:
+            raise InputError("law", law, 'for error="average": a DirichletLaw or a FixedLaw')
+        if route is not None:
+            raise InputError("route", route, 'None: for error="average" there is one route')
+        return prove_average(
+            f,
+            g,
+            target=target,
+            law=law,
+            horizon=horizon,
+            from_length=from_length,
+            limit=limit,
+            progress=progress,
+        )
+    if law is not None:
+        raise InputError("law", law, 'None: error="linf" is about every input, under any law')
     inputs = PairInputs(f, g, finite=True if route == "windows" else None)
-    allowed_error = _read_target(target)
+    allowed_error = read_target(target)
     if horizon is not None:
         horizon = read_length("horizon", horizon, 1)
     if from_length is not None:
@@ -71,8 +136,6 @@ def prove(
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise InputError("limit", limit, "an integer ≥ 1")
 
-    if route not in (None, "cells", "windows"):
-        raise InputError("route", route, '"cells", "windows" or None')
     if f == g:
         return _equal_weights(f, allowed_error, horizon, from_length)
 
@@ -157,19 +220,3 @@ def _equal_weights(
         inputs=0,
         weights={"f": weights, "g": weights},
     )
-
-
-def _read_target(target: Any) -> Fraction:
-    """Return the target as an exact number.
-
-    Raises:
-        InputError: it is no rational number ≥ 0.
-    """
-    allowed = 'a rational number ≥ 0: an int, float, Fraction or text such as "3/10"'
-    try:
-        number = exact(target)
-    except ValueError as problem:
-        raise InputError("target", target, f"{allowed}; {problem}") from None
-    if not isinstance(number, Fraction) or number < 0:
-        raise InputError("target", target, allowed)
-    return number

@@ -1,0 +1,1 @@
+"""Average errors of two given models: exact sums over counts, and bounds for every length."""
