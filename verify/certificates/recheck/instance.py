@@ -52,7 +52,9 @@ class Rechecked:
     share: Fraction | None
 
 
-def recheck(certificate: HasData | str | PathLike[str], f: Weights, g: Weights) -> Rechecked:
+def recheck_instance(
+    certificate: HasData | str | PathLike[str], f: Weights, g: Weights
+) -> Rechecked:
     """Check every line of a certificate against the weights, without the code that made it.
 
     `claim`, `not_claimed` and `obstacle` are words for people: nothing rests on them, and they
