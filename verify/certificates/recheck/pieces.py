@@ -203,10 +203,13 @@ class Piece:
         return found
 
     def changes_at(self) -> str | None:
-        """Return words for a weight that is kept at first and dropped at last; None: all stay."""
+        """Return words for a weight that is kept at first and dropped at last; None: all stay.
+
+        A head that is inert at first stays so: it sees less later, and its level always.
+        """
         if self.levels is None:
             return None
-        for seen in self.seen:
+        for seen in (self.seen[i] for i in self.live):
             gaps = [*seen.free.values(), *(-bias for _, bias in seen.lags.values())]
             for gap in gaps:
                 if self.last is None:
