@@ -155,7 +155,8 @@ def _at_one_length(piece: Piece, cell: Cell, length: int) -> Tight | None:
 class Bounds:
     """Enclosures of f − g over some cells of one piece."""
 
-    def __init__(self, piece: Piece, cells: list[Cell]) -> None:
+    def __init__(self, piece: Piece, cells: list[Cell], both: bool) -> None:
+        """Prepare the weights; `both`: enclose by shares of attention too."""
         self._piece, attention = piece, piece.attention
         self._low = np.array([cell.low for cell in cells], dtype=float)
         self._high = np.array([cell.high for cell in cells], dtype=float)
@@ -180,7 +181,8 @@ class Bounds:
             total = total + part.positive()
         least = np.where(attention.least >= 0, functions.low[:, attention.least], 0.0)
         self._total = Intervals(np.maximum(total.low, least), total.high)
-        self._shares = [self._attention_shares(group) for group in attention.groups]
+        self._groups = attention.groups if both else []
+        self._shares = [self._attention_shares(group) for group in self._groups]
 
     def _middle(self) -> tuple[Floats, list[Intervals]]:
         """Return shares near the middle, and for each residue 1 less their sum."""
@@ -283,7 +285,7 @@ class Bounds:
         if not heads:
             return point(np.zeros((len(self._low), 1)))
         by_shares = None
-        for group, shares in zip(self._piece.attention.groups, self._shares, strict=True):
+        for group, shares in zip(self._groups, self._shares, strict=True):
             members = [j for j, i in enumerate(heads) if i in group]
             if not members:
                 continue
@@ -315,7 +317,7 @@ class Bounds:
             split = len(self._piece.representatives)
             # Slopes in the shares.
             rates = self._free[:, i].over(total[:, None])
-            part = zeta[..., :split] * rates[:, None]
+            part = zeta[..., :split].times_positive(rates[:, None])
             slopes = part if slopes is None else slopes + part
             # What depends on T, function by function.
             numbers = np.concatenate([attention.free[i], attention.lags[i]])
@@ -390,18 +392,26 @@ def _transposed(x: Intervals) -> Intervals:
     return Intervals(x.low.T, x.high.T)
 
 
-def largest(piece: Piece, cells: list[Cell]) -> Floats:
-    """Return a bound of |f − g| on each cell, largest output."""
+def largest(piece: Piece, cells: list[Cell], wanted: float) -> Floats:
+    """Return a bound of |f − g| on each cell, largest output; slopes alone where that is enough."""
+    with np.errstate(all="ignore"):
+        found = _largest(piece, cells, both=False)
+        more = np.flatnonzero(~(found <= wanted))
+        if len(more):
+            found[more] = _largest(piece, [cells[k] for k in more.tolist()], both=True)
+    return found
+
+
+def _largest(piece: Piece, cells: list[Cell], both: bool) -> Floats:
     pair = piece.context.pair
     units = max([1, *(len(model.mlp_in) for model in pair.models)])
     classes = len(piece.representatives) + len(piece.context.at_lag)
     batch = max(1, min(256, _ENTRIES // (units * classes)))
     found = []
-    with np.errstate(all="ignore"):
-        for k in range(0, len(cells), batch):
-            outputs = Bounds(piece, cells[k : k + batch]).outputs()
-            size = np.maximum(outputs.high, -outputs.low).max(axis=1)
-            found.append(np.where(np.isnan(size), np.inf, size))
+    for k in range(0, len(cells), batch):
+        outputs = Bounds(piece, cells[k : k + batch], both).outputs()
+        size = np.maximum(outputs.high, -outputs.low).max(axis=1)
+        found.append(np.where(np.isnan(size), np.inf, size))
     return np.concatenate(found)
 
 

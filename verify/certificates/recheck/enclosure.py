@@ -42,7 +42,8 @@ from verify.model.weights import Weights
 LONGEST = 10**1000
 MOST_INPUTS = 50_000
 MOST_NODES = 1_000_000
-MOST_FURTHER = 4_000
+MOST_FURTHER = 2_000
+MOST_FURTHER_OF_ONE = 400
 
 
 @dataclass(frozen=True)
@@ -270,10 +271,7 @@ class _Checker:
         reach: int | None = self._next(residue, self._start)
         for first, last, line in blocks:
             line["first"].must(reach is not None, "no piece: the one before has no end")
-            if last is not None and last < first:
-                line["last"].must(last >= first - self._pair.period, "no less than first")
-                reach = first
-            assert reach is not None
+            line["last"].must(last is None or last >= first, "no less than first")
             line["first"].must(first == reach, f"{reach}, after the piece before")
             piece = Piece(context, self._numbers, levels, allowed, first, last)
             self._check_piece(line, piece)
@@ -335,14 +333,14 @@ class _Checker:
     def _bound(self, tree: Line, piece: Piece, cells: list[tuple[int, Tight]]) -> None:
         if not cells:
             return
-        bounds = largest(piece, [tight.cell for _, tight in cells])
+        bounds = largest(piece, [tight.cell for _, tight in cells], self._below)
         for (node, tight), bound in zip(cells, bounds.tolist(), strict=True):
             if not bound <= self._below:
                 self._divide(tree, node, piece, tight, bound)
 
     def _divide(self, tree: Line, node: int, piece: Piece, tight: Tight, bound: float) -> None:
         """Divide a cell until |f − g| ≤ high in all parts, or refuse it."""
-        waiting = [(bound, tight)]
+        waiting, limit = [(bound, tight)], min(MOST_FURTHER, self._further + MOST_FURTHER_OF_ONE)
         while waiting:
             bound, tight = waiting.pop()
             leaf = Line(tree.value[node], f"{tree.path}[{node}]")
@@ -354,7 +352,7 @@ class _Checker:
                 if tight.counts is not None and found[1] <= self._high:
                     continue
             best: tuple[float, list[tuple[float, Tight]]] = (inf, [])
-            if tight.counts is None and self._further < MOST_FURTHER:
+            if tight.counts is None and self._further < limit:
                 best = self._best_way(piece, tight.cell)
             leaf.must(best[0] < inf, f"{right}; only |f − g| ≤ {bound:.6g} was found here")
             self._further += 2
@@ -369,7 +367,8 @@ class _Checker:
         if not ways:
             return inf, []
         parts = [tight for way in ways for tight in way if tight is not None]
-        bounds = iter(largest(piece, [tight.cell for tight in parts]).tolist() if parts else [])
+        cells = [tight.cell for tight in parts]
+        bounds = iter(largest(piece, cells, self._below).tolist() if parts else [])
         best: tuple[float, list[tuple[float, Tight]]] = (inf, [])
         for way in ways:
             open_parts = []

@@ -21,13 +21,20 @@ _TINY = 1e-300  # more than what underflow can hide in a sum of 10⁶ products
 
 
 def _down(x: Floats) -> Floats:
-    result: Floats = np.nextafter(np.where(np.isnan(x), -np.inf, x), -np.inf)
-    return result
+    """Return numbers below: |x|·2⁻⁵² is at least the distance of x to the next float64."""
+    result: Floats = x - (np.abs(x) * _UNIT + _TINY)
+    nothing = np.isnan(result)
+    return np.where(nothing, -np.inf, result) if nothing.any() else result
 
 
 def _up(x: Floats) -> Floats:
-    result: Floats = np.nextafter(np.where(np.isnan(x), np.inf, x), np.inf)
-    return result
+    return -_down(-x)
+
+
+def _plain(x: Floats) -> Floats:
+    """Return products, 0·∞ = 0."""
+    nothing = np.isnan(x)
+    return np.where(nothing, 0.0, x) if nothing.any() else x
 
 
 @dataclass(frozen=True)
@@ -56,14 +63,20 @@ class Intervals:
         return self + (-_intervals(other))
 
     def __mul__(self, other: Intervals | Floats) -> Intervals:
-        if isinstance(other, Intervals):
-            corners = [a * b for a in (self.low, self.high) for b in (other.low, other.high)]
+        if not isinstance(other, Intervals):
+            corners = [_plain(self.low * other), _plain(self.high * other)]
         else:
-            corners = [self.low * other, self.high * other]
-        low = high = np.where(np.isnan(corners[0]), 0.0, corners[0])
-        for corner in corners[1:]:
-            plain = np.where(np.isnan(corner), 0.0, corner)
-            low, high = np.minimum(low, plain), np.maximum(high, plain)
+            pairs = [(a, b) for a in (self.low, self.high) for b in (other.low, other.high)]
+            corners = [_plain(a * b) for a, b in pairs]
+        low, high = np.minimum(corners[0], corners[1]), np.maximum(corners[0], corners[1])
+        for corner in corners[2:]:
+            low, high = np.minimum(low, corner), np.maximum(high, corner)
+        return Intervals(_down(low), _up(high))
+
+    def times_positive(self, other: Intervals) -> Intervals:
+        """Return the products by numbers that are not negative."""
+        low = np.minimum(_plain(self.low * other.low), _plain(self.low * other.high))
+        high = np.maximum(_plain(self.high * other.low), _plain(self.high * other.high))
         return Intervals(_down(low), _up(high))
 
     def over(self, positive: Intervals) -> Intervals:
@@ -71,7 +84,7 @@ class Intervals:
         inverse = Intervals(
             np.maximum(_down(1 / positive.high), 0.0), _up(1 / np.maximum(positive.low, 0.0))
         )
-        return self * inverse
+        return self.times_positive(inverse)
 
     def sum(self, axis: int) -> Intervals:
         """Return the sums along an axis: n terms err by less than n·2⁻⁵²·Σ|x|, in any order."""
@@ -143,6 +156,13 @@ def simplex_sum(coefficients: Intervals, low: Floats, high: Floats, total: Inter
     For every number κ, Σ x c = κ·Σx + Σ x (c − κ): any κ gives a bound, and where κ is the
     coefficient at which the greedy solution stops it is the best one for c at its middle.
     """
+    width = coefficients.low.shape[-1]
+    if width == 1:
+        return coefficients[..., 0] * total
+    if width == 2:
+        kappa = coefficients.middle[..., :1]
+        kappa = np.where(np.isfinite(kappa), kappa, 0.0)
+        return (Intervals(low, high) * (coefficients - kappa)).sum(-1) + total * kappa[..., 0]
     shape = np.broadcast_shapes(coefficients.low.shape, low.shape)
     c = Intervals(*(np.broadcast_to(end, shape) for end in (coefficients.low, coefficients.high)))
     box = Intervals(np.broadcast_to(low, shape), np.broadcast_to(high, shape))

@@ -298,10 +298,10 @@ class Attention:
     """The weights of the live heads, each divided by a function S_i(T) > 0 of its own.
 
     The weight of a share s of representative k is s·amplitude·function(T), that of a lag is
-    amplitude·function(T). With o the least of the o_r (so that n_r is the largest):
-    a head that sees only lags (finite precision): S = 1; otherwise S = T^ψ (1 − o/T)/Δ,
-    ψ = max(1, largest lag bias) in infinite precision, 1 in finite precision; without the factor
-    1 − o/T if ψ > 1 or if T = o is possible.
+    amplitude·function(T). A head that sees only lags (finite precision) has S = 1; others have
+    S = T^ψ (1 − o/T)/Δ, ψ = max(1, largest lag bias) in infinite precision, 1 in finite precision,
+    o the least of the o_r among the residues that the head sees, so that n_r is the largest; without
+    the factor 1 − o/T if ψ > 1 or if T = o is possible.
 
     Attributes:
         free, lags: numbers of the functions, shape (heads, representatives) and (heads, lags);
@@ -320,14 +320,15 @@ class Attention:
         free_log = [[ZERO] * len(representatives) for _ in range(live)]
         lag_log = [[ZERO] * len(lags) for _ in range(live)]
         least = []
-        most = min(context.offsets)
+        size = context.pair.vocabulary
         finite = piece.levels is not None
         number = piece.table.number
         for i, place in enumerate(piece.live):
             seen = piece.seen[place]
             steep = max((bias for _, bias in seen.lags.values()), default=ZERO)
             psi = Fraction(1) if finite else max(Fraction(1), steep)
-            under = most if psi == 1 and piece.first > most else None
+            least_offset = min((context.offsets[t // size] for t in seen.free), default=0)
+            under = least_offset if psi == 1 and piece.first > least_offset else None
             bare_lags = finite and not seen.free
             if finite:
                 least.append(
@@ -341,7 +342,7 @@ class Attention:
             for k, t in enumerate(representatives):
                 if t in seen.free:
                     exponent = 1 - psi - (seen.free[t] if finite else 0)
-                    over = context.offsets[t // context.pair.vocabulary]
+                    over = context.offsets[t // size]
                     self.free[i, k] = number(Function(exponent, over, under))
                     free_log[i][k] = ZERO if finite else seen.free[t] - top
             for k, lag in enumerate(lags):
