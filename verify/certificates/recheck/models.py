@@ -107,12 +107,12 @@ class ExactPair:
                 raise InputError(name, m, f"a model in {kind} precision, as the certificate says")
         if f.vocabulary_size != g.vocabulary_size or f.output_dimension != g.output_dimension:
             raise InputError("g", g, "the vocabulary size and output dimension of f")
-        self.vocabulary = f.vocabulary_size
+        self.vocabulary, self.finite = f.vocabulary_size, finite
         self.period = lcm(least_period(f.positions), least_period(g.positions))
+        self.models = [ExactModel(m, self.period) for m in (f, g)]
         self.heads = [
             ExactHead(model, owner, number, head, m.precision_bits or 0)
-            for owner, m in (("f", f), ("g", g))
-            for model in (ExactModel(m, self.period),)
+            for owner, m, model in zip("fg", (f, g), self.models, strict=True)
             for number, head in enumerate(m.layers[0].heads)
         ]
         tables = [head.lag_bias for m in (f, g) for head in m.layers[0].heads]

@@ -96,15 +96,23 @@ def decimal(number: Fraction | int) -> str:
 def read(certificate: HasData | str | PathLike[str]) -> Any:
     """Return the plain data of an object or of a file."""
     if hasattr(certificate, "to_dict"):
-        return json.loads(json.dumps(certificate.to_dict()))
+        try:
+            return json.loads(json.dumps(certificate.to_dict()), parse_constant=_no_number)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise CertificateError(f"certificate: its data is no plain JSON; {error}") from error
     if not isinstance(certificate, (str, PathLike)):
         raise InputError("certificate", certificate, "a Certificate, or the path of a JSON file")
     try:
-        return json.loads(Path(certificate).read_text("utf-8"), object_pairs_hook=_object)
+        text = Path(certificate).read_text("utf-8")
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
     except OSError as error:
         raise InputError("certificate", certificate, f"a file that can be read; {error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CertificateError(f"certificate: {certificate} is no plain JSON; {error}") from error
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
