@@ -103,7 +103,7 @@ def verdicts(points: Sequence[Row]) -> dict[str, Any]:
     found["REFUTED: by an input with one token per residue, but for the last ones"] = sum(
         _one_token(row["counterexample"]) for row in points if row["status"] == "REFUTED"
     )
-    for name in ("certify_seconds", "prove_seconds", "inputs"):
+    for name in ("certify_seconds", "prove_seconds", "cells"):
         found[f"{name} (least, median, largest)"] = _order([row[name] for row in points])
     return found
 

@@ -213,7 +213,8 @@ def _slope_figures(rows: Sequence[Row]) -> dict[str, Figure]:
 
 def _certified_figure(out: Path) -> dict[str, Figure]:
     """Certified against empirical length, one panel for each ε, with the same axes."""
-    by_epsilon = group_by(certified_points(store.read_rows(out / "certified.csv.gz")), "epsilon")
+    points = certified_points(store.read_rows(out / "certified.csv.gz"))
+    by_epsilon = group_by([row for row in points if row["horizon"] is not None], "epsilon")
     figure, grid = _figure(1, len(by_epsilon), height=3.3)
     for ax, group in zip(grid[0], by_epsilon.values(), strict=True):
         figures_models.certified_against_empirical(group, ax=ax)

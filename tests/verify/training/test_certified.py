@@ -5,13 +5,14 @@ import math
 
 import pytest
 
+from verify import prove
 from verify.tasks.trained import trained
 from verify.training.certified import EPSILONS, HORIZON, certified_rows
 from verify.training.certified_summary import certified_lengths, certified_points, verdicts
 from verify.training.constants import target_transformer
 from verify.training.experiment import Run, Setting
 from verify.training.figures_models import certified_against_empirical
-from verify.training.presets import MOD_P
+from verify.training.presets import MOD_P, PRESETS
 
 
 def test_rows_of_a_stored_model():
@@ -28,8 +29,23 @@ def test_rows_of_a_stored_model():
         assert row["counterexample"] is None
         assert 0 < row["certified_cost"] <= row["target"] - row["epsilon"]
         assert 0 <= row["error_low"] <= row["error_high"] <= row["target"]
-        x = [1, 0] * (row["proof_length"] // 2 + 20)
+        x = [1, 0] * 40
         assert abs(f(x) - g(x)).max() <= row["error_high"]
+
+
+def test_plain_softmax_is_decided_at_every_length():
+    (experiment,) = [e for e in PRESETS["paper"] if e.name == "simple_plain"]
+    run = Run(Setting(6), 32, 0)
+    f = trained("simple_plain", omega=6, training_length=32)
+    rows = list(certified_rows(experiment, run, f))
+    assert [row["horizon"] for row in rows] == [None, None]
+    assert [row["status"] for row in rows] == ["REFUTED", "REFUTED"]
+    for row in rows:
+        assert row["error_low"] > row["target"]
+        assert row["certified_length"] < 2000
+        g = target_transformer(experiment, run)
+        inside = prove(f, g, target=3 * row["epsilon"], horizon=row["proved_horizon"])
+        assert inside.status.name == "PROVED"
 
 
 def test_a_model_without_a_certificate_has_empty_cells_and_is_refuted():
@@ -53,7 +69,7 @@ def table(certified, losses, statuses):
             | {"distribution": "dirichlet", "test_distribution": "dirichlet", "test_length": 512}
             | {"loss": loss, "max_error": 2 * math.sqrt(loss), "log2_exact_margin": 1000 * d + n}
             | {"epsilon": 0.1, "target": 0.3, "horizon": 2**20, "certified_length": length}
-            | {"status": status, "error_low": 0.1, "from_length": 2, "inputs": 500}
+            | {"status": status, "error_low": 0.1, "from_length": 2, "cells": 500}
             | {"error_high": 0.25 if status == "PROVED" else None}
             | {"counterexample": '{"counts": [[9, 0], [0, 7]], "suffix": [1, 0], "length": 18}'}
             | {"certify_seconds": 0.5, "prove_seconds": 2.0}
