@@ -18,10 +18,10 @@ from verify.certificates.direct import cells, pieces, search, variation
 @pytest.mark.parametrize("finite", [True, False], ids=["finite", "infinite"])
 def test_no_input_is_above_the_upper_end(finite):
     tally = Tally()
-    for seed in range(12):
+    for seed in range(8 if finite else 16):
         attack(tally, seed, finite=finite, limit=1500, batch=200, rounds=4)
-    assert tally.pairs >= 10
-    assert tally.tried >= 5000
+    assert tally.pairs >= 7
+    assert tally.tried >= 4000
     assert not tally.violations
     assert not tally.not_attained
     assert tally.nearest > 0.999
