@@ -119,7 +119,7 @@ class Decision:
             behind = moves and not self._forever(search, best)
             if behind:
                 return True
-            entry = attained(search.table, best, (best.value - goal) / 2)
+            entry = attained(search.table, best, (best.value - goal) / 2, search.start)
             if entry.low > self.target:
                 self.violation = entry
             return self.violation is not None

@@ -161,7 +161,7 @@ def enclosure_certificate(
     """Return the certificate of a search all of whose bounds are at most `high`."""
     pair = search.table.pair
     pieces = []
-    for piece, tree in zip(search.table.pieces, _trees(search), strict=True):
+    for piece, tree in zip(search.table.pieces, _trees(search, high), strict=True):
         if piece.last is None or piece.last >= start:
             pieces.append({**_piece_data(search, piece, start), "tree": tree})
     return EnclosureCertificate(
@@ -204,16 +204,30 @@ def _piece_data(search: Search, piece: Piece, start: int) -> dict[str, Any]:
     }
 
 
-def _trees(search: Search) -> list[Tree]:
-    """Return the tree of each piece in preorder."""
+def _trees(search: Search, high: Fraction) -> list[Tree]:
+    """Return the tree of each piece in preorder.
+
+    A cell may owe its bound to the cell that it is a half of; that one is then not divided.
+    """
     table = search.table
     coordinates = table.coordinate.shape[1]
     divided: dict[int, tuple[int, float, int]] = {}
+    above: dict[int, int] = {}
     for nodes, parts, values, first in search.splits:
         for k, (node, part, value) in enumerate(
             zip(nodes.tolist(), parts.tolist(), values.tolist(), strict=True)
         ):
             divided[node] = (part, value, first + 2 * k)
+            above[first + 2 * k] = above[first + 2 * k + 1] = node
+    own = {
+        node: bound
+        for nodes, bounds in search.bounds
+        for node, bound in zip(nodes.tolist(), bounds.tolist(), strict=True)
+    }
+    for node in [n for n, bound in own.items() if bound > high and n not in divided]:
+        while node in above and own.get(node, 0.0) > high:
+            node = above[node]
+        divided.pop(node, None)
     trees = []
     for number in range(len(table.pieces)):
         tree: Tree = []

@@ -258,7 +258,7 @@ def enclosure_of(
     shorter: dict[int, LengthAgreement],
 ) -> Enclosure:
     """Return the enclosure that a search has reached by now."""
-    found = attained(search.table, search.best_or_any, float(tolerance) / 128)
+    found = attained(search.table, search.best_or_any, float(tolerance) / 128, search.start)
     high = max([Fraction(search.upper), found.low, *(entry.high for entry in shorter.values())])
     result = Enclosure(
         from_length=from_length,

@@ -64,6 +64,7 @@ class Search:
         done: the largest bound among the cells that are done.
         cells: how many cells were bounded.
         splits: what was halved, round by round.
+        bounds: nodes with the bounds that their cells have by themselves, round by round.
         nodes: how many nodes the tree has.
         shortest: inputs shorter than this are forgotten.
         interrupted: whether the last run was interrupted (Ctrl-C).
@@ -75,6 +76,9 @@ class Search:
     done: float = 0.0
     cells: int = 0
     splits: list[Split] = field(default_factory=list)
+    bounds: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]] = field(
+        default_factory=list
+    )
     nodes: int = 0
     shortest: int = 1
     interrupted: bool = False
@@ -197,6 +201,7 @@ class Search:
             close = within_a_count(self.table, part) & can[:, -1]
             parts[close, -1] = np.inf
             bound = np.minimum(known.bound, part.bound)
+            self.bounds.append((part.node, known.bound))
             self._remember(part, points, known.value, known.rounding)
             at_end = np.asarray(~can.any(axis=1))
             self.done = max(self.done, float(bound[at_end].max(initial=0.0)))

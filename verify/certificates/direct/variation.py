@@ -235,8 +235,9 @@ class _Bounding:
                 parts[output] += np.einsum("nk,njk->nj", loose, of_model.moves)
         totals = np.abs(values).T + parts.sum(axis=2)
         decides = totals.argmax(axis=0)
-        bound = totals.max(axis=0) + slack
-        bound[self.undefined | np.isnan(bound)] = np.inf
+        # No output is larger than the sum of all that it is made of.
+        bound = np.minimum(totals.max(axis=0) + slack, sum(scales) * (1 + 2.0**-30))
+        bound[self.undefined | np.isnan(bound)] = sum(scales) * (1 + 2.0**-30)
         chosen = parts[decides, self.rows[:, 0]]
         chosen[self.undefined] = self._wide()[self.undefined]
         value = np.abs(values).max(axis=1)
