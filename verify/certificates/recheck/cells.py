@@ -322,13 +322,15 @@ class Bounds:
             # What depends on T, function by function.
             numbers = np.concatenate([attention.free[i], attention.lags[i]])
             center = point(self._center) * attention.free_amplitude[i]
-            fixed = np.broadcast_to(attention.lag_amplitude.low[i], (len(mean), len(attention.lags[i])))
+            fixed = np.broadcast_to(
+                attention.lag_amplitude.low[i], (len(mean), len(attention.lags[i]))
+            )
             fixed_high = np.broadcast_to(attention.lag_amplitude.high[i], fixed.shape)
             amplitude = _joined(center, Intervals(fixed, fixed_high))
             rest = None
             for g in sorted(set(numbers[numbers >= 0].tolist())):
-                places = np.flatnonzero(numbers == g)
-                k = (zeta[..., places] * amplitude[:, None, places]).sum(-1)
+                same = np.flatnonzero(numbers == g)
+                k = (zeta[..., same] * amplitude[:, None, same]).sum(-1)
                 part = k * self._reference[:, g, None]
                 rest = part if rest is None else rest + part
                 part = k.over(total[:, None])
@@ -374,7 +376,9 @@ def _relaxed(pre: Intervals) -> tuple[Floats, Floats]:
 def _image(slope: Floats, steps: Intervals) -> Intervals:
     """Return Σ_k λ_k steps[c, k, o], shape (cells, o, classes)."""
     classes, units, width = steps.low.shape
-    flat = Intervals(*(np.moveaxis(end, 1, 0).reshape(units, -1) for end in (steps.low, steps.high)))
+    flat = Intervals(
+        *(np.moveaxis(end, 1, 0).reshape(units, -1) for end in (steps.low, steps.high))
+    )
     product = matrix_product(slope, flat)
     shape = len(slope), classes, width
     low, high = (end.reshape(shape).swapaxes(1, 2) for end in (product.low, product.high))
