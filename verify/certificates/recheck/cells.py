@@ -329,8 +329,8 @@ class Bounds:
             amplitude = _joined(center, Intervals(fixed, fixed_high))
             rest = None
             for g in sorted(set(numbers[numbers >= 0].tolist())):
-                places = np.flatnonzero(numbers == g)
-                k = (zeta[..., places] * amplitude[:, None, places]).sum(-1)
+                same = np.flatnonzero(numbers == g)
+                k = (zeta[..., same] * amplitude[:, None, same]).sum(-1)
                 part = k * self._reference[:, g, None]
                 rest = part if rest is None else rest + part
                 part = k.over(total[:, None])

@@ -163,7 +163,7 @@ class _Checker:
         for token in line["suffix"].entries(lags):
             tokens.append(token.integer(0))
             token.must(tokens[-1] < size, f"a token below {size}")
-        counts = {}
+        counts: dict[int, int] = {}
         for r, row in enumerate(line["counts"].entries(pair.period)):
             numbers = [_length(entry, 0) for entry in row.entries(size)]
             counts |= {r * size + s: n for s, n in enumerate(numbers)}
@@ -243,7 +243,7 @@ class _Checker:
         everything: Types = frozenset(range(self._pair.period * self._pair.vocabulary))
         right: dict[Levels | None, Types] = {None: everything}
         if self._pair.finite:
-            right = {**context.all_levels(len(by_levels))}
+            right = dict(context.all_levels(len(by_levels)).items())
         for found, (line, *_) in by_levels.items():
             line["levels"].must(found in right, "levels of an input with these tokens")
         if needed:
