@@ -114,11 +114,10 @@ def against_windows():
             )
         )
         width = float(windows.high - windows.low)
-        print(
-            f"{pair.name}, 512 … 2^16: "
-            f"windows [{float(windows.low):.4f}, {float(windows.high):.4f}] {slow:.2f} s; cells [{float(cells.low):.5f}, {float(cells.high):.5f}] {fast:.2f} s; "
-            f"{width / float(cells.width):.0f} times narrower, {slow / fast:.0f} times faster"
-        )
+        print(f"{pair.name}, 512 … 2^16:")
+        print(f"  windows [{float(windows.low):.4f}, {float(windows.high):.4f}] {slow:.2f} s")
+        print(f"  cells [{float(cells.low):.5f}, {float(cells.high):.5f}] {fast:.2f} s")
+        print(f"  {width / float(cells.width):.0f} times narrower, {slow / fast:.0f} times faster")
 
 
 def scale(quick):
