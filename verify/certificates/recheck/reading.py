@@ -85,8 +85,12 @@ def short_text(value: Any) -> str:
 
 def decimal(number: Fraction | int) -> str:
     """Return a number for a message: exact where that is short."""
-    exact = str(number)
-    return exact if len(exact) <= 40 else f"{float(number):.17g}"
+    numerator, denominator = number.as_integer_ratio()
+    if max(numerator.bit_length(), denominator.bit_length()) < 200 and len(str(number)) <= 40:
+        return str(number)
+    if abs(Fraction(number)) >= 10**300:
+        return "10^300 or more"
+    return f"{float(number):.17g}"
 
 
 def read(certificate: HasData | str | PathLike[str]) -> Any:
