@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import islice
 
 import numpy as np
 
@@ -19,11 +20,14 @@ from verify.certificates.recheck.pieces import Context, Piece
 from verify.errors import InputError
 
 
-def searched(f, g, *, from_length, horizon, goal, budget):
+def searched(f, g, *, from_length, horizon, goal, budget, most_pieces=10**6):
     """Return (certificate, largest |f − g| found); None if `goal` was not reached."""
     pair = pair_of(f, g, None)
     start = max(from_length, least_start(pair))
-    found = Search.of(Table.of(pair, list(pieces(pair, start, horizon))))
+    found = list(islice(pieces(pair, start, horizon), most_pieces + 1))
+    if len(found) > most_pieces:
+        return None
+    found = Search.of(Table.of(pair, found))
     if not found.run(goal, budget):
         return None
     certificate = enclosure_certificate(
@@ -58,7 +62,9 @@ def random_case(seed, budget):
         return (search.best.value if search.best else 0.0) * (1 + relative) + 1e-3
 
     try:
-        found = searched(f, g, from_length=length, horizon=horizon, goal=goal, budget=budget)
+        found = searched(
+            f, g, from_length=length, horizon=horizon, goal=goal, budget=budget, most_pieces=40
+        )
     except InputError:  # no end, where there must be one
         return None
     return None if found is None else (f, g, *found)

@@ -348,7 +348,7 @@ def test_stored_models_pass(case, tmp_path):
 @cache
 def random_cases():
     """Return 100 cases of random pairs, both precisions, that a short search decides."""
-    found = (random_case(seed, 200) for seed in itertools.count())
+    found = (random_case(seed, 400) for seed in itertools.count())
     return list(itertools.islice((case for case in found if case is not None), 100))
 
 
@@ -635,6 +635,7 @@ FORGERIES = {
     "horizon widened": horizon_widened,
     "horizon dropped": horizon_dropped,
     "low above the truth": low_above,
+    "low huge": lambda data: put(["low"], "1" * 2000)(data) and "high",
     "low negative": put(["low"], "-1"),
     "low above high": crossed,
     "low without worst": lambda data: put(["worst"], None)(data) and "low",
@@ -841,6 +842,21 @@ def test_short_inputs_are_looked_at():
     data["high"] = str(largest_short - Fraction(1, 10**12))
     data["low"], data["worst"] = "0", None
     with pytest.raises(CertificateError):
+        recheck(EnclosureCertificate(data), f, g)
+
+
+def test_numbers_of_any_size_are_read():
+    f, g, honest = example("finite")
+    lengths = {"from_length": 10**999, "horizon": 10**1000, "start": 10**999 + 1}
+    data = honest.to_dict() | lengths
+    data |= {"pieces": [], "low": "0", "worst": None, "high": "1" * 3000}
+    with pytest.raises(CertificateError, match=r"start: .* too many to look at"):
+        recheck(EnclosureCertificate(data), f, g)
+    data["from_length"] += 1
+    with pytest.raises(CertificateError, match="all pieces"):
+        recheck(EnclosureCertificate(data), f, g)
+    data["horizon"] += 1
+    with pytest.raises(CertificateError, match=r"horizon: .* at most 10\^1000"):
         recheck(EnclosureCertificate(data), f, g)
 
 

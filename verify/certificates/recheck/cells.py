@@ -34,6 +34,9 @@ from verify.certificates.recheck.intervals import (
 from verify.certificates.recheck.pieces import Piece
 from verify.model.weights import Floats
 
+LONGEST = 10**1000
+"""Lengths of a certificate are at most this; cells are not divided at longer ones."""
+
 _ENTRIES = 1 << 19
 
 
@@ -430,7 +433,7 @@ def halves(piece: Piece, cell: Cell) -> list[tuple[Cell, Cell]]:
         middles = [isqrt(first * last)]
         if last > 64 * first:
             middles.append(4 * first)
-    for middle in middles:
+    for middle in (m for m in middles if m <= LONGEST):
         middle = max(first, middle if last is None else min(middle, last - 1))
         ways.append((replace(cell, last=middle), replace(cell, first=middle + 1)))
     size = piece.context.pair.vocabulary
