@@ -331,6 +331,11 @@ def hardmax_length() -> sympy.Expr:
     return sympy.Integer(2) ** (symbols.precision_bits / symbols.margin)
 
 
+def whole_periods(threshold: sympy.Expr) -> sympy.Expr:
+    """⌈threshold⌉ + Δ − 1: every residue has a length from the threshold on, up to here."""
+    return sympy.ceiling(threshold) + symbols.period - 1
+
+
 def below(left: Any, right: Any) -> bool:
     """left < right for exact numbers, certified: for the checks of hypotheses."""
     return compare(_exact(left), _exact(right)) < 0

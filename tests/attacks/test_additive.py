@@ -1,7 +1,7 @@
 """The bound for additive embeddings, attacked from its statement with exact rationals.
 
 Claim (h argmax sets, S tokens, 0 < δ < 1, e = 2^(h−1)·max(S, Δ) + Δ/4 + τ + 1,
-n = max{⌈e((1 + 1/δ)^h − 1)⌉, ⌈(h₀ − τ − 1)/Δ⌉, 1}, N = Δ(n+1) + τ): every x has a z with
+n = ⌈e((1 + 1/δ)^h − 1)⌉, N = max{Δ(n+1) + τ, ⌈h₀⌉ + Δ − 1}): every x has a z with
 h₀ ≤ |z| ≤ min(N, |x|) if |x| ≥ h₀, |z| ≡ |x| modulo Δ, the same last τ+1 tokens, no other types,
 non-empty argmax sets, and for each set the attention's marginals on tokens and on residues within
 δ of those of x in total variation.
@@ -47,12 +47,11 @@ class Case:
         size = max(self.tokens, self.period) if size is None else size
         self.e = 2 ** (self.h - 1) * size + Fraction(self.period, 4) + self.locality + 1
         factor = (1 + 1 / self.delta) ** (self.h if power is None else power) - 1
-        self.n = max(
-            math.ceil(self.e * factor),
-            math.ceil(Fraction(self.hardmax - self.locality - 1, self.period)),
-            1,
-        )
-        self.limit = self.period * (self.n + 1) + self.locality
+        self.n = max(math.ceil(self.e * factor), 1)
+        self.limit = max(self.period * (self.n + 1) + self.locality, self.hardmax + self.period - 1)
+        if self.length > self.limit:  # columns of the length that is |x| modulo Δ
+            short = self.limit - (self.limit - self.length) % self.period
+            self.n = (short - self.locality - 1) // self.period
 
     def _draw_counts(self, rng):
         """Column sums m or m+1 (which residues have one more depends on the length alone)."""

@@ -3,8 +3,9 @@
 Theorem 1: for every x there is z, |z| ≤ min(N, |x|), |z| ≡ |x| mod Δ, same last τ + 1 tokens,
 prefix types among those of x, every argmax set restricted to z and non-empty, |z| ≥ 2^(p/γ) if
 |x| is, and the uniform law of each argmax set moved by at most δ in total variation, where
-e = Δ(|Σ| + 1)/4 + τ + 1, n = max{⌈e((1 + 1/δ)^h − 1)⌉, ⌈(2^(p/γ) − τ − 1)/Δ⌉, 1} and
-N = Δ(n + 1) + τ. Counts up to 10¹², all arithmetic exact.
+e = Δ(|Σ| + 1)/4 + τ + 1, n = ⌈e((1 + 1/δ)^h − 1)⌉ and N = max{Δ(n + 1) + τ, ⌈2^(p/γ)⌉ + Δ − 1}.
+If |x| > N, |z| is the length among the last Δ up to N that is |x| mod Δ. Counts up to 10¹², all
+arithmetic exact.
 """
 
 import math
@@ -34,10 +35,14 @@ def positions(prefix, period):
 
 def theorem_length(tokens, period, locality, delta, sets, threshold):
     e = F(period * (tokens + 1), 4) + locality + 1
-    n = max(
-        math.ceil(e * ((1 + 1 / delta) ** sets - 1)), -((locality + 1 - threshold) // period), 1
-    )
-    return e, n, period * (n + 1) + locality
+    n = math.ceil(e * ((1 + 1 / delta) ** sets - 1))
+    return e, max(period * (n + 1) + locality, threshold + period - 1)
+
+
+def block_of(limit, length, period, locality):
+    """Positions in the shortest column of the prefix of z."""
+    short = limit - (limit - length) % period if length > limit else length
+    return (short - locality - 1) // period
 
 
 def fill(rng, total, tokens, weights):
@@ -58,11 +63,12 @@ def case(seed):
     if h > 2:
         delta = max(delta, F(1, 10))
     threshold = rng.choice([1, 1, 50, 10**4, 10**7])
-    e, n, limit = theorem_length(tokens, period, locality, delta, h, threshold)
+    e, limit = theorem_length(tokens, period, locality, delta, h, threshold)
     if family == "edge":
-        prefix = period * (n + rng.randint(0, 2)) + rng.randint(0, period - 1)
+        prefix = limit - locality - 1 + rng.randint(1 - period, 2 * period)
     else:
-        prefix = period * max(n + 1, int(10 ** rng.uniform(1, 12))) + rng.randint(0, period - 1)
+        prefix = max(limit, int(period * 10 ** rng.uniform(1, 12))) + rng.randint(0, period - 1)
+    n = block_of(limit, prefix + locality + 1, period, locality)
     columns = positions(prefix, period)
     types = [(r, s) for r in range(period) for s in range(tokens)]
     if family == "ladder":
@@ -195,8 +201,9 @@ def test_theorem_a_prime_steep_margins_need_no_threshold(batch):
         d1, d2, bits = F(1, rng.randint(2, 12)), F(1, rng.randint(2, 12)), rng.randint(20, 60)
         steep = float(1 / d2) ** float(1 / (margin - 1))
         threshold = math.ceil(min(2 ** (bits / float(margin)), steep * (1 + 1e-12)))
-        e, n, limit = theorem_length(tokens, period, tau, d1, 2, threshold)
+        e, limit = theorem_length(tokens, period, tau, d1, 2, threshold)
         length = max(int(limit * rng.choice([1.001, 1.5, 30, 1e4])) + rng.randint(1, 9), tau + 2)
+        n = block_of(limit, length, period, tau)
         columns = positions(length - tau - 1, period)
         shares = [[rng.choice([1, 1e-2, 1e-4, 1e-7]) for _ in range(tokens)] for _ in columns]
         x = [fill(rng, m, tokens, w) for m, w in zip(columns, shares, strict=True)]
@@ -305,8 +312,10 @@ def test_theorem_e_the_limit_regime():
         e = F(period * (tokens + 1), 4) + 1
         ratio = (1 + 1 / delta) ** h - 1
         least = float(2 * period * ratio / (1 - delta)) ** (1 / margin)
-        n = max(math.ceil(e * ratio), math.ceil(least / period))
-        length = int(period * (n + 1) * 10 ** rng.uniform(0.1, 7)) + period
+        limit = max(period * math.ceil(e * ratio), math.ceil(least)) + period - 1
+        length = int((limit + 1) * 10 ** rng.choice([0, rng.uniform(0.1, 7)])) + period
+        short = limit - (limit - length) % period
+        n = short // period
         x = [
             fill(rng, m, tokens, [10 ** -rng.uniform(0, 6) for _ in range(tokens)])
             for m in positions(length, period)
@@ -325,9 +334,7 @@ def test_theorem_e_the_limit_regime():
         if row[query] == 0:
             row[query] = 1
             row[row.index(max(row))] -= 1
-        short = sum(map(sum, z))
-        assert short <= min(period * (n + 1), length)
-        assert (length - short) % period == 0
+        assert sum(map(sum, z)) == short
         cut = shorten(x, sets, delta=delta, e=e, block=n)
         for chosen in sets:
             # The worst gaps: every other type just γ below the top, kept in z, dropped in x.
@@ -343,3 +350,43 @@ def test_theorem_e_the_limit_regime():
             control += without > float(2 * delta)
     assert worst > 0.1
     assert control > 10  # the z of Theorem 1 does not do: rare sets have to grow
+
+
+def test_the_threshold_in_whole_periods():
+    """Every residue has a length that fits in both ways, and the last one is N, never less."""
+    tried = 0
+    for period in range(1, 7):
+        for tau in range(5):
+            for n in range(1, 8):
+                for first in range(2, 70):
+                    longest = 0
+                    for rest in range(period):  # prefix ≡ rest: columns with n positions or more
+                        lengths = (period * k + rest + tau + 1 for k in range(n, 100))
+                        longest = max(longest, next(t for t in lengths if t >= first))
+                    assert longest == max(period * (n + 1) + tau, first + period - 1)
+                    tried += 1
+    assert tried > 14_000
+
+
+def test_the_threshold_of_the_chain_in_whole_periods():
+    """Strings shorter by a factor K are hardmax still, from ⌊K(⌈h₀⌉ − 2)⌋ + Δ + 1 on."""
+    tried = attained = short = 0
+    for period in range(1, 5):
+        for tau in range(4):
+            for n in (1, 3, 10):
+                for first in range(2, 40, 3):
+                    for factor in (F(2), F(9, 4), F(10, 3), F(7), F(101, 7)):
+                        longest = 0
+                        for rest in range(period):
+                            least = F(first - rest - tau - 1, period)
+                            k = max(n, math.floor(factor * (math.ceil(least) - 1)) + 1)
+                            assert period * math.ceil(k / factor) + rest + tau + 1 >= first
+                            longest = max(longest, period * k + rest + tau + 1)
+                        limit = math.floor(factor * (first - 2)) + period + 1
+                        assert longest <= max(period * (n + 1) + tau, limit)
+                        tried += period
+                        attained += longest == limit > period * (n + 1) + tau
+                        # Control: K times the threshold of Theorem 1 less its K is too little.
+                        short += longest > max(period * (n + 1) + tau, limit - 1)
+    assert tried > 5_000
+    assert attained == short > 20

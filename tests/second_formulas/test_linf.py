@@ -62,11 +62,8 @@ def threshold(v):
 def theorem_1(v, e, inverse, first):
     """The length, and the length that each term alone asks for."""
     d, tau = v["period"], v["locality"]
-    steps = {
-        SIMULATION: rounded(F(e) * ((1 + inverse) ** (2 * v["heads"]) - 1)),
-        HARDMAX: rounded((first - tau - 1) / d),
-    }
-    terms = {name: d * (max(n, 1) + 1) + tau for name, n in steps.items()}
+    n = rounded(F(e) * ((1 + inverse) ** (2 * v["heads"]) - 1))
+    terms = {SIMULATION: d * (n + 1) + tau, HARDMAX: rounded(first) + d - 1}
     return max(terms.values()), terms
 
 
@@ -114,11 +111,11 @@ def test_every_link_of_the_chain(v):
         delta = min(F(1, 2), budget / ((2 * m + 3) * lip))
         k = max(mp.mpf(2), real(delta) ** (mp.mpf(-1) / (m + 1)))
         e = d * (F(v["vocabulary_size"], 4) + 2) + tau + 1
-        steps = {
-            SIMULATION: rounded((k + 3) * real(e / delta)),
-            HARDMAX: rounded(k * threshold(v) / d),
+        terms = {
+            SIMULATION: d * (rounded((k + 3) * real(e / delta)) + 1) + tau,
+            HARDMAX: rounded(k * (rounded(threshold(v)) - 2), up=False) + d + 1,
         }
-        terms = {name: d if s >= lip else d * (n + 1) + tau for name, n in steps.items()}
+        terms = {name: d if s >= lip else term for name, term in terms.items()}
         lengths[m] = max(terms.values())
         if m in tried:
             for name, expected in terms.items():
@@ -196,14 +193,14 @@ def test_the_limit_regime(v):
         delta = s / (2 * lip)
         x = (1 + 1 / delta) ** (2 * v["heads"]) - 1
         h2 = real(2 * d * x / (1 - delta)) ** power
-        value = d * (max(rounded(e0 * x), rounded(h2 / d)) + 1)
+        value = max(d * rounded(e0 * x) + d - 1, rounded(h2) + d - 1)
         if v["heads"] == 1:
             sigma = min(F(1, 4), s / lip)
             eta = sigma**2 / 4
             rho = sigma * (1 - sigma) * (1 - eta)
             n0 = rounded(e0 * (1 + rho) / (rho * eta))
             h3 = real(F(601, 600) * d * (1 + rho) / (rho * (1 - eta) * (sigma - eta))) ** power
-            value = min(value, d * (max(n0, rounded(h3 / d)) + 1))
+            value = min(value, max(d * n0 + d - 1, rounded(h3) + d - 1))
     assert integers("derived.one_layer_linf_limit", **given) == (value, {SIMULATION: value})
 
 

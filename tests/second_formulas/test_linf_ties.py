@@ -66,24 +66,25 @@ def inverse(v):
     return (k - eta * (k - 1)) / eta
 
 
-def least_hard(v):
-    """The least n ≥ 1 with Δn + τ + 1 ≥ 2^(p/γ)."""
-    h0 = mp.power(2, real(v["precision_bits"] / v["margin"]))
-    return max(1, rounded((h0 - v["locality"] - 1) / v["period"]))
+def first_hardmax(v):
+    """⌈2^(p/γ)⌉."""
+    return rounded(mp.power(2, real(v["precision_bits"] / v["margin"])))
 
 
 def length(v, n):
-    return v["period"] * (n + 1) + v["locality"]
+    """n ≥ 1 positions in every column, and a hardmax length of every residue."""
+    return v["period"] - 1 + max(v["period"] * max(n, 1) + v["locality"] + 1, first_hardmax(v))
 
 
 def walked(v, delta_of, guess):
     """The least n that the inequality of Theorem H allows, or `guess` where that is less."""
     kappa, wanted = float(v["tie_tolerance"]), float(share(v))
-    for n in range(least_hard(v), guess):
-        long, short = length(v, n), v["period"] * n + v["locality"] + 1
+    for n in range(1, guess):
+        long = length(v, n)
+        short = long - v["period"] + 1
         if long >= v["horizon"]:
             return n
-        delta = delta_of(n)
+        delta = delta_of((short - v["locality"] - 1) // v["period"])
         if delta >= 1:
             continue
         k = long**kappa
@@ -104,7 +105,7 @@ def test_theorem_1_up_to_a_horizon(v):
             continue
         e = F(v["period"] * (v["vocabulary_size"] + 1), 4) + v["locality"] + 1
         closed = rounded(real(e) * ((1 + inverse(v)) ** (2 * heads) - 1))
-        n = max(closed, least_hard(v))
+        n = max(closed, 1)
         if v["tie_tolerance"]:
             power = 1 / (2 * heads)
             n = walked(v, lambda k, e=e, p=power: 1 / ((1 + k / float(e)) ** p - 1), n)
@@ -118,7 +119,7 @@ def test_whole_columns(v):
         assert found == v["period"]
         return
     e = F(v["vocabulary_size"], 4) + v["locality"] + 1
-    n = max(rounded(real(e) * inverse(v)), least_hard(v))
+    n = max(rounded(real(e) * inverse(v)), 1)
     if v["tie_tolerance"]:
         n = walked(v, lambda k: float(e) / k, n)
     assert found == length(v, n)
@@ -137,7 +138,7 @@ def test_light_and_heavy_sets(v):
         for _ in range(groups):
             kept += (kept + e) * inverse(v)
         for found, least in ((light, kept), (heavy, (kept + e) * inverse(v))):
-            assert found == length(v, max(rounded(least), least_hard(v)))
+            assert found == length(v, rounded(least))
 
 
 def test_more_light_sets_never_shorten_and_heavy_beats_one_more_light_set():

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 import sympy
-from sympy import Eq, Max, Min, Piecewise, Rational, ceiling
+from sympy import Eq, Max, Min, Piecewise, Rational, ceiling, floor
 
 from bounds.evaluate import compare
 from bounds.numbers import Exact
@@ -22,6 +22,7 @@ from bounds.theorem import (
     auxiliary,
     hardmax_length,
     simulation_error,
+    whole_periods,
 )
 
 _L, _SIGMA, _DELTA, _TAU, _H, _GAMMA = (
@@ -51,20 +52,32 @@ def _unless_trivial(length: sympy.Expr, lipschitz: sympy.Symbol = _L) -> sympy.E
     return Piecewise((_DELTA, lipschitz <= _S), (length, True))
 
 
+def _periods(*steps: sympy.Expr) -> sympy.Expr:
+    """Δ(n + 1) + τ: n positions in every column of the prefix, and the suffix."""
+    return _DELTA * (Max(*steps, evaluate=False) + 1) + _TAU
+
+
+def _longest(
+    simulation: sympy.Expr, hardmax: sympy.Expr, lipschitz: sympy.Symbol = _L
+) -> dict[str, sympy.Expr]:
+    """`terms` and `total` of a `Formula`: the longer of two full lengths."""
+    simulation, hardmax = sympy.sympify(simulation), sympy.sympify(hardmax)
+    return {
+        "terms": {
+            "simulation": _unless_trivial(simulation, lipschitz),
+            "hardmax threshold": _unless_trivial(hardmax, lipschitz),
+        },
+        "total": _unless_trivial(Max(simulation, hardmax, evaluate=False), lipschitz),
+    }
+
+
 def _theorem_1(
     e: sympy.Expr, inverse: sympy.Expr, threshold: sympy.Expr, lipschitz: sympy.Symbol = _L
 ) -> Formula:
-    """N = Δ(max{⌈e((1 + 1/δ)^(2H) − 1)⌉, ⌈(h₀ − τ − 1)/Δ⌉, 1} + 1) + τ, `inverse` = 1/δ."""
+    """N = max{Δ(⌈e((1 + 1/δ)^(2H) − 1)⌉ + 1) + τ, ⌈h₀⌉ + Δ − 1}, `inverse` = 1/δ."""
     simulation = ceiling(_E * ((1 + inverse) ** (2 * _H) - 1))
-    hardmax = ceiling((_H0 - _TAU - 1) / _DELTA)
-
-    def length(*steps: sympy.Expr) -> sympy.Expr:
-        full = _DELTA * (Max(*steps, 1, evaluate=False) + 1) + _TAU
-        return _unless_trivial(full, lipschitz)
-
     return Formula(
-        terms={"simulation": length(simulation), "hardmax threshold": length(hardmax)},
-        total=length(simulation, hardmax),
+        **_longest(_periods(simulation), whole_periods(_H0), lipschitz),
         where={_S: simulation_error(), _E: e, _H0: threshold},
     )
 
@@ -166,15 +179,10 @@ _M = auxiliary("m", integer=True, nonnegative=True)
 def _chain() -> Formula:
     delta, k = auxiliary("delta"), auxiliary("K")
     budget = symbols.target - (2 * _M + 1) * symbols.epsilon
-    simulation = ceiling((k + 3) * _E / delta)
-    hardmax = ceiling(k * _H0 / _DELTA)
-
-    def length(*steps: sympy.Expr) -> sympy.Expr:
-        return _unless_trivial(_DELTA * (Max(*steps, evaluate=False) + 1) + _TAU)
-
+    simulation = _DELTA * (ceiling((k + 3) * _E / delta) + 1) + _TAU
+    hardmax = floor(k * (ceiling(_H0) - 2)) + _DELTA + 1
     return Formula(
-        terms={"simulation": length(simulation), "hardmax threshold": length(hardmax)},
-        total=length(simulation, hardmax),
+        **_longest(simulation, hardmax),
         where={
             _S: simulation_error(),
             delta: Min(Rational(1, 2), budget / ((2 * _M + 3) * _L), evaluate=False),
@@ -345,11 +353,11 @@ def _limit() -> Formula:
         auxiliary(name) for name in ("sigma_0", "theta", "rho", "n_0", "h_3")
     )
 
-    def length(*steps: sympy.Expr) -> sympy.Expr:
-        return _DELTA * (Max(*steps, evaluate=False) + 1)
+    def length(steps: sympy.Expr, least: sympy.Expr) -> sympy.Expr:
+        return Max(_DELTA * (steps + 1) - 1, whole_periods(least), evaluate=False)
 
-    general = length(ceiling(e0 * x), ceiling(h2 / _DELTA))
-    one_head = Min(general, length(n0, ceiling(h3 / _DELTA)), evaluate=False)
+    general = length(ceiling(e0 * x), h2)
+    one_head = Min(general, length(n0, h3), evaluate=False)
     # 1 + 1/n ≤ 601/600, as n₀ ≥ 600 for every σ₀ ≤ 1/4.
     odds = Rational(601, 600) * _DELTA * (1 + rho) / (rho * (1 - eta) * (sigma - eta))
     return Formula(

@@ -33,6 +33,7 @@ from bounds.theorem import (
     auxiliary,
     hardmax_length,
     simulation_error,
+    whole_periods,
 )
 
 _L, _SIGMA, _DELTA, _TAU, _H, _KAPPA, _T, _G = (
@@ -109,19 +110,22 @@ def _no_horizon(values: Values) -> int | None:
 
 
 def _lengths(e: sympy.Expr, steps: sympy.Expr, best: sympy.Symbol) -> Formula:
-    """N = Δ(max{best, ⌈(h₀ − τ − 1)/Δ⌉, 1} + 1) + τ; Δ where s ≥ L.
+    """N = max{Δ(max{best, 1} + 1) + τ, ⌈h₀⌉ + Δ − 1}; Δ where s ≥ L.
 
     `steps` is the closed form n₀; `best` is n₀ itself, or the n that `choices` puts in.
     """
 
-    def length(*parts: sympy.Expr) -> sympy.Expr:
-        full = _DELTA * (Max(*parts, 1, evaluate=False) + 1) + _TAU
-        return Piecewise((_DELTA, _L <= _S), (full, True))
+    def unless_trivial(length: sympy.Expr) -> sympy.Expr:
+        return Piecewise((_DELTA, _L <= _S), (length, True))
 
-    hardmax = ceiling((_H0 - _TAU - 1) / _DELTA)
+    simulation = _DELTA * (Max(best, 1, evaluate=False) + 1) + _TAU
+    hardmax = whole_periods(_H0)
     return Formula(
-        terms={"simulation": length(best), "hardmax threshold": length(hardmax)},
-        total=length(best, hardmax),
+        terms={
+            "simulation": unless_trivial(simulation),
+            "hardmax threshold": unless_trivial(hardmax),
+        },
+        total=unless_trivial(Max(simulation, hardmax, evaluate=False)),
         where={
             _STEPS: ceiling(steps),
             _INVERSE: 1 + _T**_KAPPA * (1 / _ETA - 1),

@@ -1,9 +1,10 @@
 """How few positions per column are enough near ties: what the closed forms leave on the table.
 
 The closed forms take T*^κ where N^κ is true, and T* where T*/N is true. The least n with
-ω̂(N^κ, δ(n)) + θ(κ, T*/(N − Δ + 1)) ≤ s/L, N = Δ(n + 1) + τ, is found by bisection in interval
-arithmetic. The condition is checked at the n that is used, so that the length is valid whether or
-not the cost is monotone; undecided counts as not met.
+ω̂(N^κ, δ(n′)) + θ(κ, T*/(N − Δ + 1)) ≤ s/L, N = max{Δ(n + 1) + τ, ⌈h₀⌉ + Δ − 1}, is found by
+bisection in interval arithmetic; n′ = ⌊(N − τ)/Δ⌋ − 1 ≥ n positions per column are in every z of
+a length N − Δ + 1, …, N. The condition is checked at the n that is used, so that the length is
+valid whether or not the cost is monotone; undecided counts as not met.
 """
 
 from __future__ import annotations
@@ -62,14 +63,13 @@ def least_steps(values: Values, inverse: Callable[[int, Values], Any]) -> int | 
     threshold = _threshold(values)
     if threshold is None or not within_reach(values):
         return None
-    hard = max(1, -((locality + 1 - threshold) // period))
     with ctx.workprec(_BITS):
         share, kappa = _interval(s) / _interval(lipschitz), _interval(values["tie_tolerance"])
 
         def fits(n: int) -> bool:
-            used = max(n, hard)
-            shortest = period * used + locality + 1
+            shortest = max(period * n + locality + 1, threshold)
             length = shortest + period - 1
+            used = (shortest - locality - 1) // period
             if length >= horizon:  # nothing to carry over
                 return True
             weight = arb(length) ** kappa

@@ -50,8 +50,7 @@ class Second:
         if s >= lipschitz:
             return d
         steps = math.ceil(e * ((1 + inverse * lipschitz / s) ** (2 * v["heads"]) - 1))
-        hardmax = math.ceil(Fraction(threshold - tau - 1, d))
-        return d * (max(steps, hardmax, 1) + 1) + tau
+        return max(d * (steps + 1) + tau, threshold + d - 1)
 
     @staticmethod
     def one_layer_linf(v):
@@ -90,25 +89,21 @@ class Second:
             if budget <= 0:
                 break
             delta = min(HALF, budget / ((2 * m + 3) * slope))
-            simulation, hardmax = Second.chain_steps(m, delta, e, d, p, gamma)
-            found = d * (max(simulation, hardmax) + 1) + tau
+            steps, least_hard = Second.chain_steps(m, delta, e, first_hardmax(p, gamma))
+            found = max(d * (steps + 1) + tau, least_hard + d + 1)
             best = found if best is None else min(best, found)
         return best
 
     @staticmethod
-    def chain_steps(m, delta, e, d, p, gamma):
-        """⌈(K + 3)e/δ⌉ and ⌈K·2^(p/γ)/Δ⌉, K the larger of 2 and δ^(−1/(m+1))."""
-        a, b = gamma.numerator, gamma.denominator
+    def chain_steps(m, delta, e, first):
+        """⌈(K + 3)e/δ⌉ and ⌊K(first − 2)⌋, K the larger of 2 and δ^(−1/(m+1))."""
         simulation = least(
             lambda n: n * delta / e >= 5 and (n * delta / e - 3) ** (m + 1) * delta >= 1
         )
-        hardmax = least(
-            lambda n: (
-                (n * d) ** a >= 2 ** (a + p * b)
-                and (n * d) ** (a * (m + 1)) * delta**a >= 2 ** (p * b * (m + 1))
-            )
+        above = least(
+            lambda n: n > 2 * (first - 2) and n ** (m + 1) * delta > (first - 2) ** (m + 1)
         )
-        return simulation, hardmax
+        return simulation, above - 1
 
     @staticmethod
     def one_layer_linf_shared_logits(v):
@@ -128,11 +123,12 @@ class Second:
         x = (1 + 1 / delta) ** (2 * v["heads"]) - 1
         e0 = Fraction(d * (v["vocabulary_size"] + 1), 4) + 1
 
-        def steps(odds):
-            """⌈odds^(1/γ)/Δ⌉."""
-            return least(lambda n: (n * d) ** gamma.numerator >= odds**gamma.denominator)
+        def longest(steps, odds):
+            """Δ·steps and odds^(1/γ), both in whole periods."""
+            first = least(lambda n: n**gamma.numerator >= odds**gamma.denominator)
+            return max(d * steps, first) + d - 1
 
-        general = d * (max(math.ceil(e0 * x), steps(2 * d * x / (1 - delta))) + 1)
+        general = longest(math.ceil(e0 * x), 2 * d * x / (1 - delta))
         if v["heads"] > 1:
             return general
         sigma = min(Fraction(1, 4), s / v["lipschitz"])
@@ -141,7 +137,7 @@ class Second:
         n0 = math.ceil(e0 * (1 + rho) / (rho * eta))
         assert n0 >= 600
         odds = d * Fraction(601, 600) * (1 + rho) / (rho * (1 - eta) * (sigma - eta))
-        return min(general, d * (max(n0, steps(odds)) + 1))
+        return min(general, longest(n0, odds))
 
     @staticmethod
     def lower_presence(v):
@@ -310,7 +306,7 @@ class TestKnownValues:
         # δ = 1/20, X = 21⁴ − 1 = 194480, e₀ = 3; h₂ = 2·2·194480·20/19 < e₀X·2
         values = {k: v for k, v in KNOWN.items() if k not in ("precision_bits", "locality")}
         values["margin"] = 1
-        assert length("one_layer_linf_limit", **values, heads=2) == 2 * (3 * 194480 + 1)
+        assert length("one_layer_linf_limit", **values, heads=2) == 2 * (3 * 194480 + 1) - 1
 
     def test_threshold(self):
         values = {**KNOWN, "margin": "1/2", "precision_bits": 4}

@@ -237,8 +237,9 @@ class OneLayerSimulator:
             length = (summary.length - 1) % self.period + 1
             last = np.full(length, summary.suffix[-1])
             return summarise(last, self.f.vocabulary_size, self.period, self.locality)
-        # N = Δ(n + 1) + τ; |x| > N says that every column of the prefix has more than n positions.
-        block = (limit - self.locality) // self.period - 1
+        # |z| is the one of N − Δ + 1, …, N that is |x| mod Δ; n is its least column.
+        goal = limit - (limit - summary.length) % self.period
+        block = (goal - summary.suffix.size) // self.period
         counts: Counts = summary.counts.tolist()
         if self.control is None:
             e = slack(self.period, self.f.vocabulary_size, self.locality)
