@@ -8,6 +8,7 @@ If |x| > N, |z| is the length among the last Δ up to N that is |x| mod Δ. Coun
 arithmetic exact.
 """
 
+import itertools
 import math
 import random
 from fractions import Fraction as F
@@ -33,9 +34,9 @@ def positions(prefix, period):
     return [prefix // period + (1 <= r <= prefix % period) for r in range(period)]
 
 
-def theorem_length(tokens, period, locality, delta, sets, threshold):
+def theorem_length(tokens, period, locality, deltas, threshold):
     e = F(period * (tokens + 1), 4) + locality + 1
-    n = math.ceil(e * ((1 + 1 / delta) ** sets - 1))
+    n = math.ceil(e * (math.prod(1 + 1 / delta for delta in deltas) - 1))
     return e, max(period * (n + 1) + locality, threshold + period - 1)
 
 
@@ -53,8 +54,11 @@ def fill(rng, total, tokens, weights):
     return counts
 
 
-def case(seed):
-    """One hostile input: counts by residue, argmax sets, and the numbers of the theorem."""
+def case(seed, own=False):
+    """One hostile input: counts by residue, argmax sets, and the numbers of the theorem.
+
+    With `own` every set has a δ of its own, and they come as a list.
+    """
     rng = random.Random(seed)
     family = ("ladder", "no filler", "ties", "singletons", "edge", "spread", "one light")[seed % 7]
     period, tokens, locality = rng.randint(1, 5), rng.randint(1, 6), rng.randint(0, 4)
@@ -63,7 +67,9 @@ def case(seed):
     if h > 2:
         delta = max(delta, F(1, 10))
     threshold = rng.choice([1, 1, 50, 10**4, 10**7])
-    e, limit = theorem_length(tokens, period, locality, delta, h, threshold)
+    deltas = [rng.choice([d for d in DELTAS if h < 3 or d > F(1, 30)]) for _ in range(h)]
+    deltas = deltas if own else [delta] * h
+    e, limit = theorem_length(tokens, period, locality, deltas, threshold)
     if family == "edge":
         prefix = limit - locality - 1 + rng.randint(1 - period, 2 * period)
     else:
@@ -118,7 +124,8 @@ def case(seed):
         sets.append(ArgmaxSet(frozenset(chosen), rng.randint(0, locality + 1)))
     length = prefix + locality + 1
     sets = [a if weight(counts, a) else ArgmaxSet(a.types, 1) for a in sets]
-    return family, counts, sets, delta, e, n, limit, length, threshold, locality
+    given = deltas if own else delta
+    return family, counts, sets, given, e, n, limit, length, threshold, locality
 
 
 def weight(counts, chosen):
@@ -157,6 +164,112 @@ def test_theorem_1_clause_by_clause(batch):
         compressed += short < length
     assert compressed > 300  # the theorem had work to do ...
     assert worst > F(1, 100)  # ... and it was not idle
+
+
+def levelled(x, levels, e, n, order):
+    """Counts of z by hand: levels (types, weight, δ) in some order, the rest in proportion.
+
+    None where the targets of a column do not add up.
+    """
+    least = min(map(sum, x))
+    goals = [n + sum(column) - least for column in x]
+    common, scale, before, scales = F(sum(goals), sum(map(sum, x))), F(1), F(0), {}
+    for types, mass, delta in sorted(levels, key=order):
+        kept = (before + e) / delta
+        before += kept
+        scale = min(scale, kept / mass)
+        if scale <= common:
+            break
+        for chosen_type in types:
+            scales.setdefault(chosen_type, scale)
+    z = []
+    for r, (column, goal) in enumerate(zip(x, goals, strict=True)):
+        wanted = [c * scales.get((r, s), 0) for s, c in enumerate(column)]
+        rest = sum(c for s, c in enumerate(column) if (r, s) not in scales)
+        left = goal - sum(wanted)
+        if left < 0 or (left and not rest):
+            return None
+        for s, c in enumerate(column):
+            if (r, s) not in scales and rest:
+                wanted[s] = left * F(c, rest)
+        whole = [int(w) for w in wanted]
+        most = sorted(range(len(column)), key=lambda s, w=wanted: int(w[s]) - w[s])
+        for s in most[: goal - sum(whole)]:
+            whole[s] += 1
+        z.append(whole)
+    return z
+
+
+def worst_move(x, z, sets, deltas):
+    """The largest TV/δ; 2/δ for a set that is lost."""
+    return max(
+        (moved(x, z, a) if weight(z, a) else F(2)) / d for a, d in zip(sets, deltas, strict=True)
+    )
+
+
+def by_product(level):
+    return level[2] * level[1]
+
+
+def by_weight(level):
+    return level[1]
+
+
+@pytest.mark.slow
+def test_an_accuracy_for_every_head():
+    """n = ⌈e(∏(1 + 1/δ_i) − 1)⌉ serves sets with δ_i each, taken in the order of δ_i W_i."""
+    compressed, worst = 0, F(0)
+    for seed in range(12_000):
+        _, x, sets, deltas, e, n, limit, length, threshold, tau = case(seed, own=True)
+        if length <= limit:
+            continue
+        levels = [(a.types, weight(x, a), d) for a, d in zip(sets, deltas, strict=True)]
+        z = levelled(x, levels, e, n, by_product)
+        found = worst_move(x, z, sets, deltas)
+        compressed += 1
+        assert z == shorten(x, sets, delta=deltas, e=e, block=n), seed
+        short = sum(map(sum, z)) + tau + 1
+        assert short <= limit < length, seed
+        assert (length - short) % len(x) == 0, seed
+        assert length < threshold or short >= threshold, seed
+        rows = (zip(a, b, strict=True) for a, b in zip(x, z, strict=True))
+        pairs = itertools.chain.from_iterable(rows)
+        assert all(c or not d for c, d in pairs), seed
+        assert found <= 1, seed
+        worst = max(worst, found)
+    assert compressed > 10_000
+    assert worst > F(1, 2)
+
+
+def test_unequal_accuracies_need_the_order_of_the_products():
+    """Control: in the order of W_i, as for equal δ, the same n is not enough."""
+    right, wrong, lost = 0, 0, F(0)
+    for seed in range(1500):
+        rng = random.Random(seed)
+        tokens = rng.randint(2, 5)
+        e = F(tokens + 1, 4) + 1
+        deltas = [rng.choice([F(9, 10), F(99, 100)]), F(1, rng.randint(3, 30))]
+        n = math.ceil(e * (math.prod(1 + 1 / d for d in deltas) - 1))
+        # f's set is the lighter one; g's, just heavier, is asked for more.
+        first = rng.randint(n // 3, 3 * n)
+        x = [[first, *(rng.randint(0, first // 9) for _ in range(tokens - 2)), 10**9]]
+        small = frozenset({(0, 0)})
+        large = frozenset((0, s) for s in range(tokens - 1))
+        apart = rng.random() < 0.5
+        if apart and tokens > 2:
+            x[0][1] = first + rng.randint(1, first // 9 + 1)
+            large -= small
+        sets = [ArgmaxSet(small, 0), ArgmaxSet(large, rng.randint(0, 1))]
+        levels = [(a.types, weight(x, a), d) for a, d in zip(sets, deltas, strict=True)]
+        z = levelled(x, levels, e, n, by_product)
+        right += worst_move(x, z, sets, deltas) <= 1
+        z = levelled(x, levels, e, n, by_weight)
+        found = worst_move(x, z, sets, deltas)
+        wrong += found > 1
+        lost = max(lost, found)
+    assert right == 1500
+    assert wrong > 100
+    assert lost > F(3, 2)
 
 
 def test_the_families_break_a_proportional_cut():
@@ -201,7 +314,7 @@ def test_theorem_a_prime_steep_margins_need_no_threshold(batch):
         d1, d2, bits = F(1, rng.randint(2, 12)), F(1, rng.randint(2, 12)), rng.randint(20, 60)
         steep = float(1 / d2) ** float(1 / (margin - 1))
         threshold = math.ceil(min(2 ** (bits / float(margin)), steep * (1 + 1e-12)))
-        e, limit = theorem_length(tokens, period, tau, d1, 2, threshold)
+        e, limit = theorem_length(tokens, period, tau, [d1, d1], threshold)
         length = max(int(limit * rng.choice([1.001, 1.5, 30, 1e4])) + rng.randint(1, 9), tau + 2)
         n = block_of(limit, length, period, tau)
         columns = positions(length - tau - 1, period)

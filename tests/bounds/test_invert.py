@@ -227,7 +227,15 @@ def test_the_edge_of_a_hypothesis_is_found_exactly():
 
 def _base_values():
     values = {row.keyword: Fraction(2) for row in bounds.PARAMETERS}
-    ones = ("lipschitz", "lipschitz_marginal", "period", "locality", "heads", "logit_range")
+    ones = (
+        "lipschitz",
+        "lipschitz_other",
+        "lipschitz_marginal",
+        "period",
+        "locality",
+        "heads",
+        "logit_range",
+    )
     values |= {k: Fraction(1) for k in (*ones, "block", "amplitude", "constant")}
     halves = ("margin", "positional_margin", "alpha_min", "spectral_gap", "attention_weight")
     values |= {k: Fraction(1, 2) for k in halves}

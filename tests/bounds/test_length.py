@@ -45,6 +45,7 @@ def test_the_expression_is_in_the_public_symbols():
     bound = bounds.required_length(theorem=THEOREM_1, **GIVEN)
     values = {bounds.symbols[k]: sympy.Rational(str(v)) for k, v in GIVEN.items()}
     values |= {bounds.symbols.heads: 1, bounds.symbols.target: sympy.Rational(3, 10)}
+    values |= {bounds.symbols.lipschitz_other: values[bounds.symbols.lipschitz]}
     assert bound.expression.subs(values) == 963
     assert bound.expression.free_symbols == values.keys()
 

@@ -25,8 +25,9 @@ from bounds.theorem import (
     whole_periods,
 )
 
-_L, _SIGMA, _DELTA, _TAU, _H, _GAMMA = (
+_L, _OTHER, _SIGMA, _DELTA, _TAU, _H, _GAMMA = (
     symbols.lipschitz,
+    symbols.lipschitz_other,
     symbols.vocabulary_size,
     symbols.period,
     symbols.locality,
@@ -45,6 +46,12 @@ _MODELS = ("lipschitz", "vocabulary_size", "period", "locality", "heads")
 
 
 _HARDMAX = ("precision_bits", "margin")
+
+
+_PAIR = ("lipschitz", "lipschitz_other", *_MODELS[1:], *_HARDMAX)
+
+
+_DEFAULTS = {"heads": 1, "lipschitz_other": lambda v: v["lipschitz"]}
 
 
 def _unless_trivial(length: sympy.Expr, lipschitz: sympy.Symbol = _L) -> sympy.Expr:
@@ -72,19 +79,27 @@ def _longest(
 
 
 def _theorem_1(
-    e: sympy.Expr, inverse: sympy.Expr, threshold: sympy.Expr, lipschitz: sympy.Symbol = _L
+    e: sympy.Expr, growth: sympy.Expr, threshold: sympy.Expr, lipschitz: sympy.Symbol = _L
 ) -> Formula:
-    """N = max{Δ(⌈e((1 + 1/δ)^(2H) − 1)⌉ + 1) + τ, ⌈h₀⌉ + Δ − 1}, `inverse` = 1/δ."""
-    simulation = ceiling(_E * ((1 + inverse) ** (2 * _H) - 1))
+    """N = max{Δ(⌈e(growth − 1)⌉ + 1) + τ, ⌈h₀⌉ + Δ − 1}, `growth` = ∏(1 + 1/δ) over the heads."""
     return Formula(
-        **_longest(_periods(simulation), whole_periods(_H0), lipschitz),
+        **_longest(_periods(ceiling(_E * (growth - 1))), whole_periods(_H0), lipschitz),
         where={_S: simulation_error(), _E: e, _H0: threshold},
     )
 
 
+def _growth(share: int = 1) -> sympy.Expr:
+    """∏(1 + 1/δ), 1/δ = share·L/s for the heads of one model and share·L_o/s of the other.
+
+    For L_o ≤ s nothing is asked of the other model: its heads are left out.
+    """
+    other = Piecewise((1, _OTHER <= _S), ((1 + share * _OTHER / _S) ** _H, True))
+    return (1 + share * _L / _S) ** _H * other
+
+
 def _one_layer_linf() -> Formula:
     e = _DELTA * (_SIGMA + 1) / 4 + _TAU + 1
-    return _theorem_1(e, _L / _S, hardmax_length())
+    return _theorem_1(e, _growth(), hardmax_length())
 
 
 ONE_LAYER_LINF = Theorem(
@@ -96,9 +111,9 @@ ONE_LAYER_LINF = Theorem(
     constants="proved",
     statement=(
         "For every input x there is z, |z| ≤ N and |z| ≡ |x| mod Δ, with the same last τ+1 tokens, "
-        "such that every head of f and of g attends at z as at x up to total variation s/L; "
-        "so agreement within ε up to N carries to every length within ε + 2s. In the trivial case "
-        "s ≥ L, where N = Δ, z keeps only the last token and the residue of |x|."
+        "such that every head attends at z as at x up to total variation s/L for one model, s/L_o "
+        "for the other; so agreement within ε up to N carries to every length within ε + 2s. In "
+        "the trivial case s ≥ L, where N = Δ, z keeps only the last token and the residue of |x|."
     ),
     conclusion="|f − g| ≤ {target} at every length",
     scope=Scope(
@@ -112,8 +127,8 @@ ONE_LAYER_LINF = Theorem(
         ties="exact",
         inputs="every input",
     ),
-    parameters=("epsilon", "target", *_MODELS, *_HARDMAX),
-    defaults={"heads": 1},
+    parameters=("epsilon", "target", *_PAIR),
+    defaults=_DEFAULTS,
     hypotheses=(ROUNDING, MODEL, SHARED),
     formula=_one_layer_linf,
     exponents={
@@ -130,7 +145,7 @@ ONE_LAYER_LINF = Theorem(
 def _additive() -> Formula:
     marginal = symbols.lipschitz_marginal
     e = 2 ** (2 * _H - 1) * Max(_SIGMA, _DELTA) + _DELTA / 4 + _TAU + 1
-    return _theorem_1(e, marginal / _S, hardmax_length(), marginal)
+    return _theorem_1(e, (1 + marginal / _S) ** (2 * _H), hardmax_length(), marginal)
 
 
 ONE_LAYER_LINF_ADDITIVE = Theorem(
@@ -185,7 +200,7 @@ def _chain() -> Formula:
         **_longest(simulation, hardmax),
         where={
             _S: simulation_error(),
-            delta: Min(Rational(1, 2), budget / ((2 * _M + 3) * _L), evaluate=False),
+            delta: Min(Rational(1, 2), budget / ((2 * _M + 2) * _L + _OTHER), evaluate=False),
             k: Max(2, delta ** (-1 / (_M + 1)), evaluate=False),
             _E: _DELTA * (_SIGMA / 4 + 2) + _TAU + 1,
             _H0: hardmax_length(),
@@ -199,12 +214,15 @@ def _chain_lengths(values: Values) -> Iterator[Mapping[sympy.Symbol, Exact]]:
     Every m below 32, then steps of m // 16: any m is valid, and near the best one the
     length changes little, so that targets of 1e-3000 need no thousands of evaluations.
     """
-    target, epsilon, lipschitz = (values[k] for k in ("target", "epsilon", "lipschitz"))
+    target, epsilon, lipschitz, other = (
+        values[k] for k in ("target", "epsilon", "lipschitz", "lipschitz_other")
+    )
     m = 0
     while compare(target, (2 * m + 1) * epsilon) > 0:
         yield {_M: Fraction(m)}
         budget = target - (2 * m + 1) * epsilon
-        if compare(2 ** (m + 1) * budget, (2 * m + 3) * lipschitz) >= 0:  # 1/δ ≤ 2^(m+1)
+        steps = (2 * m + 2) * lipschitz + other
+        if compare(2 ** (m + 1) * budget, steps) >= 0:  # 1/δ ≤ 2^(m+1)
             return
         m += max(1, m // 16)
 
@@ -218,7 +236,7 @@ ONE_LAYER_LINF_CHAIN = Theorem(
     constants="proved",
     statement=(
         "A chain x ~ u₀ ~ u₀′ ~ u₁ ~ … ~ x of 2m+1 short inputs, alternately near for f and for "
-        "g, gives |f − g| ≤ (2m+1)ε + (2m+3)Lδ for every m; the least length over m = 0, …, 32 "
+        "g, gives |f − g| ≤ (2m+1)ε + ((2m+2)L + L_o)δ for every m; the least over m = 0, …, 32 "
         "and further m in steps of m/16 counts."
     ),
     conclusion="|f − g| ≤ {target} at every length",
@@ -233,8 +251,8 @@ ONE_LAYER_LINF_CHAIN = Theorem(
         ties="exact",
         inputs="every input",
     ),
-    parameters=("epsilon", "target", *_MODELS, *_HARDMAX),
-    defaults={"heads": 1},
+    parameters=("epsilon", "target", *_PAIR),
+    defaults=_DEFAULTS,
     hypotheses=(ROUNDING, MODEL, SHARED),
     formula=_chain,
     choices=_chain_lengths,
@@ -252,7 +270,7 @@ ONE_LAYER_LINF_CHAIN = Theorem(
 def _steep() -> Formula:
     e = _DELTA * (_SIGMA + 1) / 4 + _TAU + 1
     steep = (4 * _L / _S) ** (1 / (_GAMMA - 1))
-    return _theorem_1(e, 2 * _L / _S, Min(hardmax_length(), steep, evaluate=False))
+    return _theorem_1(e, _growth(2), Min(hardmax_length(), steep, evaluate=False))
 
 
 ONE_LAYER_LINF_STEEP = Theorem(
@@ -278,8 +296,8 @@ ONE_LAYER_LINF_STEEP = Theorem(
         ties="exact",
         inputs="every input",
     ),
-    parameters=("epsilon", "target", *_MODELS, *_HARDMAX),
-    defaults={"heads": 1},
+    parameters=("epsilon", "target", *_PAIR),
+    defaults=_DEFAULTS,
     hypotheses=(
         ROUNDING,
         MODEL,
