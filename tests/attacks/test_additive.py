@@ -1,7 +1,7 @@
 """The bound for additive embeddings, attacked from its statement with exact rationals.
 
-Claim (h argmax sets, S tokens, 0 < δ < 1, e = 2^(h−1)·max(S, Δ) + Δ/4 + τ + 1,
-n = ⌈e((1 + 1/δ)^h − 1)⌉, N = max{Δ(n+1) + τ, ⌈h₀⌉ + Δ − 1}): every x has a z with
+Claim (h argmax sets, l = min{h, Δ(S−1) + 1}, S tokens, 0 < δ < 1, e = 2^(h−1)·max(S, Δ) + Δ/4 + τ + 1,
+n = ⌈e((1 + 1/δ)^l − 1)⌉, N = max{Δ(n+1) + τ, ⌈h₀⌉ + Δ − 1}): every x has a z with
 h₀ ≤ |z| ≤ min(N, |x|) if |x| ≥ h₀, |z| ≡ |x| modulo Δ, the same last τ+1 tokens, no other types,
 non-empty argmax sets, and for each set the attention's marginals on tokens and on residues within
 δ of those of x in total variation.
@@ -46,7 +46,9 @@ class Case:
         """N of the theorem, or with another `size` for max(S, Δ) or another power of 1/δ."""
         size = max(self.tokens, self.period) if size is None else size
         self.e = 2 ** (self.h - 1) * size + Fraction(self.period, 4) + self.locality + 1
-        factor = (1 + 1 / self.delta) ** (self.h if power is None else power) - 1
+        self.by_types = self.period * (self.tokens - 1) + 1 < self.h
+        levels = min(self.h, self.period * (self.tokens - 1) + 1)
+        factor = (1 + 1 / self.delta) ** (levels if power is None else power) - 1
         self.n = max(math.ceil(self.e * factor), 1)
         self.limit = max(self.period * (self.n + 1) + self.locality, self.hardmax + self.period - 1)
         if self.length > self.limit:  # columns of the length that is |x| modulo Δ
@@ -130,13 +132,16 @@ class Case:
         shorter = [self.n + (c > min(self.columns)) for c in self.columns]
         common = Fraction(sum(shorter), sum(self.columns))
         level, scale, before = {}, Fraction(1), Fraction(0)
-        for k in sorted(range(self.h), key=lambda k: self.weight(self.counts, k)):
+        levels = [(self.weight(self.counts, k), self.sets[k][0]) for k in range(self.h)]
+        if self.by_types:
+            levels = [(c, {t}) for t, c in self.counts.items()]
+        for weight, members in sorted(levels, key=lambda pair: pair[0]):
             room = (before + self.e) / self.delta
             before += room
-            scale = min(scale, room / self.weight(self.counts, k))
+            scale = min(scale, room / weight)
             if scale <= common:
                 break
-            for t in self.sets[k][0] - set(level):
+            for t in members - set(level):
                 level[t] = scale
         result = {t: level[t] * c for t, c in self.counts.items() if t in level}
         for r, column in enumerate(shorter):

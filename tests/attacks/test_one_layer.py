@@ -272,6 +272,77 @@ def test_unequal_accuracies_need_the_order_of_the_products():
     assert lost > F(3, 2)
 
 
+def single_types(x, delta):
+    return [
+        (frozenset({(r, s)}), c, delta)
+        for r, column in enumerate(x)
+        for s, c in enumerate(column)
+        if c
+    ]
+
+
+def few_types(seed, levels):
+    """Few types, sizes around the R_i, and every set of types with 0, 1 and τ + 1 positions."""
+    rng = random.Random(seed)
+    period, tokens, tau = *rng.choice([(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (3, 1)]), 0
+    tau = rng.randint(0, 3)
+    delta = rng.choice([F(1, 2), F(2, 3), F(1, 4), F(1, 9), F(19, 20)])
+    e = F(period * (tokens + 1), 4) + tau + 1
+    n = math.ceil(e * ((1 + 1 / delta) ** levels(period, tokens) - 1))
+    sizes, kept = [], F(0)
+    for _ in range(period * tokens):
+        sizes.append((kept + e) / delta)
+        kept += sizes[-1]
+    more, least = rng.randrange(period), n + 1 + int(10 ** rng.uniform(0, 9))
+    x = []
+    for r in range(period):
+        total, column = least + (1 <= r <= more), []
+        for _ in range(tokens - 1):
+            near = int(rng.choice(sizes) * rng.choice([F(9, 10), 1, F(11, 10)])) + rng.randint(0, 2)
+            column.append(min(total - sum(column), rng.choice([near, near, 0, 1, total // 2])))
+        x.append([*column, total - sum(column)])
+    types = [(r, s) for r in range(period) for s in range(tokens) if x[r][s]]
+    sets = [
+        ArgmaxSet(frozenset(chosen), suffix)
+        for size in range(len(types) + 1)
+        for chosen in itertools.combinations(types, size)
+        for suffix in sorted({0, 1, tau + 1})
+        if chosen or suffix
+    ]
+    return x, sets, delta, e, n
+
+
+@pytest.mark.slow
+def test_levels_of_types_serve_all_sets_at_once():
+    """n = ⌈e((1 + 1/δ)^(Δ(|Σ| − 1) + 1) − 1)⌉: one z for every set of types, in any number."""
+    worst, asked = F(0), 0
+    for seed in range(10_000):
+        x, sets, delta, e, n = few_types(seed, lambda d, s: d * (s - 1) + 1)
+        z = levelled(x, single_types(x, delta), e, n, by_weight)
+        assert [sum(column) for column in z] == [n + sum(c) - min(map(sum, x)) for c in x], seed
+        rows = (zip(a, b, strict=True) for a, b in zip(x, z, strict=True))
+        assert all(c or not d for c, d in itertools.chain.from_iterable(rows)), seed
+        found = worst_move(x, z, sets, [delta] * len(sets))
+        assert found <= 1, seed
+        worst = max(worst, found)
+        asked += len(sets)
+        if seed % 7 == 0 and len(sets) < 20:
+            assert z == shorten(x, sets, delta=delta, e=e, block=n), seed
+    assert asked > 100_000
+    assert worst > F(1, 2)
+
+
+def test_one_level_of_types_less_is_too_few():
+    """Control: with the exponent Δ(|Σ| − 1) the same map fails, or has nothing to round."""
+    failed = 0
+    for seed in range(1000):
+        x, sets, delta, e, n = few_types(seed, lambda d, s: d * (s - 1))
+        if n >= 1:
+            z = levelled(x, single_types(x, delta), e, n, by_weight)
+            failed += z is None or worst_move(x, z, sets, [delta] * len(sets)) > 1
+    assert failed > 50
+
+
 def test_the_families_break_a_proportional_cut():
     """Negative control: scaling all counts alike loses light sets on these very inputs."""
     broken = 0
@@ -417,13 +488,14 @@ def stretched(x, sets, delta, n, ratio):
 @pytest.mark.slow
 def test_theorem_e_the_limit_regime():
     """T ≥ 2^(p/γ), so x is hardmax; z need not be, however many bits: images within 2δ."""
-    worst, control = 0.0, 0
+    worst, control, fewer = 0.0, 0, 0
     for seed in range(1000):
         rng = random.Random(seed)
         period, tokens, h = rng.randint(1, 3), rng.randint(1, 5), rng.choice([1, 2, 2, 3])
         margin, delta = rng.choice([0.4, 0.7, 1.0, 2.0]), F(1, rng.randint(2, 6))
         e = F(period * (tokens + 1), 4) + 1
-        ratio = (1 + 1 / delta) ** h - 1
+        levels = min(h, period * (tokens - 1) + 1)
+        ratio = (1 + 1 / delta) ** levels - 1
         least = float(2 * period * ratio / (1 - delta)) ** (1 / margin)
         limit = max(period * math.ceil(e * ratio), math.ceil(least)) + period - 1
         length = int((limit + 1) * 10 ** rng.choice([0, rng.uniform(0.1, 7)])) + period
@@ -440,7 +512,8 @@ def test_theorem_e_the_limit_regime():
             ArgmaxSet(frozenset(rng.sample(present, rng.randint(1, len(present)))), 0)
             for _ in range(h - 1)
         ] + [ArgmaxSet(frozenset(rare[:1]), 0)]
-        z = stretched(x, sets, delta, n, ratio)
+        of_types = [ArgmaxSet(frozenset({t}), 0) for t in present]
+        z = stretched(x, sets if levels == h else of_types, delta, n, ratio)
         # The query stays: its type occurs in z, at the cost of one position of its column.
         row = z[length % period]
         query = rng.choice([s for r, s in present if r == length % period])
@@ -448,6 +521,7 @@ def test_theorem_e_the_limit_regime():
             row[query] = 1
             row[row.index(max(row))] -= 1
         assert sum(map(sum, z)) == short
+        fewer += levels < h
         cut = shorten(x, sets, delta=delta, e=e, block=n)
         for chosen in sets:
             # The worst gaps: every other type just γ below the top, kept in z, dropped in x.
@@ -462,6 +536,7 @@ def test_theorem_e_the_limit_regime():
             worst = max(worst, found / float(2 * delta))
             control += without > float(2 * delta)
     assert worst > 0.1
+    assert fewer > 50
     assert control > 10  # the z of Theorem 1 does not do: rare sets have to grow
 
 

@@ -151,7 +151,7 @@ def test_registered_length_is_the_least_of_both_forms(period):
             margin=margin,
         )
         half = sigma / 2
-        plain = (1 + 1 / half) ** 2 - 1
+        plain = (1 + 1 / half) ** min(2, period * (tokens - 1) + 1) - 1
         hard = math.ceil(float(2 * period * plain / (1 - half)) ** float(1 / margin) - 1e-6)
         e = Fraction(period * (tokens + 1), 4) + 1
         lengths = [max(period * math.ceil(e * plain), hard) + period - 1]

@@ -243,7 +243,12 @@ def test_theorems_can_be_filtered():
 def test_powers_are_machine_readable():
     paper, ours = bounds.theorem("izzo2025.4.1"), bounds.theorem(THEOREM_1)
     assert paper.exponent("epsilon") == -2
-    assert ours.exponent("epsilon").subs(bounds.symbols.heads, 1) == -2
+    sizes = {bounds.symbols.heads: 2, bounds.symbols.period: 2}
+    powers = [
+        ours.exponent("epsilon").subs(sizes | {bounds.symbols.vocabulary_size: n})
+        for n in (1, 2, 9)
+    ]
+    assert powers == [-1, -3, -4]  # min{2H, Δ(|Σ| − 1) + 1} levels
     assert (paper.exponent("period"), ours.exponent("period")) == (7, 2)
     assert ours.exponent("complexity") == 0
     assert ours.compares_with == paper.key

@@ -66,9 +66,16 @@ def threshold(v):
 def theorem_1(v, e, inverses, first):
     """The length, and the length that each term alone asks for; 1/δ for each model's heads."""
     d, tau = v["period"], v["locality"]
-    n = rounded(F(e) * (math.prod((1 + i) ** v["heads"] for i in inverses) - 1))
+    by_heads = math.prod((1 + i) ** v["heads"] for i in inverses)
+    by_types = (1 + max(inverses)) ** types(v)
+    n = rounded(F(e) * (min(by_heads, by_types) - 1))
     terms = {SIMULATION: d * (n + 1) + tau, HARDMAX: rounded(first) + d - 1}
     return max(terms.values()), terms
+
+
+def types(v):
+    """So many types that Δ − 1 are left, of |Σ|Δ."""
+    return v["vocabulary_size"] * v["period"] - v["period"] + 1
 
 
 def short_error(v):
@@ -204,7 +211,7 @@ def test_the_limit_regime(v):
         value = d
     else:
         delta = s / (2 * lip)
-        x = (1 + 1 / delta) ** (2 * v["heads"]) - 1
+        x = (1 + 1 / delta) ** min(2 * v["heads"], types(v)) - 1
         h2 = real(2 * d * x / (1 - delta)) ** power
         value = max(d * rounded(e0 * x) + d - 1, rounded(h2) + d - 1)
         if v["heads"] == 1:

@@ -21,6 +21,7 @@ from bounds.theorem import (
     Theorem,
     auxiliary,
     hardmax_length,
+    levels,
     simulation_error,
     whole_periods,
 )
@@ -49,6 +50,9 @@ _HARDMAX = ("precision_bits", "margin")
 
 
 _PAIR = ("lipschitz", "lipschitz_other", *_MODELS[1:], *_HARDMAX)
+
+
+_POWER = levels(2 * _H)
 
 
 _DEFAULTS = {"heads": 1, "lipschitz_other": lambda v: v["lipschitz"]}
@@ -81,7 +85,7 @@ def _longest(
 def _theorem_1(
     e: sympy.Expr, growth: sympy.Expr, threshold: sympy.Expr, lipschitz: sympy.Symbol = _L
 ) -> Formula:
-    """N = max{Δ(⌈e(growth − 1)⌉ + 1) + τ, ⌈h₀⌉ + Δ − 1}, `growth` = ∏(1 + 1/δ) over the heads."""
+    """N = max{Δ(⌈e(growth − 1)⌉ + 1) + τ, ⌈h₀⌉ + Δ − 1}, `growth` = ∏(1 + 1/δ) over the levels."""
     return Formula(
         **_longest(_periods(ceiling(_E * (growth - 1))), whole_periods(_H0), lipschitz),
         where={_S: simulation_error(), _E: e, _H0: threshold},
@@ -89,12 +93,14 @@ def _theorem_1(
 
 
 def _growth(share: int = 1) -> sympy.Expr:
-    """∏(1 + 1/δ), 1/δ = share·L/s for the heads of one model and share·L_o/s of the other.
+    """∏(1 + 1/δ) over heads, 1/δ = share·L/s for one model and share·L_o/s for the other.
 
-    For L_o ≤ s nothing is asked of the other model: its heads are left out.
+    For L_o ≤ s nothing is asked of the other model: its heads are left out. Or with one δ over
+    types of positions, where they are fewer.
     """
+    one = 1 + share * _L / _S
     other = Piecewise((1, _OTHER <= _S), ((1 + share * _OTHER / _S) ** _H, True))
-    return (1 + share * _L / _S) ** _H * other
+    return Min(one**_H * other, one**_POWER, evaluate=False)
 
 
 def _one_layer_linf() -> Formula:
@@ -132,8 +138,8 @@ ONE_LAYER_LINF = Theorem(
     hypotheses=(ROUNDING, MODEL, SHARED),
     formula=_one_layer_linf,
     exponents={
-        "epsilon": -2 * _H,
-        "lipschitz": 2 * _H,
+        "epsilon": -_POWER,
+        "lipschitz": _POWER,
         "vocabulary_size": 1,
         "period": 2,
         "locality": 1,
@@ -145,7 +151,7 @@ ONE_LAYER_LINF = Theorem(
 def _additive() -> Formula:
     marginal = symbols.lipschitz_marginal
     e = 2 ** (2 * _H - 1) * Max(_SIGMA, _DELTA) + _DELTA / 4 + _TAU + 1
-    return _theorem_1(e, (1 + marginal / _S) ** (2 * _H), hardmax_length(), marginal)
+    return _theorem_1(e, (1 + marginal / _S) ** _POWER, hardmax_length(), marginal)
 
 
 ONE_LAYER_LINF_ADDITIVE = Theorem(
@@ -178,8 +184,8 @@ ONE_LAYER_LINF_ADDITIVE = Theorem(
     hypotheses=(ROUNDING, MODEL, SHARED),
     formula=_additive,
     exponents={
-        "epsilon": -2 * _H,
-        "lipschitz_marginal": 2 * _H,
+        "epsilon": -_POWER,
+        "lipschitz_marginal": _POWER,
         "vocabulary_size": 1,
         "period": 2,
         "locality": 1,
@@ -306,8 +312,8 @@ ONE_LAYER_LINF_STEEP = Theorem(
     ),
     formula=_steep,
     exponents={
-        "epsilon": -2 * _H,
-        "lipschitz": 2 * _H,
+        "epsilon": -_POWER,
+        "lipschitz": _POWER,
         "vocabulary_size": 1,
         "period": 2,
         "locality": 1,
@@ -383,7 +389,7 @@ def _limit() -> Formula:
         where={
             _S: simulation_error(),
             delta: _S / (2 * _L),
-            x: (1 + 1 / delta) ** (2 * _H) - 1,
+            x: (1 + 1 / delta) ** _POWER - 1,
             e0: _DELTA * (_SIGMA + 1) / 4 + 1,
             h2: (2 * _DELTA * x / (1 - delta)) ** (1 / _GAMMA),
             sigma: Min(Rational(1, 4), _S / _L, evaluate=False),
@@ -428,8 +434,8 @@ ONE_LAYER_LINF_LIMIT = Theorem(
     ),
     formula=_limit,
     exponents={
-        "epsilon": -2 * _H * Max(1, 1 / _GAMMA),
-        "lipschitz": 2 * _H * Max(1, 1 / _GAMMA),
+        "epsilon": -_POWER * Max(1, 1 / _GAMMA),
+        "lipschitz": _POWER * Max(1, 1 / _GAMMA),
         "vocabulary_size": 1,
         "period": Max(2, 1 / _GAMMA),
     },

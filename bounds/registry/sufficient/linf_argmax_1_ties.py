@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 import sympy
-from sympy import Max, Piecewise, ceiling
+from sympy import Max, Min, Piecewise, ceiling
 
 from bounds.evaluate import compare
 from bounds.parameters import symbols
@@ -32,6 +32,7 @@ from bounds.theorem import (
     Theorem,
     auxiliary,
     hardmax_length,
+    levels,
     simulation_error,
     whole_periods,
 )
@@ -192,7 +193,7 @@ ONE_LAYER_LINF_HORIZON = Theorem(
     parameters=(*_PARAMETERS, "heads"),
     defaults={**_DEFAULTS, "heads": 1},
     hypotheses=(CLUSTERED, KEPT, _ROOM_OR_SEARCH, *_MODELS),
-    formula=lambda: _lengths(_TYPES, _E * ((1 + _INVERSE) ** (2 * _H) - 1), _N),
+    formula=lambda: _lengths(_TYPES, _E * ((1 + _INVERSE) ** levels(2 * _H) - 1), _N),
     choices=_best(nested),
     searched=(_N,),
     exponents={"vocabulary_size": 1, "period": 2, "locality": 1},
@@ -254,7 +255,7 @@ ONE_LAYER_LINF_HEAVY = Theorem(
     statement=(
         "Attended sets that contain all types of a residue that occur there are heavy: their mass "
         "is at least n, so that together they cost one level. Only the light sets, equal ones "
-        "counted once, enter the exponent."
+        "counted once, enter the exponent. (Where Δ(|Σ| − 1) + 1 levels of types are fewer, these.)"
     ),
     conclusion=_CONCLUSION,
     scope=Scope(
@@ -282,7 +283,16 @@ ONE_LAYER_LINF_HEAVY = Theorem(
         _ROOM,
         *_MODELS,
     ),
-    formula=lambda: _lengths(_TYPES, _E * _INVERSE * (1 + _INVERSE) ** _G, _STEPS),
+    formula=lambda: _lengths(
+        _TYPES,
+        _E
+        * Min(
+            _INVERSE * (1 + _INVERSE) ** _G,
+            (1 + _INVERSE) ** levels(_G + 1) - 1,
+            evaluate=False,
+        ),
+        _STEPS,
+    ),
     exponents={"vocabulary_size": 1, "period": 2, "locality": 1},
     compares_with="izzo2025.4.1",
 )
@@ -323,7 +333,7 @@ ONE_LAYER_LINF_LIGHT = Theorem(
         _ROOM,
         *_MODELS,
     ),
-    formula=lambda: _lengths(_TYPES, _E * ((1 + _INVERSE) ** _G - 1), _STEPS),
+    formula=lambda: _lengths(_TYPES, _E * ((1 + _INVERSE) ** levels(_G) - 1), _STEPS),
     exponents={"vocabulary_size": 1, "period": 2, "locality": 1},
     compares_with="izzo2025.4.1",
 )

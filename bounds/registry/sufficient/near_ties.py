@@ -85,9 +85,10 @@ def least_steps(values: Values, inverse: Callable[[int, Values], Any]) -> int | 
 
 
 def nested(n: int, values: Values) -> Any:
-    """Theorem 1's rounding: 1/δ = (1 + n/e)^(1/(2H)) − 1, e = Δ(|Σ| + 1)/4 + τ + 1."""
+    """Theorem 1's rounding: 1/δ = (1 + n/e)^(1/l) − 1, l = min{2H, Δ(|Σ| − 1) + 1} levels."""
+    levels = min(2 * values["heads"], values["period"] * (values["vocabulary_size"] - 1) + 1)
     types = values["period"] * (values["vocabulary_size"] + 1) / 4 + values["locality"] + 1
-    return _interval(1 + n / types) ** (1 / _interval(2 * values["heads"])) - 1
+    return _interval(1 + n / types) ** (1 / _interval(levels)) - 1
 
 
 def columns(n: int, values: Values) -> Any:

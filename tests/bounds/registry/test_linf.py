@@ -52,6 +52,7 @@ class Second:
         growth = (1 + inverse * lipschitz / s) ** v["heads"]
         if s < other:
             growth *= (1 + inverse * other / s) ** v["heads"]
+        growth = min(growth, (1 + inverse * lipschitz / s) ** (d * (v["vocabulary_size"] - 1) + 1))
         steps = math.ceil(e * (growth - 1))
         return max(d * (steps + 1) + tau, threshold + d - 1)
 
@@ -123,7 +124,8 @@ class Second:
         if s >= v["lipschitz"]:
             return d
         delta = s / (2 * v["lipschitz"])
-        x = (1 + 1 / delta) ** (2 * v["heads"]) - 1
+        levels = min(2 * v["heads"], d * (v["vocabulary_size"] - 1) + 1)
+        x = (1 + 1 / delta) ** levels - 1
         e0 = Fraction(d * (v["vocabulary_size"] + 1), 4) + 1
 
         def longest(steps, odds):
@@ -282,6 +284,16 @@ class TestKnownValues:
             assert length("one_layer_linf", lipschitz_other=other, **KNOWN) == 2 * (4 * 10 + 1) + 1
         values = {**KNOWN, "heads": 2, "lipschitz_other": "1/5"}
         assert length("one_layer_linf", **values) == 2 * (4 * (33**2 - 1) + 1) + 1
+
+    def test_levels_of_types(self):
+        # one token: 2(1 − 1) + 1 = 1 level, e = 2·2/4 + 2 = 3, 3·10 = 30, whatever the heads
+        for heads in (1, 2, 7):
+            values = {**KNOWN, "vocabulary_size": 1, "heads": heads}
+            assert length("one_layer_linf", **values) == 2 * 31 + 1
+        # two tokens: 2 + 1 = 3 levels for 4 heads, e = 3.5, 3.5·(11³ − 1) = 4655
+        values = {**KNOWN, "vocabulary_size": 2, "heads": 2}
+        assert length("one_layer_linf", **values) == 2 * 4656 + 1
+        assert length("one_layer_linf", **values, lipschitz_other="1/10") == 2 * 421 + 1
 
     def test_chain_with_a_constant_for_each_model(self):
         # as below, but δ = 2ε/(4·16 + 1): 1/δ = 325, K = √325, (K + 3)·7.5·325 = 51255.2
@@ -686,7 +698,14 @@ class TestExponents:
             for v in (values, moved)
         ]
         slope = (logs[1] - logs[0]) / math.log2(factor)
-        substitutions = {"H": 1, "m": 0, "gamma": 2, r"\hat{g}": 0.5}
+        substitutions = {
+            "H": 1,
+            "m": 0,
+            "gamma": 2,
+            r"\hat{g}": 0.5,
+            "Delta": 1,
+            r"|\Sigma|": 10**4,
+        }
         stated = theorem.exponent(keyword)
         stated = stated.subs({x: substitutions[x.name] for x in stated.free_symbols})
         assert slope == pytest.approx(float(stated), abs=0.02)

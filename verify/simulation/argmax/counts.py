@@ -50,6 +50,11 @@ def simulation_block(e: Fraction, delta: Fraction | Sequence[Fraction], sets: in
     return ceil(e * (prod(1 + 1 / d for d in _each(delta, sets)) - 1))
 
 
+def levels_of_types(counts: Sequence[Sequence[int]]) -> int:
+    """Δ(|Σ| − 1) + 1: so many levels of single types serve any number of argmax sets."""
+    return len(counts) * (len(counts[0]) - 1) + 1
+
+
 def _each(delta: Fraction | Sequence[Fraction], sets: int) -> list[Fraction]:
     return [delta] * sets if isinstance(delta, Fraction) else list(delta)
 
@@ -64,16 +69,17 @@ def shorten(
 ) -> Counts:
     """Counts of z: column r sums to n + [column r of x has the larger sum], n = `block`.
 
-    With e from `slack` and `block` ≥ `simulation_block(e, delta, len(sets))`, the uniform law on
-    each of `sets` moves by at most its δ in total variation (one for all of them, or one for each),
-    no set becomes empty, and no type appears that x does not have. Counts whose columns sum to at most n + 1, with a shortest column of at
-    most n, are returned as they are.
+    With e from `slack` and `block` ≥ `simulation_block(e, delta, len(sets))`, or with the least δ
+    ≥ `simulation_block(e, δ, levels_of_types(counts))`, the uniform law on each of `sets` moves by
+    at most its δ in total variation (one for all of them, or one for each), no set becomes empty,
+    and no type appears that x does not have. Counts whose columns sum to at most n + 1, with a
+    shortest column of at most n, are returned as they are.
 
     Time: O(|Σ|Δ · (h + log|Σ|)) operations on rationals.
 
     Raises:
-        InputError: a δ outside (0, 1), not one for each set, `block` too small, columns whose sums differ by more than 1,
-            an empty argmax set.
+        InputError: a δ outside (0, 1), not one for each set, `block` too small, columns whose sums
+            differ by more than 1, an empty argmax set.
     """
     columns = [sum(column) for column in counts]
     shortest = min(columns)
@@ -86,8 +92,18 @@ def shorten(
     # λ < 1: the scale of a proportional cut. Sets that are heavy enough to survive it get it;
     # lighter ones are kept at a larger scale, at the cost of the rest of their column.
     proportional = Fraction(sum(goals), sum(columns))
+    if block < simulation_block(e, deltas, len(sets)):
+        sets, deltas = _single_types(counts, min(deltas))
     scales = _scales_of_light_types(counts, sets, deltas, e, proportional)
     return [_cut_column(*column) for column in zip(counts, goals, scales, strict=True)]
+
+
+def _single_types(
+    counts: Sequence[Sequence[int]], delta: Fraction
+) -> tuple[list[ArgmaxSet], list[Fraction]]:
+    """Every type that occurs as a set of its own."""
+    types = [(r, s) for r, column in enumerate(counts) for s, count in enumerate(column) if count]
+    return [ArgmaxSet(frozenset({t}), 0) for t in types], [delta] * len(types)
 
 
 def _scales_of_light_types(
@@ -172,7 +188,10 @@ def _check(
         raise InputError("delta", deltas, "a rational in (0, 1), or one for each set")
     if max(columns) > min(columns) + 1:
         raise InputError("counts", columns, "columns whose sums differ by at most 1")
-    least = max(simulation_block(e, deltas, len(sets)), 1)
+    least = simulation_block(e, deltas, len(sets))
+    if levels_of_types(counts) < len(sets):
+        least = min(least, simulation_block(e, min(deltas), levels_of_types(counts)))
+    least = max(least, 1)
     if block < least:
         raise InputError("block", block, f"an integer ≥ {least} for these sets and δ")
     for chosen in sets:
