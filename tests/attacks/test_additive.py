@@ -355,3 +355,39 @@ def test_marginals_bound_the_output():
         assert np.linalg.norm(image) <= bound + 1e-12
         worst = max(worst, np.linalg.norm(image) / bound)
     assert worst >= 0.8
+
+
+@pytest.mark.slow
+def test_marginals_cost_at_most_twice_the_constant_of_the_weights():
+    """L' ≤ 2L, both from the weights, in integers; 19/10 is too little, and L' may exceed L."""
+    rng, worst, larger = random.Random(3), Fraction(0), 0
+
+    def inner(left, right):
+        return sum(a * b for a, b in zip(left, right, strict=True))
+
+    for _ in range(10_000):
+        tokens, residues, size = rng.randint(1, 4), rng.randint(1, 4), rng.randint(1, 3)
+        outputs, hidden = rng.randint(1, 2), rng.randint(0, 2)
+
+        def drawn(rows, size=size):
+            return [[rng.choice([0, 0, 1, -1, 2, -3]) for _ in range(size)] for _ in range(rows)]
+
+        embedded, placed, direct, first = map(drawn, (tokens, residues, outputs, hidden))
+        second = [[rng.choice([0, 1, -1, 2]) for _ in range(hidden)] for _ in range(outputs)]
+
+        def moved(o, a, b, direct=direct, first=first, second=second):
+            w = [x - y for x, y in zip(a, b, strict=True)]
+            gains = zip(second[o], first, strict=True)
+            return abs(inner(direct[o], w)) + sum(abs(c) * abs(inner(k, w)) for c, k in gains)
+
+        def widest(o, points, moved=moved):
+            return max(moved(o, a, b) for a in points for b in points)
+
+        types = [[a + b for a, b in zip(e, q, strict=True)] for e in embedded for q in placed]
+        plain = max(widest(o, types) for o in range(outputs))
+        marginal = max(widest(o, embedded) + widest(o, placed) for o in range(outputs))
+        assert marginal <= 2 * plain
+        larger += marginal > plain
+        worst = max(worst, Fraction(marginal, plain or 1))
+    assert larger > 300
+    assert worst > Fraction(19, 10)
