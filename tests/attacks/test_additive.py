@@ -355,3 +355,47 @@ def test_marginals_bound_the_output():
         assert np.linalg.norm(image) <= bound + 1e-12
         worst = max(worst, np.linalg.norm(image) / bound)
     assert worst >= 0.8
+
+
+def weights_constants(embedded, placed, direct, first, second):
+    """L and L' of one head with V = 1: U = `direct`, A = `first`, UB = `second`; integers."""
+
+    def inner(left, right):
+        return sum(a * b for a, b in zip(left, right, strict=True))
+
+    def moved(o, a, b):
+        w = [x - y for x, y in zip(a, b, strict=True)]
+        gains = zip(second[o], first, strict=True)
+        return abs(inner(direct[o], w)) + sum(abs(c) * abs(inner(k, w)) for c, k in gains)
+
+    def widest(o, points):
+        return max(moved(o, a, b) for a, b in itertools.product(points, repeat=2))
+
+    types = [[a + b for a, b in zip(e, q, strict=True)] for e in embedded for q in placed]
+    outputs = range(len(direct))
+    plain = max(widest(o, types) for o in outputs)
+    return plain, max(widest(o, embedded) + widest(o, placed) for o in outputs)
+
+
+@pytest.mark.slow
+def test_marginals_cost_at_most_twice_the_constant_of_the_weights():
+    """L' ≤ 2L, both from the weights; L' may exceed L."""
+    rng, larger = random.Random(3), 0
+
+    def drawn(rows, size):
+        return [[rng.choice([0, 0, 1, -1, 2, -3]) for _ in range(size)] for _ in range(rows)]
+
+    for _ in range(10_000):
+        size, outputs, hidden = rng.randint(1, 3), rng.randint(1, 2), rng.randint(0, 2)
+        rows = (rng.randint(1, 4), rng.randint(1, 4), outputs, hidden)
+        second = drawn(outputs, hidden)
+        plain, marginal = weights_constants(*(drawn(n, size) for n in rows), second)
+        assert marginal <= 2 * plain
+        larger += marginal > plain
+    assert larger > 300
+
+
+def test_twice_is_attained():
+    """Control: tokens move the two neurons alike, residues in opposite ways; no factor below 2."""
+    embedded, placed = [[0, 0], [1, 1]], [[0, 0], [1, -1]]
+    assert weights_constants(embedded, placed, [[0, 0]], [[1, 0], [0, 1]], [[1, 1]]) == (2, 4)
