@@ -24,7 +24,9 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 import bounds
 
-pytestmark = pytest.mark.covers("attack", "derived.one_layer_linf_additive")
+pytestmark = pytest.mark.covers(
+    "attack", "derived.one_layer_linf_additive", "derived.one_layer_linf_additive_weights"
+)
 
 HALF = Fraction(1, 2)
 
