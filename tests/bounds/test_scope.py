@@ -543,6 +543,7 @@ def test_names_that_restrict_the_models():
         "generic_first_layer",
         "laminar_classes",
         "limit_regime",
+        "lipschitz_from_weights",
         "positional_attention",
         "heavy",
         "all_light",

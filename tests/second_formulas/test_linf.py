@@ -28,6 +28,7 @@ pytestmark = pytest.mark.covers(
     "derived.lower_threshold_window",
     "derived.one_layer_linf",
     "derived.one_layer_linf_additive",
+    "derived.one_layer_linf_additive_weights",
     "derived.one_layer_linf_chain",
     "derived.one_layer_linf_limit",
     "derived.one_layer_linf_shared_logits",
@@ -100,6 +101,9 @@ def test_theorem_1_and_its_variants(v):
     e2 += 2 ** (2 * v["heads"] - 1) * max(v["vocabulary_size"], v["period"])
     found = integers("derived.one_layer_linf_additive", **additive)
     assert found == (trivial(v) if s >= lip else theorem_1(v, e2, [lip / s] * 2, threshold(v)))
+    found = integers("derived.one_layer_linf_additive_weights", **v)
+    doubled = theorem_1(v, e2, [2 * lip / s] * 2, threshold(v))
+    assert found == (trivial(v) if s >= lip else doubled)
     steep = {**v, "margin": v["margin"] + 1}
     first = min(threshold(steep), (4 * real(lip / s)) ** (1 / real(v["margin"])))
     found = integers("derived.one_layer_linf_steep", **steep)

@@ -133,6 +133,7 @@ def _variants(case: Case) -> Iterator[tuple[dict[str, Any], frozenset[str], bool
         yield _known_constants(case), case.facts & known_names(), True
         return
     facts = case.facts | UNDECIDED
+    facts |= {"lipschitz_from_weights"}  # that is what `measure` gives
     if case.key == ("argmax", 1) and laminar_classes(case.f, case.g):
         facts |= {"laminar_classes"}
     for constants in _measured(case):

@@ -62,6 +62,7 @@ BITTEN = {
     "soundness",
     "derived.one_layer_linf",
     "derived.one_layer_linf_additive",
+    "derived.one_layer_linf_additive_weights",
     "derived.one_layer_linf_chain",
     "derived.one_layer_linf_steep",
     "derived.one_layer_linf_shared_logits",

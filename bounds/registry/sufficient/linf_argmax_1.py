@@ -148,10 +148,10 @@ ONE_LAYER_LINF = Theorem(
 )
 
 
-def _additive() -> Formula:
-    marginal = symbols.lipschitz_marginal
+def _additive(marginal: sympy.Expr, lipschitz: sympy.Symbol) -> Formula:
+    """With L′ = `marginal`; one period is enough where `lipschitz` ≤ s."""
     e = 2 ** (2 * _H - 1) * Max(_SIGMA, _DELTA) + _DELTA / 4 + _TAU + 1
-    return _theorem_1(e, (1 + marginal / _S) ** _POWER, hardmax_length(), marginal)
+    return _theorem_1(e, (1 + marginal / _S) ** _POWER, hardmax_length(), lipschitz)
 
 
 ONE_LAYER_LINF_ADDITIVE = Theorem(
@@ -182,10 +182,54 @@ ONE_LAYER_LINF_ADDITIVE = Theorem(
     parameters=("epsilon", "target", "lipschitz_marginal", *_MODELS[1:], *_HARDMAX),
     defaults={"heads": 1},
     hypotheses=(ROUNDING, MODEL, SHARED),
-    formula=_additive,
+    formula=lambda: _additive(symbols.lipschitz_marginal, symbols.lipschitz_marginal),
     exponents={
         "epsilon": -_POWER,
         "lipschitz_marginal": _POWER,
+        "vocabulary_size": 1,
+        "period": 2,
+        "locality": 1,
+    },
+    compares_with="izzo2025.4.1",
+)
+
+
+FROM_WEIGHTS = Hypothesis(
+    "L is the constant from the weights (sharp form), not only a constant of the function",
+    name="lipschitz_from_weights",
+)
+
+ONE_LAYER_LINF_ADDITIVE_WEIGHTS = Theorem(
+    key="derived.one_layer_linf_additive_weights",
+    title="One layer, argmax, ℓ∞ error: linear in |Σ| + Δ, from L alone",
+    source=derived("derived-one_layer_linf_additive", "additive embeddings"),
+    setting=CELL,
+    direction=Direction.SUFFICIENT,
+    constants="proved",
+    statement=(
+        "derived.one_layer_linf_additive with 2L for L′: a token and a position embedding are each "
+        "a difference of two types, so that the constant for the marginals is at most twice the "
+        "constant from the weights."
+    ),
+    conclusion="|f − g| ≤ {target} at every length",
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
+    parameters=("epsilon", "target", *_MODELS, *_HARDMAX),
+    defaults={"heads": 1},
+    hypotheses=(ROUNDING, MODEL, SHARED, FROM_WEIGHTS),
+    formula=lambda: _additive(2 * _L, _L),
+    exponents={
+        "epsilon": -_POWER,
+        "lipschitz": _POWER,
         "vocabulary_size": 1,
         "period": 2,
         "locality": 1,
@@ -446,6 +490,7 @@ ONE_LAYER_LINF_LIMIT = Theorem(
 THEOREMS = (
     ONE_LAYER_LINF,
     ONE_LAYER_LINF_ADDITIVE,
+    ONE_LAYER_LINF_ADDITIVE_WEIGHTS,
     ONE_LAYER_LINF_CHAIN,
     ONE_LAYER_LINF_STEEP,
     ONE_LAYER_LINF_SHARED_LOGITS,

@@ -323,6 +323,17 @@ class TestKnownValues:
         del values["lipschitz"]
         assert length("one_layer_linf_additive", **values) == 2 * 1021 + 1
 
+    def test_additive_from_the_weights_alone(self):
+        # L' = 2: 8.5·(21² − 1) = 3740; for 400 tokens and 200 residues less than Theorem 1
+        assert length("one_layer_linf_additive_weights", **KNOWN) == 2 * 3741 + 1
+        sizes = {**KNOWN, "vocabulary_size": 400, "period": 200}
+        plain = length("one_layer_linf", **sizes)
+        assert 5 * length("one_layer_linf_additive_weights", **sizes) < plain
+        setting = {"error": "linf", "attention": "argmax", "layers": 1}
+        assert bounds.required_length(**setting, **sizes).length == plain
+        told = bounds.required_length(**setting, **sizes, assume={"lipschitz_from_weights"})
+        assert told.theorem.key == "derived.one_layer_linf_additive_weights"
+
     def test_chain(self):
         # target 5ε, m = 1: δ = 2ε/5L = 1/400, K = 20, e = 15/2: (20 + 3)·7.5·400 = 69000
         values = {**KNOWN, "lipschitz": 16, "target": "1/2"}
