@@ -20,7 +20,7 @@ SCOPED = [entry for entry in bounds.theorems() if entry.scope is not None]
 NECESSARY = [entry for entry in SCOPED if entry.direction is bounds.Direction.NECESSARY]
 QUANTITIES = ("vocabulary_size", "period", "locality", "heads")
 NAMES = sorted({h.name for t in bounds.theorems() for h in t.hypotheses if h.name})
-MODELS = sorted(set(NAMES) - {"exact_ties", "markov_inputs"})
+MODELS = sorted(set(NAMES) - {"exact_ties", "markov_inputs", "true_lipschitz"})
 ONE = {
     "epsilon": F(1, 10**5),
     "lipschitz": F(1),
@@ -106,10 +106,9 @@ RESTRICTED = {
     "derived.average_softmax_dirichlet": {"period": "= 1"},
     "derived.average_softmax_two_layer": {"period": "= 1"},
     "derived.average_softmax_two_layer_markov": {"period": "= 1"},
-    "derived.lower_presence": {"vocabulary_size": "≥ 2"},
     "derived.lower_tent": {"vocabulary_size": "≥ 2"},
     "derived.lower_single_z": {"vocabulary_size": "≥ 2"},
-    "derived.lower_linf_c3": {"vocabulary_size": "≥ 3"},
+    "derived.lower_linf_c3": {"vocabulary_size": "≥ 2"},
     "derived.lower_threshold_window": {"vocabulary_size": "≥ 2"},
     "derived.lower_margin": {"vocabulary_size": "≥ 2"},
     "derived.lower_logit_range": {"vocabulary_size": "≥ 2"},
@@ -493,7 +492,13 @@ def test_sweeps_keep_contradictory_combinations_as_rows_with_a_note():
 # What is asserted of the models, against the pairs behind necessary lengths
 
 SURVIVES = {
-    "derived.lower_presence": {"no_lag_bias", "limit_regime"},
+    "derived.lower_presence": {
+        "no_lag_bias",
+        "shared_logits",
+        "limit_regime",
+        "positional_attention",
+        "heavy",
+    },
     "derived.lower_tent": {
         "no_lag_bias",
         "shared_logits",
@@ -551,7 +556,7 @@ def test_names_that_restrict_the_models():
 @pytest.mark.parametrize(
     ("key", "pair"),
     [
-        ("presence", witnesses.presence(12, 0, "0.999")),
+        ("presence", witnesses.own_share(12, 0, "0.999", 2, 3)),
         ("tent", witnesses.tents(20, "1.1", 3, 2)),
         ("linf_c3", witnesses.nested_classes(8, 1, 3)),
         ("softmax_exact", witnesses.last_token(5, 1, "1/2", 1)),

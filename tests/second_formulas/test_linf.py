@@ -14,7 +14,15 @@ import bounds
 from bounds.evaluate import certify
 from bounds.registry.necessary import linf_argmax_1
 from bounds.registry.sources import derived
-from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded
+from tests.helpers.second_implementation import (
+    evaluation,
+    integers,
+    mp,
+    nested_terms,
+    presence_terms,
+    real,
+    rounded,
+)
 
 pytestmark = pytest.mark.covers(
     "second formula",
@@ -217,15 +225,8 @@ def test_necessary_terms():
         eta = eps + more
         models = {"epsilon": eps, "target": eta, "lipschitz": lip}
         more_models = {**models, "vocabulary_size": size, "period": d}
-        value = rounded(lip / more)
-        assert integers("derived.lower_presence", **models, vocabulary_size=size) == (
-            value,
-            {SIMULATION: value},
-        )
         value = d * rounded((size - 1) * lip / (4 * eta))
         assert integers("derived.lower_tent", **more_models) == (value, {SIMULATION: value})
-        value = d * rounded(max(F(1), F(size - 2, 2)) * (lip / more) ** 2)
-        assert integers("derived.lower_linf_c3", **more_models) == (value, {SIMULATION: value})
         delta = more / 2 / lip
         terms = {  # first f asks for W_f tokens, then g for W_f/δ
             "frequencies": d * rounded(rounded(F(size - 2) / (4 * delta)) / delta),
@@ -233,6 +234,45 @@ def test_necessary_terms():
         }
         found = integers("derived.lower_single_z", **more_models, locality=tau)
         assert found == (max(terms.values()), terms)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_levels_and_what_else_there_is_up_to_three_epsilon(size, heads):
+    """With and without lag bias, with L from the weights and with the least L."""
+    asked = [(), ("no_lag_bias",), ("true_lipschitz",), ("no_lag_bias", "true_lipschitz")]
+    for rise, d, tau, share in product(
+        [F(1, 40), F(2, 9), F(1, 3), F(1, 2), F(3, 4), F(99, 100)],
+        [1, 2, 5],
+        [0, 3],
+        [F(1), F(1, 2)],
+    ):
+        eps = rise / (2 * share)  # target ≤ 3ε, = at share 1; L = 1
+        v = {"epsilon": eps, "target": eps + rise, "lipschitz": 1, "vocabulary_size": size}
+        v |= {"period": d, "locality": tau, "heads": heads}
+        for names in asked:
+            lag_bias = "no_lag_bias" not in names
+            if size >= 2:
+                terms = nested_terms(v, lag_bias, "true_lipschitz" in names)
+                found = integers("derived.lower_linf_c3", names, **v)
+                assert found == (max(terms.values()), terms)
+            terms = presence_terms(v, lag_bias)
+            found = integers("derived.lower_presence", names, **v)
+            assert found == (max(terms.values()), terms)
+
+
+def test_values_of_the_table():
+    """q₂ = (1 + √(1−d))²/d² and the others, put in by hand."""
+
+    def least(**v):
+        return bounds.required_length(theorem="derived.lower_linf_c3", **v).length
+
+    two = {"vocabulary_size": 2, "period": 1, "locality": 0}
+    assert least(epsilon="1/5", target="3/5", lipschitz=1, **two) == 20
+    three = {"vocabulary_size": 3, "period": 1, "locality": 3}
+    assert least(epsilon="11/100", target="32/100", lipschitz=1, **three) == 324
+    four = {"vocabulary_size": 4, "period": 1, "locality": 0, "heads": 2}
+    assert least(epsilon="1/20", lipschitz=1, **four) == 151_840
 
 
 @pytest.mark.parametrize(("p", "gamma"), [*product([1, 3, 6], [F(1), F(1, 2), F(3, 4), F(2)])])
@@ -311,16 +351,22 @@ def admitted(key, **changes):
         ("one_layer_linf_shared_logits", NO_LAG, NO_LAG | {"tie_tolerance": HAIR}),
         ("one_layer_linf_limit", {"locality": 0}, {"locality": 1}),
         ("one_layer_linf", {"tie_tolerance": 0}, {"tie_tolerance": HAIR}),
-        ("lower_presence", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
-        ("lower_presence", {"lipschitz": F(4, 10) + HAIR}, {"lipschitz": F(4, 10)}),
+        ("lower_presence", {"lipschitz": F(2, 10) + HAIR}, {"lipschitz": F(2, 10)}),
+        ("lower_presence", {"vocabulary_size": 1}, {"vocabulary_size": 1, "period": 1}),
+        # one token, Δ = 2: target − ε < L/2
+        (
+            "lower_presence",
+            {"vocabulary_size": 1, "lipschitz": F(4, 10) + HAIR},
+            {"vocabulary_size": 1, "lipschitz": F(4, 10)},
+        ),
         ("lower_tent", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
         ("lower_tent", {"lipschitz": F(6, 10) + HAIR}, {"lipschitz": F(6, 10)}),
         ("lower_single_z", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
         ("lower_single_z", {"lipschitz": F(2, 10) + HAIR}, {"lipschitz": F(2, 10)}),
-        ("lower_linf_c3", {"vocabulary_size": 3}, {"vocabulary_size": 2}),
+        ("lower_linf_c3", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
         ("lower_linf_c3", {}, {"epsilon": 0, "target": F(3, 10)}),
         ("lower_linf_c3", {"target": F(3, 10)}, {"target": F(3, 10) + HAIR}),
-        ("lower_linf_c3", {"lipschitz": F(4, 10) + HAIR}, {"lipschitz": F(4, 10)}),
+        ("lower_linf_c3", {"lipschitz": F(2, 10) + HAIR}, {"lipschitz": F(2, 10)}),
         ("lower_limit", {"lipschitz": F(3, 10) + HAIR}, {"lipschitz": F(3, 10)}),
         ("lower_limit", {"period": 2, "vocabulary_size": 1}, {"period": 1, "vocabulary_size": 1}),
         ("lower_limit", {"period": 1, "lipschitz": 1}, {"period": 1, "lipschitz": 1 - HAIR}),

@@ -8,7 +8,14 @@ from verify.witnesses.average import (
     ring,
     window,
 )
-from verify.witnesses.one_layer import nested_classes, presence, tents
+from verify.witnesses.levels import levels_of_one, nested_levels
+from verify.witnesses.one_layer import (
+    nested_classes,
+    own_share,
+    presence,
+    tents,
+    two_residues,
+)
 from verify.witnesses.one_layer_softmax import last_token
 from verify.witnesses.threshold import (
     limit_one_residue,
@@ -29,9 +36,12 @@ __all__ = [
     "fair_coin",
     "gram_tents",
     "last_token",
+    "levels_of_one",
     "limit_one_residue",
     "limit_residues",
     "nested_classes",
+    "nested_levels",
+    "own_share",
     "presence",
     "rare_token",
     "ring",
@@ -39,5 +49,6 @@ __all__ = [
     "threshold_one_residue",
     "threshold_residues",
     "threshold_window",
+    "two_residues",
     "window",
 ]

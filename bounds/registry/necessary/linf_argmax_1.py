@@ -9,13 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import sympy
-from sympy import And, Max, Min, Piecewise, ceiling
+from sympy import And, Min, Or, Piecewise, ceiling, floor, sqrt
 
 from bounds.evaluate import Enclosure, enclose
 from bounds.parameters import symbols
 from bounds.registry.sources import derived
 from bounds.registry.sufficient.linf_argmax_1 import CELL
-from bounds.scope import ANY, Hypothesis, Scope, Values, at_least
+from bounds.scope import (
+    ANY,
+    NO_LAG_BIAS,
+    TRUE_LIPSCHITZ,
+    Hypothesis,
+    Scope,
+    Values,
+    at_least,
+)
 from bounds.theorem import (
     Direction,
     Formula,
@@ -25,7 +33,7 @@ from bounds.theorem import (
     simulation_error,
 )
 
-_EPS, _ETA, _L, _SIGMA, _DELTA, _TAU, _GAMMA = (
+_EPS, _ETA, _L, _SIGMA, _DELTA, _TAU, _GAMMA, _H = (
     symbols.epsilon,
     symbols.target,
     symbols.lipschitz,
@@ -33,15 +41,22 @@ _EPS, _ETA, _L, _SIGMA, _DELTA, _TAU, _GAMMA = (
     symbols.period,
     symbols.locality,
     symbols.margin,
+    symbols.heads,
 )
-
+_RISE = auxiliary("d")  # (target − ε)/L
+_WITHOUT_LAG = auxiliary(r"\chi_{\varphi=0}", nonnegative=True)
+_TRUE_L = auxiliary(r"\chi_L", nonnegative=True)
+_SMALLEST = {"period": 1, "locality": 0, "heads": 1}
+"""Defaults: a pair with constant positions, no lag bias and one head is in every class."""
 
 _MARGIN = Hypothesis("margin γ and precision p may be as large as the pair needs")
 
 
 TRUE_CONSTANT = Hypothesis(
-    "L is the least Lipschitz constant (formulas from the weights may give more)"
+    "L is the least Lipschitz constant (formulas from the weights may give more)",
+    name=TRUE_LIPSCHITZ,
 )
+_BELOW_L = Hypothesis("target − ε < L", check=lambda v: _positive(_L - _ETA + _EPS)(v))
 
 
 def _positive(*expressions: sympy.Expr) -> Callable[[Values], bool]:
@@ -59,20 +74,55 @@ def _enclose(expression: sympy.Expr, values: Values) -> Enclosure:
     return enclose(expression, known)
 
 
+def _tied_lags() -> sympy.Expr:
+    """t' = number of lags 0..τ outside the residue of position 1, for a query of residue 0."""
+    outside = _TAU + 1 - floor((_TAU + 1) / _DELTA)
+    return Piecewise((outside, _DELTA >= 2), (1, True))
+
+
+def _least_root(k: sympy.Symbol, y: sympy.Expr) -> sympy.Expr:
+    """ρ, the lesser root of y − Kρ + (K−1)ρ² = 0."""
+    return 2 * y / (k + sqrt(k**2 - 4 * (k - 1) * y))
+
+
+def _presence() -> Formula:
+    k, rho = auxiliary("K", integer=True, positive=True), auxiliary("rho")
+    tied = auxiliary("t")
+    levels = tied * rho ** (-k) * (1 - rho) ** (2 - k)
+    several = Or(k >= 2, And(_DELTA >= 2, _DELTA * _RISE < _DELTA - 1))
+    rare = _DELTA * (ceiling(1 / _RISE) - 1) + 1
+    return Formula(
+        terms={
+            "presence": Piecewise((rare, _SIGMA >= 2), (1, True)),
+            "levels": Piecewise(
+                (1, _WITHOUT_LAG >= 1), (_DELTA * ceiling(levels), several), (1, True)
+            ),
+        },
+        where={
+            _RISE: (_ETA - _EPS) / _L,
+            k: Min(_H, _SIGMA, ceiling(1 / _RISE) - 1, evaluate=False),
+            rho: _least_root(k, k * _RISE),
+            tied: _tied_lags(),
+        },
+    )
+
+
 LOWER_PRESENCE = Theorem(
     key="derived.lower_presence",
-    title="Necessary: presence of a token against its frequency",
-    source=derived("derived-lower_presence", "presence against frequency"),
+    title="Necessary for every target, even after exact agreement: one model is constant",
+    source=derived("derived-lower_presence", "one model is constant"),
     setting=CELL,
     direction=Direction.NECESSARY,
     constants="proved",
     statement=(
-        "f = 1[token present] and g = min(1, L·frequency) are equal up to length L, then differ "
-        "by 1 − L/T; scaled and shifted, no N < L/(target − ε) suffices."
+        "f reads how rare a token is, g is constant: a token that occurs has a share of 1/W at "
+        "least. With d = (target − ε)/L no N < Δ(⌈1/d⌉ − 1) + 1 suffices; with a lag bias and H "
+        "heads, each of which sees one token more than the one before, no N < Δ⌈t·q⌉ does, "
+        "q ≥ (1 − Kd)/d^K, K = min(H, |Σ|): the exponent is at least H at every target."
     ),
-    conclusion="below this length agreement does not give |f − g| ≤ {target}",
+    conclusion="below this length even exact agreement does not give |f − g| ≤ {target}",
     scope=Scope(
-        vocabulary_size=at_least(2),
+        vocabulary_size=ANY,
         period=ANY,
         locality=ANY,
         heads=ANY,
@@ -84,15 +134,39 @@ LOWER_PRESENCE = Theorem(
     ),
     survives=(
         "no_lag_bias",
+        "shared_logits",
+        "positional_attention",
+        "heavy",
         "limit_regime",
     ),
-    parameters=("epsilon", "target", "lipschitz", "vocabulary_size"),
+    switches={_WITHOUT_LAG: (NO_LAG_BIAS, "positional_attention", "heavy")},
+    parameters=(
+        "epsilon",
+        "target",
+        "lipschitz",
+        "vocabulary_size",
+        "period",
+        "locality",
+        "heads",
+    ),
+    defaults=_SMALLEST,
     hypotheses=(
         _MARGIN,
-        Hypothesis("target + ε < L", check=_positive(_L - _ETA - _EPS)),
+        _BELOW_L,
+        Hypothesis(
+            "|Σ| ≥ 2; or Δ ≥ 2 and target − ε < (Δ−1)L/Δ",
+            check=lambda v: (
+                _positive(_SIGMA - 1)(v) or _positive((_DELTA - 1) * _L - _DELTA * (_ETA - _EPS))(v)
+            ),
+        ),
     ),
-    formula=lambda: Formula(terms={"simulation": ceiling(_L / (_ETA - _EPS))}),
-    exponents={"epsilon": -1, "lipschitz": 1, "vocabulary_size": 0},
+    formula=_presence,
+    exponents={
+        "epsilon": -Min(_H, _SIGMA),
+        "lipschitz": Min(_H, _SIGMA),
+        "vocabulary_size": 0,
+        "period": 1,
+    },
     compares_with="izzo2025.4.1",
 )
 
@@ -385,26 +459,60 @@ LOWER_SINGLE_Z = Theorem(
 
 
 def _c3() -> Formula:
-    coefficient = Max(1, (_SIGMA - 2) / 2, evaluate=False)
-    seen = coefficient * _L**2 / (_ETA - _EPS) ** 2
-    return Formula(terms={"simulation": _DELTA * ceiling(seen)})
+    k, rho = auxiliary("K", integer=True, positive=True), auxiliary("rho")
+    k_f, k_g = (auxiliary(name, integer=True, positive=True) for name in ("k_f", "k_g"))
+    tied = auxiliary("t")
+    levels = tied * (k_f / k_g) ** k_g * rho ** (-k) * (1 - rho) ** (2 - k)
+    suffix = (_TAU + 1) * (1 + sqrt(1 - _RISE)) ** 2 / _RISE**2
+    below = Or(_ETA < 3 * _EPS, _TRUE_L >= 1)
+    residues = (_DELTA - 1) / (1 - sqrt(1 - 2 * _RISE)) ** 2
+    return Formula(
+        terms={
+            "levels": Piecewise((1, _WITHOUT_LAG >= 1), (_DELTA * ceiling(levels), True)),
+            "suffix": Piecewise(
+                (1, _WITHOUT_LAG >= 1),
+                (ceiling(suffix), And(_SIGMA >= 3, _TAU * _RISE < 1, below)),
+                (1, True),
+            ),
+            "residues": Piecewise(
+                (_DELTA * ceiling(residues), And(_TRUE_L >= 1, _DELTA >= 2, 2 * _RISE < 1)),
+                (1, True),
+            ),
+            "tokens": Piecewise(
+                (_DELTA * ceiling((_SIGMA - 2) / _RISE**2), And(_TRUE_L >= 1, _SIGMA >= 3)),
+                (1, True),
+            ),
+        },
+        where={
+            _RISE: (_ETA - _EPS) / _L,
+            k: Min(2 * _H, _SIGMA, 2 * ceiling(1 / _RISE) - 2, evaluate=False),
+            k_f: ceiling(k / 2),
+            k_g: floor(k / 2),
+            rho: _least_root(k, k_f * _RISE),
+            tied: _tied_lags(),
+        },
+    )
 
 
 LOWER_LINF_C3 = Theorem(
     key="derived.lower_linf_c3",
-    title="Necessary for targets up to 3ε: the exponent 2 is right",
+    title="Necessary for targets up to 3ε: the exponent 2H is right",
     source=derived("derived-lower_linf_c3", "targets up to 3ε"),
     setting=CELL,
     direction=Direction.NECESSARY,
     constants="proved",
     statement=(
-        "f reads shares among the tokens 0..|Σ|−2 at one residue, g the share of all these "
-        "tokens: an input short for g cannot show the small shares to f. No "
-        "N < Δ⌈max(1, (|Σ|−2)/2)·L²/(target − ε)²⌉ suffices; above 3ε the exponent is smaller."
+        "2H heads, those of f and of g in turn, each see one token more than the one before: no "
+        "short input can have every share small. With d = (target − ε)/L, K = min(2H, |Σ|) and t "
+        "the lags in a residue other than that of position 1 (1 if Δ = 1), no N < Δ⌈t·q⌉ "
+        "suffices; q is (1 + √(1−d))²/d² for K = 2, and at least (1 − Hd)(2/d)^(2H) for K = 2H. "
+        "For three tokens and τd < 1, τ + 1 may stand for Δt (at target 3ε if L is the least "
+        "constant). If it is (assume 'true_lipschitz', χ_L = 1), no N < Δ⌈(|Σ|−2)/d²⌉ and, where "
+        "2d < 1, no N < Δ⌈(Δ−1)/(1−√(1−2d))²⌉ does; these two need no lag bias, the others do."
     ),
     conclusion="below this length agreement does not give |f − g| ≤ {target}",
     scope=Scope(
-        vocabulary_size=at_least(3),
+        vocabulary_size=at_least(2),
         period=ANY,
         locality=ANY,
         heads=ANY,
@@ -418,16 +526,30 @@ LOWER_LINF_C3 = Theorem(
         "no_lag_bias",
         "limit_regime",
     ),
-    parameters=("epsilon", "target", "lipschitz", "vocabulary_size", "period"),
+    switches={_WITHOUT_LAG: (NO_LAG_BIAS,), _TRUE_L: (TRUE_LIPSCHITZ,)},
+    parameters=(
+        "epsilon",
+        "target",
+        "lipschitz",
+        "vocabulary_size",
+        "period",
+        "locality",
+        "heads",
+    ),
+    defaults=_SMALLEST,
     hypotheses=(
         _MARGIN,
-        TRUE_CONSTANT,
         Hypothesis("ε > 0", check=_positive(_EPS)),
         Hypothesis("target ≤ 3ε", check=_nonnegative(3 * _EPS - _ETA)),
-        Hypothesis("2(target − ε) < L", check=_positive(_L - 2 * (_ETA - _EPS))),
+        _BELOW_L,
     ),
     formula=_c3,
-    exponents={"epsilon": -2, "lipschitz": 2, "vocabulary_size": 1, "period": 1},
+    exponents={
+        "epsilon": -Min(2 * _H, _SIGMA),
+        "lipschitz": Min(2 * _H, _SIGMA),
+        "vocabulary_size": 0,
+        "period": 1,
+    },
     compares_with="izzo2025.4.1",
 )
 

@@ -1,7 +1,7 @@
 """The one-layer ℓ∞ argmax entries: known values, a second implementation, order, and witnesses.
 
 The second implementation uses integers and fractions only: a root is never taken, ⌈a^(1/b)⌉ is
-the least n with n^b ≥ a.
+the least n with n^b ≥ a. (Nested levels: 60 digits.)
 """
 
 import math
@@ -14,6 +14,7 @@ import pytest
 import bounds
 from bounds import ParameterError
 from bounds.parameters import BY_KEYWORD
+from tests.helpers.second_implementation import nested_terms, presence_terms
 from verify import witnesses
 
 HALF = Fraction(1, 2)
@@ -145,7 +146,7 @@ class Second:
 
     @staticmethod
     def lower_presence(v):
-        return math.ceil(v["lipschitz"] / (v["target"] - v["epsilon"]))
+        return max(presence_terms(v).values())
 
     @staticmethod
     def lower_tent(v):
@@ -184,9 +185,7 @@ class Second:
 
     @staticmethod
     def lower_linf_c3(v):
-        factor = max(Fraction(1), Fraction(v["vocabulary_size"] - 2, 2))
-        seen = factor * v["lipschitz"] ** 2 / (v["target"] - v["epsilon"]) ** 2
-        return v["period"] * math.ceil(seen)
+        return max(nested_terms(v).values())
 
 
 SUFFICIENT = [
@@ -323,6 +322,7 @@ class TestKnownValues:
     def test_presence(self):
         two = {"lipschitz": 10, "vocabulary_size": 2}
         assert length("lower_presence", epsilon=0, target="0.999", **two) == 11  # L + 1
+        assert length("lower_presence", epsilon=0, target="0.999", **two, period=3) == 3 * 10 + 1
         assert length("lower_presence", epsilon=1, **two) == 5  # L/2ε
 
     def test_tent(self):
@@ -341,9 +341,13 @@ class TestKnownValues:
         assert length("lower_single_z", **values, locality=10) == math.ceil(105 * 9.5)
 
     def test_exponent_two(self):
-        values = {"epsilon": 1, "lipschitz": 10, "period": 3}
-        assert length("lower_linf_c3", vocabulary_size=3, **values) == 3 * 25
-        assert length("lower_linf_c3", vocabulary_size=12, **values) == 3 * 125
+        values = {"epsilon": 1, "lipschitz": 10, "period": 3, "assume": {"no_lag_bias"}}
+        assert length("lower_linf_c3", vocabulary_size=2, **values) == 1
+        values["assume"] = {"no_lag_bias", "true_lipschitz"}
+        assert length("lower_linf_c3", vocabulary_size=2, **values) == 3 * 40  # 2/(1−√0.6)² = 39.4
+        assert length("lower_linf_c3", vocabulary_size=12, **values) == 3 * 250
+        values["assume"] = ()  # (1 + √0.8)²/0.04 = 89.7
+        assert length("lower_linf_c3", vocabulary_size=12, **values) == 3 * 90
 
     def test_limit_lower(self):
         values = {"epsilon": 1, "precision_bits": 30, "margin": "1/2"}
@@ -476,7 +480,10 @@ def test_chain_beats_one_string_above_three_epsilon():
 @pytest.mark.parametrize("upper", ["one_layer_linf", "one_layer_linf_chain"])
 def test_necessary_never_exceeds_sufficient(key, upper):
     for values, value in random_cases(key, 60, seed=upper):
-        values = {**values, "heads": 1}
+        if upper.endswith("chain") and values.get("heads", 1) > 1:
+            values = {**values, "heads": 1}
+            value = length(key, **used(key, values))
+        values = {"heads": 1, "locality": 0, **values}
         assert value <= length(upper, **used(upper, values)), values
 
 
@@ -521,9 +528,13 @@ def test_steep_exponent_is_met_from_below():
         witnesses.presence(7, 1, 3),
         witnesses.tents(20, "1.1", 3, 2),
         witnesses.tents(20, 1, 2, 3),
-        witnesses.nested_classes(8, 1, 3),
-        witnesses.nested_classes(5, 1, 3, 5, 2),
-        witnesses.nested_classes("4.1", 1, 3, 3, 3),
+        witnesses.own_share(7, 1, 3, 2, 3),
+        witnesses.nested_levels(5, 1, 3),
+        witnesses.nested_levels(9, 1, "5/2", 2, 3, 4),
+        witnesses.nested_levels(9, 1, 3, 5, 2, 1, 2),
+        witnesses.levels_of_one(9, 0, 2, 2, 2, 4),
+        witnesses.levels_of_one(9, 1, 3, 3, 1, 0, 3),
+        witnesses.levels_of_one(9, 1, 3, 1, 2, 3),
     ],
     ids=lambda w: w.key,
 )
@@ -538,6 +549,19 @@ def test_the_witness_reaches_the_entry(witness):
         theorem=witness.key, **{k: v for k, v in values.items() if k in names}
     )
     assert found.length == witness.agree_up_to + 1
+
+
+@pytest.mark.parametrize("given", [(8, 1, 3), (5, 1, 3, 3, 2), ("4.1", 1, 3, 3, 3)])
+def test_tents_reach_the_term_of_three_tokens(given):
+    """Without lag bias and with the least L; for more tokens an explicit pair reaches half."""
+    witness = witnesses.nested_classes(*given)
+    names = bounds.theorem(witness.key).parameters
+    found = bounds.required_length(
+        theorem=witness.key,
+        assume={"no_lag_bias", "true_lipschitz"},
+        **{k: v for k, v in witness.parameters.items() if k in names},
+    )
+    assert found.terms["tokens"].length == witness.agree_up_to + 1 <= found.length
 
 
 def test_the_staircase_approaches_the_entry():
@@ -579,7 +603,7 @@ class TestHypotheses:
             ("one_layer_linf_steep", {"margin": 1}),
             ("one_layer_linf_shared_logits", {"period": 2}),
             ("one_layer_linf_shared_logits", {"heads": 2}),
-            ("lower_presence", {"lipschitz": 4}),
+            ("lower_presence", {"lipschitz": 2}),
             ("lower_presence", {"vocabulary_size": 1}),
             ("lower_tent", {"lipschitz": 6}),
             ("lower_tent", {"vocabulary_size": 1}),
@@ -597,8 +621,8 @@ class TestHypotheses:
             ("lower_limit", {"lipschitz": 3, "period": 2}),
             ("lower_single_z", {"lipschitz": 2}),
             ("lower_linf_c3", {"target": "3.001"}),
-            ("lower_linf_c3", {"lipschitz": 4}),
-            ("lower_linf_c3", {"vocabulary_size": 2}),
+            ("lower_linf_c3", {"lipschitz": 2}),
+            ("lower_linf_c3", {"vocabulary_size": 1}),
         ],
     )
     def test_violated(self, key, changes):
@@ -666,7 +690,7 @@ class TestExponents:
             for v in (values, moved)
         ]
         slope = (logs[1] - logs[0]) / math.log2(factor)
-        substitutions = {"H": 1, "m": 0, "gamma": 2, r"\hat{g}": 0.5}
+        substitutions = {"H": 1, "m": 0, "gamma": 2, r"\hat{g}": 0.5, r"|\Sigma|": 10**4}
         stated = theorem.exponent(keyword)
         stated = stated.subs({x: substitutions[x.name] for x in stated.free_symbols})
         assert slope == pytest.approx(float(stated), abs=0.02)
