@@ -110,6 +110,7 @@ RESTRICTED = {
     "derived.lower_single_z": {"vocabulary_size": "≥ 2"},
     "derived.lower_linf_c3": {"vocabulary_size": "≥ 2"},
     "derived.lower_threshold_window": {"vocabulary_size": "≥ 2"},
+    "derived.lower_shared_logits": {"vocabulary_size": "≥ 2"},
     "derived.lower_margin": {"vocabulary_size": "≥ 2"},
     "derived.lower_logit_range": {"vocabulary_size": "≥ 2"},
     "derived.lower_softmax_exact": {"vocabulary_size": "≥ 2"},
@@ -303,7 +304,8 @@ def test_a_tolerance_of_ties_is_a_hypothesis(entry):
 
 @pytest.mark.parametrize("entry", SCOPED, ids=by_key)
 def test_finite_precision_is_refused_where_a_theorem_is_about_infinite(entry):
-    given = point(entry) | {"precision_bits": 8}
+    bits = 60 if entry.key == "derived.lower_shared_logits" else 8  # it needs large ones
+    given = point(entry) | {"precision_bits": bits}
     if entry.scope.precision == "infinite":
         with pytest.raises(bounds.ParameterError, match=r"precision_bits: got .* infinite"):
             answer(entry, **given)
@@ -515,6 +517,7 @@ SURVIVES = {
     "derived.lower_threshold": {"limit_regime", "positional_attention", "heavy"},
     "derived.lower_threshold_window": {"no_lag_bias"},
     "derived.lower_limit": {"no_lag_bias", "limit_regime"},
+    "derived.lower_shared_logits": {"no_lag_bias", "shared_logits"},
     "derived.lower_average": {"no_lag_bias"},
     "derived.lower_average_softmax_dirichlet": {"no_lag_bias"},
     "derived.lower_softmax_exact": {"no_lag_bias", "shared_logits"},
@@ -563,6 +566,8 @@ def test_names_that_restrict_the_models():
         ("threshold_window", witnesses.threshold_window(4, "1/2", 2)),
         ("limit", witnesses.limit_residues(10, 1, 2, 12, "1/2")),
         ("limit", witnesses.limit_one_residue(20, 1, 3, 8, "1/2")),
+        ("limit", witnesses.limit_shares(20, 1, 3, 8, "1/2")),
+        ("shared_logits", witnesses.shared_logits(1, "1/10", "3/10", 8, "1/2")),
         ("average", witnesses.ring(100)),
         ("average_softmax_dirichlet", witnesses.rare_token(20, "1/2", 1)),
     ],

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.covers(
     "derived.lower_limit",
     "derived.lower_linf_c3",
     "derived.lower_presence",
+    "derived.lower_shared_logits",
     "derived.lower_single_z",
     "derived.lower_tent",
     "derived.lower_threshold",
@@ -275,6 +276,31 @@ def test_values_of_the_table():
     assert least(epsilon="1/20", lipschitz=1, **four) == 151_840
 
 
+def found_flat(v, gamma, first, d):
+    """γ < 1: L/ε ≥ 2(C+1)((C+1)/2)^(1/(1−γ)), or one token."""
+    c = v["target"] / v["epsilon"]
+    if real(v["lipschitz"] / v["epsilon"]) >= 2 * (c + 1) * real((c + 1) / 2) ** (
+        1 / real(1 - gamma)
+    ):
+        return first + d - 1
+    return first + d - 2 if d >= 2 else first
+
+
+@pytest.mark.parametrize("gap", [F(0), F(1, 3), F(1, 2), F(9, 10)])
+def test_shared_logits_from_below(gap):
+    for rise in (F(1, 30), F(2, 7), F(1, 2), F(9, 10)):
+        value = rounded(real(1 / rise - 1) ** (1 / (1 - real(gap))))
+        found = integers(
+            "derived.lower_shared_logits",
+            epsilon=F(1, 3),
+            target=F(1, 3) + 2 * rise,
+            lipschitz=2,
+            vocabulary_size=2,
+            largest_gap=gap,
+        )
+        assert found == (value, {SIMULATION: value})
+
+
 @pytest.mark.parametrize(("p", "gamma"), [*product([1, 3, 6], [F(1), F(1, 2), F(3, 4), F(2)])])
 def test_necessary_thresholds(p, gamma):
     given = {
@@ -286,8 +312,18 @@ def test_necessary_thresholds(p, gamma):
         "margin": gamma,
     }
     first = rounded(mp.mpf(2) ** (p / real(gamma)))
-    found = integers("derived.lower_threshold", **given, period=2)
-    assert found == (first, {HARDMAX: first})
+    for d in (1, 2, 7):  # γ ≤ 1: two tokens, target = 3ε
+        found = integers("derived.lower_threshold", **given, period=d)
+        assert found == (first + d - 1, {HARDMAX: first + d - 1})
+        one = given | {"vocabulary_size": 1}
+        found = integers("derived.lower_threshold", **one, period=d)
+        value = first + d - 2 if d >= 2 else first  # target < L/3
+        assert found == (value, {HARDMAX: value})
+        one |= {"lipschitz": F(1)}  # not < L/3
+        assert integers("derived.lower_threshold", **one, period=d)[0] == first
+        far = given | {"epsilon": F(1, 50)}  # C = 50/3 > 3: L/ε = 250 ≥ (C−1)²/2 = 122.7
+        value = first + d - 1 if gamma >= 1 else found_flat(far, gamma, first, d)
+        assert integers("derived.lower_threshold", **far, period=d)[0] == value
     found = integers("derived.lower_threshold_window", **given)
     assert found == (first - 1, {HARDMAX: first - 1})
 
@@ -298,7 +334,10 @@ def test_the_staircase_and_the_residues():
     ):
         for lip in (F(5), F(5, 2) * (eta + eps), F(5, 2) * (eta + eps) - F(1, 1000)):
             first = rounded(mp.mpf(2) ** (p / real(gamma)))
-            terms = {"residues": 1, "staircase": 1}
+            terms = {"residues": 1, "staircase": 1, "shares": 1}
+            if size >= 2 and 0 < eta <= 3 * eps:
+                odds = 2 * lip / (eta - eps) - 1
+                terms["shares"] = rounded(real(odds) ** (2 / real(gamma)))
             if d >= 2:
                 terms["residues"] = rounded(real((d - 1) * (lip / eta - 1)) ** (1 / real(gamma)))
             if size >= 2 and 2 * lip >= 5 * (eta + eps):
@@ -367,9 +406,30 @@ def admitted(key, **changes):
         ("lower_linf_c3", {}, {"epsilon": 0, "target": F(3, 10)}),
         ("lower_linf_c3", {"target": F(3, 10)}, {"target": F(3, 10) + HAIR}),
         ("lower_linf_c3", {"lipschitz": F(2, 10) + HAIR}, {"lipschitz": F(2, 10)}),
-        ("lower_limit", {"lipschitz": F(3, 10) + HAIR}, {"lipschitz": F(3, 10)}),
+        ("lower_limit", {"lipschitz": F(2, 10) + HAIR}, {"lipschitz": F(2, 10)}),
+        (
+            "lower_limit",
+            {"lipschitz": F(3, 10) + HAIR, "vocabulary_size": 1},
+            {"lipschitz": F(3, 10), "vocabulary_size": 1},
+        ),
+        (
+            "lower_shared_logits",
+            {"vocabulary_size": 2, "precision_bits": 12},
+            {"vocabulary_size": 1, "precision_bits": 12},
+        ),
+        ("lower_shared_logits", {"precision_bits": 12}, {"precision_bits": 4}),
+        ("lower_shared_logits", {"lipschitz": F(2, 10) + HAIR}, {"lipschitz": F(2, 10)}),
         ("lower_limit", {"period": 2, "vocabulary_size": 1}, {"period": 1, "vocabulary_size": 1}),
-        ("lower_limit", {"period": 1, "lipschitz": 1}, {"period": 1, "lipschitz": 1 - HAIR}),
+        (
+            "lower_limit",
+            {"period": 1, "epsilon": F(1, 11), "lipschitz": F(43, 44)},
+            {"period": 1, "epsilon": F(1, 11), "lipschitz": F(43, 44) - HAIR},
+        ),
+        (
+            "lower_limit",
+            {"period": 1, "lipschitz": F(1, 2)},
+            {"period": 1, "lipschitz": F(1, 2), "target": F(3, 10) + HAIR},
+        ),
         ("lower_limit", {"period": 1, "vocabulary_size": 2}, {"period": 1, "vocabulary_size": 1}),
         ("lower_threshold", {"margin": 1}, {"margin": 1 + HAIR}),
         # Δ ≥ 2 alone: (Δ − 1)L > 2Δ·target
@@ -391,8 +451,19 @@ def admitted(key, **changes):
         ),
         (
             "lower_threshold",
-            {"period": 1, "margin": 1},
-            {"period": 1, "margin": 1, "target": F(3, 10) + HAIR},
+            {"period": 1, "lipschitz": F(6, 10)},
+            {"period": 1, "lipschitz": F(6, 10), "target": F(3, 10) + HAIR},
+        ),
+        # γ = 1: L > 2(target − ε), and 2Lε ≥ (target − ε)²
+        (
+            "lower_threshold",
+            {"period": 1, "margin": 1, "target": F(35, 100), "lipschitz": F(1, 2) + HAIR},
+            {"period": 1, "margin": 1, "target": F(35, 100), "lipschitz": F(1, 2)},
+        ),
+        (
+            "lower_threshold",
+            {"period": 1, "margin": 1, "target": F(11, 10), "lipschitz": 5},
+            {"period": 1, "margin": 1, "target": F(11, 10), "lipschitz": 5 - HAIR},
         ),
         (
             "lower_threshold",
@@ -415,7 +486,7 @@ def admitted(key, **changes):
         (
             "lower_threshold",
             {"period": 1, "target": F(7, 10), "lipschitz": 10**6},
-            {"period": 1, "target": F(7, 10), "lipschitz": 10**6, "margin": 1},
+            {"period": 1, "target": F(7, 10), "lipschitz": 10**6, "margin": 1 + HAIR},
         ),
         ("lower_threshold_window", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
         ("lower_threshold_window", {}, {"margin": 1}),

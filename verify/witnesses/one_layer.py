@@ -288,8 +288,7 @@ def two_residues(
         for neuron in tent(0, float(slope), theta)
     ]
     ramp = Neuron(-1.0, float(2 * agreement), {0: -float(slope)})
-    off = {"query_tokens": {0: -4.0 * float(slope + agreement)}}
-    off["query_residues"] = {1: off["query_tokens"][0]}
+    off = -4.0 * float(slope + agreement)
     model = partial(build, vocabulary_size=2, period=2, precision_bits=precision_bits)
     excess = slope * step
     return Witness(
@@ -304,11 +303,14 @@ def two_residues(
             "precision_bits": precision_bits,
         },
         f=model(
-            neurons=[replace(neuron, **off) for neuron in neurons],
+            neurons=[
+                replace(neuron, query_tokens={0: off}, query_residues={1: off})
+                for neuron in neurons
+            ],
             token_logits={0: precision_bits},
         ),
         g=model(
-            neurons=[replace(ramp, **off)],
+            neurons=[replace(ramp, query_tokens={0: off}, query_residues={1: off})],
             constant=float(agreement),
             residue_logits={1: precision_bits},
         ),

@@ -69,6 +69,11 @@ def _nonnegative(expression: sympy.Expr) -> Callable[[Values], bool]:
     return lambda v: bool(_enclose(expression, v) >= 0)
 
 
+def _holds(condition: sympy.Basic) -> Callable[[Values], bool]:
+    """Whether a condition, with And and Or, holds at given parameters."""
+    return lambda v: bool(_enclose(Piecewise((1, condition), (0, True)), v) == 1)
+
+
 def _enclose(expression: sympy.Expr, values: Values) -> Enclosure:
     known = {symbols[k]: v for k, v in values.items() if k != "simulation_error"}
     return enclose(expression, known)
@@ -217,23 +222,41 @@ LOWER_TENT = Theorem(
 )
 
 
+def _two_tokens() -> sympy.Basic:
+    """Whether one of the three pairs of two tokens reaches this target."""
+    total = _ETA + _EPS
+    # L/ε ≥ 2(C+1)((C+1)/2)^(1/(1−γ)), C = target/ε; an exponent of 0 where γ ≥ 1 is not looked at.
+    flat = And(_GAMMA < 1, 2 * _EPS * (_L / (2 * total)) ** (1 - _GAMMA) >= total)
+    slow = And(_GAMMA >= 1, 2 * (_ETA - _EPS) < _L, (_ETA - _EPS) ** 2 <= 2 * _L * _EPS)
+    return And(_SIGMA >= 2, _EPS > 0, Or(And(_ETA <= 3 * _EPS, total < _L), flat, slow))
+
+
+def _one_token() -> sympy.Basic:
+    return And(_DELTA >= 2, 2 * _DELTA * _ETA < (_DELTA - 1) * _L)
+
+
+def _threshold() -> Formula:
+    first = ceiling(hardmax_length())
+    return Formula(
+        terms={
+            "hardmax threshold": Piecewise(
+                (first + _DELTA - 1, _two_tokens()),
+                (first + _DELTA - 2, And(_one_token(), 3 * _ETA < _L)),
+                (first, True),
+            )
+        }
+    )
+
+
 def _real_threshold(values: Values) -> bool:
-    """Whether one of the three families of pairs reaches this target."""
-    factor = (_ETA / _EPS + 1) / 2  # (C + 1)/2, C = target/ε
-    if _positive(_DELTA - 1, (_DELTA - 1) * _L - 2 * _DELTA * _ETA)(values):
-        return True
-    if not _positive(_SIGMA - 1, _EPS)(values):
-        return False
-    if _positive(_L - _ETA - _EPS)(values) and _nonnegative(3 * _EPS - _ETA)(values):
-        return True
-    ratio = _L / (4 * _EPS * factor)
-    return _positive(1 - _GAMMA)(values) and _nonnegative(ratio ** (1 - _GAMMA) - factor)(values)
+    """Whether some pair reaches this target."""
+    return _holds(_one_token())(values) or _holds(_two_tokens())(values)
 
 
 LOWER_THRESHOLD = Theorem(
     key="derived.lower_threshold",
     title="Necessary: the hardmax threshold 2^(p/γ) itself",
-    source=derived("derived-lower_threshold", "Theorems A and C"),
+    source=derived("derived-lower_threshold", "Theorems A, C and D"),
     setting=CELL,
     direction=Direction.NECESSARY,
     constants="proved",
@@ -241,7 +264,9 @@ LOWER_THRESHOLD = Theorem(
         "Explicit ReLU transformers agree (for Δ ≥ 2: exactly, with one token) on every input "
         "shorter than 2^(p/γ) and differ by more than the target later (for Δ ≥ 2: at every "
         "T ≥ 2^(p/γ) that Δ divides): the top class is a suffix position, which no short input "
-        "can show alone. It holds for the average error under every law of inputs too (Δ ≥ 2)."
+        "can show alone. It holds for the average error under every law of inputs too (Δ ≥ 2). "
+        "Read at the residue of T₁ − 1 only, T₁ = ⌈2^(p/γ)⌉, the pairs of two tokens agree below "
+        "T₁ + Δ − 1, those of one token below T₁ + Δ − 2 (target < L/3)."
     ),
     conclusion="below this length agreement does not give |f − g| ≤ {target}",
     scope=Scope(
@@ -269,17 +294,18 @@ LOWER_THRESHOLD = Theorem(
         Hypothesis("γ ≤ 1", check=_nonnegative(1 - _GAMMA)),
         Hypothesis(
             "Δ ≥ 2 and target < (Δ−1)L/(2Δ); or |Σ| ≥ 2, ε > 0, target ≤ 3ε and target + ε < L; "
-            "or |Σ| ≥ 2, γ < 1 and L/ε ≥ 2(C+1)((C+1)/2)^(1/(1−γ)), C = target/ε",
+            "or |Σ| ≥ 2, γ < 1 and L/ε ≥ 2(C+1)((C+1)/2)^(1/(1−γ)), C = target/ε; "
+            "or |Σ| ≥ 2, γ = 1, L/ε > 2(C−1) and L/ε ≥ (C−1)²/2",
             check=_real_threshold,
         ),
     ),
-    formula=lambda: Formula(terms={"hardmax threshold": ceiling(hardmax_length())}),
+    formula=_threshold,
     exponents={
         "epsilon": 0,
         "target": 0,
         "lipschitz": 0,
         "vocabulary_size": 0,
-        "period": 0,
+        "period": 1,
     },
     compares_with="izzo2025.4.1",
 )
@@ -341,7 +367,11 @@ LOWER_THRESHOLD_WINDOW = Theorem(
 def _limit() -> Formula:
     threshold = auxiliary("T_1")
     odds = (_DELTA - 1) * (_L / _ETA - 1)
-    residues = Piecewise((ceiling(odds ** (1 / _GAMMA)), _DELTA >= 2), (1, True))
+    residues = Piecewise((ceiling(odds ** (1 / _GAMMA)), And(_DELTA >= 2, _ETA < _L)), (1, True))
+    shares = Piecewise(
+        (ceiling((2 / _RISE - 1) ** (2 / _GAMMA)), And(_SIGMA >= 2, _EPS > 0, _ETA <= 3 * _EPS)),
+        (1, True),
+    )
     # 4ε/((target + ε)γ) = 4/((C+1)γ), and 0 where ε = 0.
     base, power = 2 * _L / (_ETA + _EPS), 4 * _EPS / ((_ETA + _EPS) * _GAMMA)
     staircase = Piecewise(
@@ -351,22 +381,23 @@ def _limit() -> Formula:
         terms={
             "residues": Min(threshold, residues, evaluate=False),
             "staircase": Min(threshold, staircase, evaluate=False),
+            "shares": Min(threshold, shares, evaluate=False),
         },
-        where={threshold: ceiling(hardmax_length())},
+        where={threshold: ceiling(hardmax_length()), _RISE: (_ETA - _EPS) / _L},
     )
 
 
 LOWER_LIMIT = Theorem(
     key="derived.lower_limit",
     title="Necessary in the limit regime: exponential in 1/γ with base L/ε",
-    source=derived("derived-lower_limit", "Theorem B (ii), (iii)"),
+    source=derived("derived-lower_limit", "the limit regime"),
     setting=CELL,
     direction=Direction.NECESSARY,
     constants="proved",
     statement=(
         "Without lag bias, and even if only lengths T ≥ 2^(p/γ) count: Δ ≥ 2 needs "
-        "((Δ−1)(L/target − 1))^(1/γ), any Δ needs (2L/(target+ε))^(4/((C+1)γ)), C = target/ε; "
-        "neither more than 2^(p/γ)."
+        "((Δ−1)(L/target − 1))^(1/γ); any Δ needs (2L/(target+ε))^(4/((C+1)γ)), C = target/ε, and "
+        "(2/d − 1)^(2/γ), d = (target − ε)/L, for targets up to 3ε; none more than 2^(p/γ)."
     ),
     conclusion="below this length agreement does not give |f − g| ≤ {target} at T ≥ 2^(p/γ)",
     scope=Scope(
@@ -395,17 +426,86 @@ LOWER_LIMIT = Theorem(
     ),
     hypotheses=(
         TRUE_CONSTANT,
-        Hypothesis("target < L", check=_positive(_L - _ETA)),
+        _BELOW_L,
         Hypothesis(
-            "Δ ≥ 2; or |Σ| ≥ 2 and target + ε ≤ 2L/5",
-            check=lambda v: (
-                _positive(_DELTA - 1)(v)
-                or (_positive(_SIGMA - 1)(v) and _nonnegative(2 * _L - 5 * (_ETA + _EPS))(v))
+            "Δ ≥ 2 and target < L; or |Σ| ≥ 2 and target + ε ≤ 2L/5; "
+            "or |Σ| ≥ 2, ε > 0 and target ≤ 3ε",
+            check=_holds(
+                Or(
+                    And(_DELTA >= 2, _ETA < _L),
+                    And(_SIGMA >= 2, 5 * (_ETA + _EPS) <= 2 * _L),
+                    And(_SIGMA >= 2, _EPS > 0, _ETA <= 3 * _EPS),
+                )
             ),
         ),
     ),
     formula=_limit,
-    exponents={"epsilon": -1 / _GAMMA, "lipschitz": 1 / _GAMMA, "vocabulary_size": 0},
+    exponents={"epsilon": -2 / _GAMMA, "lipschitz": 2 / _GAMMA, "vocabulary_size": 0},
+    compares_with="izzo2025.4.1",
+)
+
+
+def _shared() -> sympy.Expr:
+    return (1 / _RISE - 1) ** (1 / (1 - symbols.largest_gap))
+
+
+def _window_is_long_enough(values: Values) -> bool:
+    """Whether p, if given, lets an input show a rare token before the others are dropped."""
+    gap = symbols.largest_gap
+    if "precision_bits" not in values or not _positive(gap)(values):
+        return True
+    rise = (_ETA - _EPS) / _L
+    known = {key: values[key] for key in ("epsilon", "target", "lipschitz", "largest_gap")}
+    shown = ceiling(_shared().subs(_RISE, rise)) - 1
+    if not _positive(shown)(known):
+        return True
+    last = ceiling(2 ** (symbols.precision_bits / gap)) - 1
+    shares = [1 / (1 + (n - 1) / n**gap) for n in (shown, last)]
+    return _positive(shares[0] - rise - shares[1])(values)
+
+
+LOWER_SHARED_LOGITS = Theorem(
+    key="derived.lower_shared_logits",
+    title="Necessary with shared logits: the exponent 1/(1 − ĝ) is right",
+    source=derived("derived-lower_shared_logits", "shared logits need as much"),
+    setting=CELL,
+    direction=Direction.NECESSARY,
+    constants="proved",
+    statement=(
+        "f reads the share of the query's token, which lies above the other token by ĝ < 1, and g "
+        "is constant, with the same logits, no lag bias and one residue. With d = (target − ε)/L, "
+        "no N < (1/d − 1)^(1/(1−ĝ)) suffices, even after exact agreement."
+    ),
+    conclusion="below this length even exact agreement does not give |f − g| ≤ {target}",
+    scope=Scope(
+        vocabulary_size=at_least(2),
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
+    survives=("no_lag_bias", "shared_logits"),
+    parameters=("epsilon", "target", "lipschitz", "vocabulary_size", "largest_gap"),
+    hypotheses=(
+        _BELOW_L,
+        Hypothesis(
+            "p is so large that c(T) < c(n) − d, c(n) = 1/(1 + (n−1)n^(−ĝ)), for n the greatest "
+            "integer below (1/d − 1)^(1/(1−ĝ)) and T the greatest below 2^(p/ĝ)",
+            check=_window_is_long_enough,
+        ),
+    ),
+    formula=lambda: Formula(
+        terms={"simulation": ceiling(_shared())}, where={_RISE: (_ETA - _EPS) / _L}
+    ),
+    exponents={
+        "epsilon": -1 / (1 - symbols.largest_gap),
+        "lipschitz": 1 / (1 - symbols.largest_gap),
+        "vocabulary_size": 0,
+    },
     compares_with="izzo2025.4.1",
 )
 
@@ -560,6 +660,7 @@ THEOREMS = (
     LOWER_THRESHOLD,
     LOWER_THRESHOLD_WINDOW,
     LOWER_LIMIT,
+    LOWER_SHARED_LOGITS,
     LOWER_SINGLE_Z,
     LOWER_LINF_C3,
 )

@@ -41,6 +41,10 @@ def first_hardmax(p, gamma):
     return least(lambda t: t**gamma.numerator >= 2 ** (p * gamma.denominator))
 
 
+def models(v):
+    return v["epsilon"], v["target"], v["lipschitz"]
+
+
 class Second:
     """Each formula once more."""
 
@@ -155,7 +159,17 @@ class Second:
 
     @staticmethod
     def lower_threshold(v):
-        return first_hardmax(v["precision_bits"], v["margin"])
+        first, (eps, eta, lip) = first_hardmax(v["precision_bits"], v["margin"]), models(v)
+        d, free = v["period"], 1 - v["margin"]
+        if v["vocabulary_size"] >= 2 and eps > 0:
+            base, goal = lip / (2 * (eta + eps)), (eta + eps) / (2 * eps)
+            if (
+                (eta <= 3 * eps and eta + eps < lip)
+                or (free > 0 and base**free.numerator >= goal**free.denominator)
+                or (free == 0 and 2 * (eta - eps) < lip and (eta - eps) ** 2 <= 2 * lip * eps)
+            ):
+                return first + d - 1
+        return first + (d - 2 if 3 * eta < lip else 0)
 
     @staticmethod
     def lower_threshold_window(v):
@@ -165,7 +179,11 @@ class Second:
     def lower_limit(v):
         first = first_hardmax(v["precision_bits"], v["margin"])
         found = [1]
-        if v["period"] >= 2:
+        a, b = v["margin"].numerator, v["margin"].denominator
+        if v["vocabulary_size"] >= 2 and 0 < v["target"] <= 3 * v["epsilon"]:
+            odds = 2 * v["lipschitz"] / (v["target"] - v["epsilon"]) - 1
+            found.append(least(lambda n: n >= first or n**a >= odds ** (2 * b)))
+        if v["period"] >= 2 and v["lipschitz"] > v["target"]:
             odds = (v["period"] - 1) * (v["lipschitz"] / v["target"] - 1)
             a, b = v["margin"].numerator, v["margin"].denominator
             found.append(least(lambda n: n >= first or n**a >= odds**b))
@@ -175,6 +193,11 @@ class Second:
             a, b = power.numerator, power.denominator
             found.append(least(lambda n: n >= first or n**b >= base**a))
         return min(first, max(found))
+
+    @staticmethod
+    def lower_shared_logits(v):
+        base, free = v["lipschitz"] / (v["target"] - v["epsilon"]) - 1, 1 - v["largest_gap"]
+        return least(lambda n: n**free.numerator >= base**free.denominator)
 
     @staticmethod
     def lower_single_z(v):
@@ -202,6 +225,7 @@ NECESSARY = [
     "lower_threshold",
     "lower_threshold_window",
     "lower_limit",
+    "lower_shared_logits",
     "lower_single_z",
     "lower_linf_c3",
 ]
@@ -314,9 +338,9 @@ class TestKnownValues:
     def test_threshold(self):
         values = {**KNOWN, "margin": "1/2", "precision_bits": 4}
         del values["locality"]
-        assert length("lower_threshold", **values) == 256
+        assert length("lower_threshold", **values) == 257
         values["margin"] = "3/4"  # 2^(16/3) = 40.3
-        assert length("lower_threshold", **values) == 41
+        assert length("lower_threshold", **values) == 42
         assert length("lower_threshold_window", **{**values, "period": 1}) == 40
 
     def test_presence(self):
@@ -351,8 +375,11 @@ class TestKnownValues:
 
     def test_limit_lower(self):
         values = {"epsilon": 1, "precision_bits": 30, "margin": "1/2"}
-        one = length("lower_limit", lipschitz=20, vocabulary_size=2, period=1, **values)
-        assert one == 100  # (2·20/4)^(4/(4·½))
+        one = bounds.required_length(
+            theorem="derived.lower_limit", lipschitz=20, vocabulary_size=2, period=1, **values
+        )
+        assert one.terms["staircase"].length == 100  # (2·20/4)^(4/(4·½))
+        assert one.length == one.terms["shares"].length == 19**4  # (2·20/2 − 1)^(2/½)
         two = length("lower_limit", lipschitz=9, vocabulary_size=1, period=2, **values)
         assert two == 4  # (9/3 − 1)²
 
@@ -475,7 +502,8 @@ def test_chain_beats_one_string_above_three_epsilon():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "key", [k for k in NECESSARY if k not in ("lower_single_z", "lower_limit")]
+    "key",
+    [k for k in NECESSARY if k not in ("lower_single_z", "lower_limit", "lower_shared_logits")],
 )
 @pytest.mark.parametrize("upper", ["one_layer_linf", "one_layer_linf_chain"])
 def test_necessary_never_exceeds_sufficient(key, upper):
@@ -518,7 +546,11 @@ def test_steep_exponent_is_met_from_below():
 @pytest.mark.parametrize(
     "witness",
     [
-        witnesses.threshold_residues(3, 6, "3/4", 2),
+        witnesses.threshold_residues(2, 6, "3/4", 2),
+        witnesses.threshold_one_residue(5, 1, 3, 3, "1/2", 3),
+        witnesses.threshold_two_slopes(9, 1, 4, 4, 2),
+        witnesses.limit_shares(10, 1, 3, 12, 1),
+        witnesses.shared_logits(1, "1/10", "3/10", 8, "1/2"),
         witnesses.threshold_one_residue(5, 1, 3, 3, "1/2"),
         witnesses.threshold_window(4, "1/2", 2),
         witnesses.limit_residues(10, 1, 2, 12, "1/2"),
@@ -569,8 +601,8 @@ def test_the_staircase_approaches_the_entry():
     lengths = [
         witnesses.limit_one_residue(20, 1, 3, 16, "1/2", ratio=r).agree_up_to for r in (1, 3, 9, 99)
     ]
-    value = length(
-        "lower_limit",
+    found = bounds.required_length(
+        theorem="derived.lower_limit",
         epsilon=1,
         lipschitz=20,
         vocabulary_size=2,
@@ -578,6 +610,7 @@ def test_the_staircase_approaches_the_entry():
         precision_bits=16,
         margin="1/2",
     )
+    value = found.terms["staircase"].length
     assert lengths == sorted(lengths)
     assert value == 100
     assert 90 <= lengths[-1] < value
@@ -609,16 +642,19 @@ class TestHypotheses:
             ("lower_tent", {"vocabulary_size": 1}),
             ("lower_threshold", {"margin": "1001/1000"}),
             ("lower_threshold", {"lipschitz": 4}),
-            ("lower_threshold", {"target": 4, "margin": 1}),
+            ("lower_threshold", {"target": 9, "margin": 1}),  # 8² > 2·30
             ("lower_threshold", {"vocabulary_size": 1}),
             ("lower_threshold", {"period": 2, "vocabulary_size": 1, "lipschitz": 12}),
             ("lower_threshold_window", {"margin": 1}),
             ("lower_threshold_window", {"precision_bits": 1, "margin": "7/8"}),
             ("lower_threshold_window", {"epsilon": "1/1000"}),
             ("lower_threshold_window", {"target": 29}),
-            ("lower_limit", {"lipschitz": "9.9"}),
+            ("lower_limit", {"target": 4, "lipschitz": "12.4"}),
+            ("lower_shared_logits", {"lipschitz": 2}),
+            ("lower_shared_logits", {"vocabulary_size": 1}),
             ("lower_limit", {"vocabulary_size": 1}),
-            ("lower_limit", {"lipschitz": 3, "period": 2}),
+            ("lower_limit", {"lipschitz": 3, "period": 2, "vocabulary_size": 1}),
+            ("lower_limit", {"lipschitz": 2}),
             ("lower_single_z", {"lipschitz": 2}),
             ("lower_linf_c3", {"target": "3.001"}),
             ("lower_linf_c3", {"lipschitz": 2}),
