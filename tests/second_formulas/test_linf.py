@@ -28,6 +28,7 @@ pytestmark = pytest.mark.covers(
     "second formula",
     "derived.lower_limit",
     "derived.lower_linf_c3",
+    "derived.lower_linf_chain",
     "derived.lower_presence",
     "derived.lower_shared_logits",
     "derived.lower_single_z",
@@ -262,6 +263,26 @@ def test_levels_and_what_else_there_is_up_to_three_epsilon(size, heads):
             assert found == (max(terms.values()), terms)
 
 
+@pytest.mark.parametrize("size", [3, 5, 12, 200])
+def test_chains_from_below(size):
+    for times, shrink, d in product([F(2), F(3), F(31, 10), 5, 6, 9], [1, F(1, 9)], [1, 3]):
+        m = next(m for m in range(9) if times <= 2 * m + 3)
+        rise = F(1, 44 ** (m + 1)) * shrink
+        eps = rise / (times - 1)
+        many = (size - 2) / (16 * mp.e) * real(rise) ** (-1 - 1 / mp.mpf(m + 1))
+        value = d * rounded(min(mp.mpf(2) ** (size - 2), many))
+        given = {"epsilon": eps, "target": times * eps, "lipschitz": 1, "period": d}
+        found = integers("derived.lower_linf_chain", **given, vocabulary_size=size)
+        assert found == (value, {"profile": value})
+        answer = bounds.required_length(
+            theorem="derived.lower_linf_chain", **given, vocabulary_size=size
+        )
+        assert answer.length == value
+        near = given | {"lipschitz": F(43, 44) ** (m + 1) * shrink}
+        with pytest.raises(bounds.ParameterError, match="16e"):  # (16e)^−1 = 1/43.49
+            bounds.required_length(theorem="derived.lower_linf_chain", **near, vocabulary_size=size)
+
+
 def test_values_of_the_table():
     """q₂ = (1 + √(1−d))²/d² and the others, put in by hand."""
 
@@ -406,6 +427,15 @@ def admitted(key, **changes):
         ("lower_linf_c3", {}, {"epsilon": 0, "target": F(3, 10)}),
         ("lower_linf_c3", {"target": F(3, 10)}, {"target": F(3, 10) + HAIR}),
         ("lower_linf_c3", {"lipschitz": F(2, 10) + HAIR}, {"lipschitz": F(2, 10)}),
+        ("lower_linf_chain", {"lipschitz": 9}, {"lipschitz": 9, "vocabulary_size": 2}),
+        ("lower_linf_chain", {"lipschitz": 9}, {"lipschitz": 9, "epsilon": 0}),
+        ("lower_linf_chain", {"lipschitz": 9}, {"lipschitz": 8}),  # 16e/5 = 8.7
+        # 3ε < target ≤ 5ε: (16e)²/5 = 378.4
+        (
+            "lower_linf_chain",
+            {"lipschitz": 379, "epsilon": F(1, 10), "target": F(3, 10) + HAIR},
+            {"lipschitz": 378, "epsilon": F(1, 10), "target": F(3, 10) + HAIR},
+        ),
         ("lower_limit", {"lipschitz": F(2, 10) + HAIR}, {"lipschitz": F(2, 10)}),
         (
             "lower_limit",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import sympy
-from sympy import And, Min, Or, Piecewise, ceiling, floor, sqrt
+from sympy import And, Max, Min, Or, Piecewise, ceiling, floor, sqrt
 
 from bounds.evaluate import Enclosure, enclose
 from bounds.parameters import symbols
@@ -654,6 +654,78 @@ LOWER_LINF_C3 = Theorem(
 )
 
 
+_LINK = auxiliary("m", integer=True, nonnegative=True)
+
+
+def _links() -> sympy.Expr:
+    """Least integer m ≥ 0 with target ≤ (2m + 3)ε."""
+    return Max(0, ceiling((_ETA - 3 * _EPS) / (2 * _EPS)), evaluate=False)
+
+
+def _linf_chain() -> Formula:
+    many = (_SIGMA - 2) / (16 * sympy.E) * _RISE ** (-1 - 1 / (_LINK + 1))
+    shown = Min(sympy.Integer(2) ** (_SIGMA - 2), many, evaluate=False)
+    return Formula(
+        terms={"profile": _DELTA * ceiling(shown)},
+        where={_LINK: _links(), _RISE: (_ETA - _EPS) / _L},
+    )
+
+
+def _far_apart(values: Values) -> bool:
+    """Whether d ≤ (16e)^(−m−1)."""
+    if not _positive(_EPS)(values):
+        return True  # refused elsewhere
+    power = (16 * sympy.E) ** (_links() + 1)
+    return _nonnegative(_L - (_ETA - _EPS) * power)(values)
+
+
+LOWER_LINF_CHAIN = Theorem(
+    key="derived.lower_linf_chain",
+    title="Necessary above 3ε: the exponent 1 + 1/(m+1) of the chain is right for many tokens",
+    source=derived("derived-lower_linf_chain", "chains need as much"),
+    setting=CELL,
+    direction=Direction.NECESSARY,
+    constants="proved",
+    statement=(
+        "f reads the law of |Σ| − 1 tokens among themselves, g their share too. Some law is far "
+        "from all that short inputs show, and a chain of 2m+1 short inputs that comes near it has "
+        "to show these tokens rarely in the end, so is long. For targets up to (2m+3)ε and "
+        "d = (target − ε)/L no N < Δ⌈min{2^(|Σ|−2), (|Σ|−2)/(16e)·d^(−1−1/(m+1))}⌉ suffices."
+    ),
+    conclusion="below this length agreement does not give |f − g| ≤ {target}",
+    scope=Scope(
+        vocabulary_size=at_least(3),
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="every input",
+    ),
+    survives=("no_lag_bias", "limit_regime"),
+    parameters=("epsilon", "target", "lipschitz", "vocabulary_size", "period"),
+    hypotheses=(
+        _MARGIN,
+        TRUE_CONSTANT,
+        Hypothesis("ε > 0", check=_positive(_EPS)),
+        Hypothesis(
+            "d ≤ (16e)^(−m−1) for the least integer m ≥ 0 with target ≤ (2m+3)ε",
+            check=_far_apart,
+        ),
+    ),
+    formula=_linf_chain,
+    exponents={
+        "epsilon": -(1 + 1 / (_LINK + 1)),
+        "lipschitz": 1 + 1 / (_LINK + 1),
+        "vocabulary_size": 1,
+        "period": 1,
+    },
+    compares_with="izzo2025.4.1",
+)
+
+
 THEOREMS = (
     LOWER_PRESENCE,
     LOWER_TENT,
@@ -663,4 +735,5 @@ THEOREMS = (
     LOWER_SHARED_LOGITS,
     LOWER_SINGLE_Z,
     LOWER_LINF_C3,
+    LOWER_LINF_CHAIN,
 )
