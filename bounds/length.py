@@ -321,17 +321,31 @@ def _refuse_other_models(
         problems += [
             Problem(keyword, Stated(brief(values[keyword])), allowed)
             for keyword in (*SMALLER_CLASS, *theorem.silent_about)
-            if keyword in values and keyword not in theorem.reads
+            if keyword in values and keyword not in theorem.reads and _restricts(keyword, values)
         ]
     if problems:
         raise ParameterError(problems)
 
 
-SMALLER_CLASS = ("horizon", "largest_gap", "light_groups", "states", "path_states")
+SMALLER_CLASS = (
+    "horizon",
+    "largest_gap",
+    "light_groups",
+    "lipschitz_other",
+    "states",
+    "path_states",
+)
 """Keywords that leave fewer models or inputs: what is necessary for all of them need not be there.
 
 A necessary length that depends on one reads it; to the others no pair is shown to belong.
 """
+
+
+def _restricts(keyword: str, values: Mapping[str, Exact]) -> bool:
+    """Whether the value leaves fewer models: L_o = L does not."""
+    if keyword != "lipschitz_other" or "lipschitz" not in values:
+        return True
+    return compare(values["lipschitz_other"], values["lipschitz"]) < 0
 
 
 @cache

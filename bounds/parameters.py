@@ -119,6 +119,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     _real("lipschitz", "L", +1,
           "Lipschitz constant of the output in the total variation of the last layer's attention, "
           "summed over heads, max over f and g", lower_open=False),
+    _real("lipschitz_other", "L_o", +1,
+          "Lipschitz constant of the other model, the smaller one of f and g (default L)",
+          lower_open=False),
     _real("lipschitz_euclidean", "Lambda", +1,
           "Euclidean Lipschitz constant of what follows the last layer's attention times the "
           "Euclidean diameter of a head's values, summed over heads, max over f and g",

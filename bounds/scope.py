@@ -231,6 +231,10 @@ def contradictions(values: Values, asserted: Collection[str]) -> list[tuple[str,
         refuse("locality", f"0, as assume={{{NO_LAG_BIAS!r}}} says that no lag has a bias")
     if NO_LAG_BIAS in asserted and _below(1, values.get("positional_margin", Fraction(0))):
         refuse("positional_margin", f"at most 1, its value without lag bias ({NO_LAG_BIAS!r})")
+    if both("lipschitz", "lipschitz_other") and _below(
+        values["lipschitz"], values["lipschitz_other"]
+    ):
+        refuse("lipschitz_other", f"at most lipschitz = {brief(values['lipschitz'])}")
     if both("alpha_min", "alpha_total", "vocabulary_size"):
         least = values["alpha_min"] * values["vocabulary_size"]
         if _below(values["alpha_total"], least):

@@ -343,6 +343,17 @@ def hardmax_length() -> sympy.Expr:
     return sympy.Integer(2) ** (symbols.precision_bits / symbols.margin)
 
 
+def levels(sets: Any) -> sympy.Expr:
+    """min{sets, Δ(|Σ| − 1) + 1}: types of prefix positions serve as levels as well as sets do."""
+    types = symbols.period * (symbols.vocabulary_size - 1) + 1
+    return sympy.Min(sets, types, evaluate=False)
+
+
+def whole_periods(threshold: sympy.Expr) -> sympy.Expr:
+    """⌈threshold⌉ + Δ − 1: every residue has a length from the threshold on, up to here."""
+    return sympy.ceiling(threshold) + symbols.period - 1
+
+
 def below(left: Any, right: Any) -> bool:
     """left < right for exact numbers, certified: for the checks of hypotheses."""
     return compare(_exact(left), _exact(right)) < 0

@@ -38,6 +38,7 @@ SHOWN_BY_TESTS = ("second formula", "attack", "soundness", "tightness")
 _VALUES: dict[str, tuple[Any, ...]] = {
     "epsilon": ("1/100000", "1/100", "1/10"),
     "lipschitz": (1, 4, 64),
+    "lipschitz_other": (1,),
     "lipschitz_euclidean": (1, 4),
     "lipschitz_marginal": (1, 4),
     "vocabulary_size": (2, 3, 4),

@@ -221,10 +221,15 @@ def _prove(options: argparse.Namespace) -> int:
     )
     saved = _folder(options.out) / "proof.json"
     proof.verdict.save(saved)
+    certificate = None
+    if proof.verdict.proof is not None:
+        certificate = _folder(options.out) / "certificate.json"
+        proof.verdict.certificate().save(certificate)
     if options.json:
         show(json_text(proof.to_dict()))
     else:
-        show(f"{proof.verdict.explain()}\n\nsaved: {saved}")
+        files = saved if certificate is None else f"{saved}, {certificate}"
+        show(f"{proof.verdict.explain()}\n\nsaved: {files}")
     return EXIT_CODES[proof.verdict.status]
 
 

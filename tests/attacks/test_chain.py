@@ -1,8 +1,8 @@
 """The chain theorem of one argmax layer, attacked from its statement with exact rationals.
 
 Claim (one head each, m ≥ 0, 0 < δ < ½, K ≥ max(2, δ^(−1/(m+1))), e = Δ(|Σ|/4 + 2) + τ + 1,
-n = max{⌈(K+3)e/δ⌉, ⌈K·h₀/Δ⌉}, N = Δ(n+1) + τ): every long x has strings u_0, u_0', u_1, …, u_I of
-length ≤ N and ≥ h₀, congruent to |x| modulo Δ, with the suffix of x and no other types, I ≤ m, and
+n = ⌈(K+3)e/δ⌉, N = max{Δ(n+1) + τ, ⌊K(⌈h₀⌉ − 2)⌋ + Δ + 1}): every x longer than N has strings
+u_0, u_0', u_1, …, u_I of length ≤ N and ≥ h₀, congruent to |x| modulo Δ, with the suffix of x and no other types, I ≤ m, and
 
     TV_f(x, u_0) ≤ δ,  TV_g(u_i, u_i') ≤ 2δ,  TV_f(u_i', u_{i+1}) = 0,  TV_g(u_I, x) ≤ 2δ.
 
@@ -31,17 +31,24 @@ class Case:
         assert self.factor ** (self.links + 1) >= 1 / self.delta
         self.e = self.period * (Fraction(self.tokens, 4) + 2) + self.locality + 1
         self.unit = self.e / self.delta
-        self.n = max(
-            math.ceil((self.factor + 3) * self.unit),
-            math.ceil(self.factor * hardmax_length / self.period),
+        self.extra = rng.randrange(self.period)
+        self.n = math.ceil((self.factor + 3) * self.unit)
+        self.limit = max(
+            self.period * (self.n + 1) + self.locality,
+            math.floor(self.factor * (hardmax_length - 2)) + self.period + 1,
         )
-        self.limit = self.period * (self.n + 1) + self.locality
+        # Columns of u_i' must reach the threshold; they are shorter by the factor K at most.
+        suffix = self.locality + 1
+        least = -((self.extra + suffix - hardmax_length) // self.period)
+        while math.ceil(self.n / self.factor) < least:
+            self.n = max(self.n + 1, math.floor(self.factor * (least - 1)))
+        assert self.period * self.n + self.extra + suffix <= self.limit
         self._draw_counts(rng)
         self._draw_sets(rng)
 
     def _draw_counts(self, rng):
         periods = math.ceil(self.n * 10 ** rng.choice([0.01, 0.3, 1, 3, 6, 9]))
-        extra = rng.randrange(self.period)
+        extra = self.extra
         family = rng.choice(["heavy", "edge", "single", "even"])
         marks = [1, self.e, self.factor * self.e, self.unit, (self.factor + 2) * self.unit]
         self.counts = {}
@@ -60,7 +67,7 @@ class Case:
                 self.counts[r, s] = c
                 left -= c
             self.counts[r, self.tokens - 1] = left
-        self.whole, self.extra = periods, extra
+        self.whole = periods
 
     def _draw_sets(self, rng):
         types = [t for t, c in self.counts.items() if c]

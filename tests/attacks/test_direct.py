@@ -101,7 +101,7 @@ CONTROLS = [
     (weight_of_the_point, 42, True),
     (lengths_not_cut, 34, True),
     (one_count_too_many_is_cut, 28, True),
-    (one_count_too_many_is_cut, 33, False),
+    (one_count_too_many_is_cut, 3, False),
     (waiting_cells_forgotten, 26, True),
     (waiting_cells_forgotten, 26, False),
 ]

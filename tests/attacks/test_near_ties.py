@@ -130,10 +130,11 @@ def attack_nested(rng, mode, omit=()):
     heads_number = rng.choice([2, 2, 3])
     equal = F(rng.randint(2, 8), 10)
     deltas = [equal if mode == "H" else F(rng.randint(1, 9), 10) for _ in range(heads_number)]
-    hard = -(-(least_threshold(gamma, bits) - locality - 1) // period)
+    hard = least_threshold(gamma, bits)
     whole = math.prod(1 + 1 / d for d in deltas)
     most = math.ceil(e * (whole - 1))
-    length = length_beyond(rng, period * (max(most, hard, 1) + 1) + locality)
+    training = period - 1 + max(period * most + locality + 1, hard)
+    length = length_beyond(rng, training)
     kappa = near(rng, length, bits)
     heads = [clustered_head(rng, size, kappa, gamma, False) for _ in range(heads_number)]
     given = long_input(rng, size, length, max(1, rng.choice([most, math.ceil(e / deltas[0])])))
@@ -155,8 +156,8 @@ def attack_nested(rng, mode, omit=()):
     kept = error * (math.prod((1 + 1 / g[2] for g in listed), start=F(1)) - 1)
     if mode == "H":
         kept = error * (whole - 1)
-    n = max(math.ceil(kept), hard, 1)
-    training = period * (n + 1) + locality
+    training = period - 1 + max(period * max(math.ceil(kept), 1) + locality + 1, hard)
+    n = (training - (training - length) % period - locality - 1) // period
     rest = (length - locality - 1) % period
     long, short = (
         columns_of(number, period) for number in (length - locality - 1, period * n + rest)
@@ -185,10 +186,11 @@ def attack_columns(rng, omit=()):
     size, gamma = draw(rng)
     period, tokens, locality, bits = size
     e = F(tokens, 4) + locality + 1
-    hard = -(-(least_threshold(gamma, bits) - locality - 1) // period)
-    n = max(hard, 1, math.ceil(e * F(rng.randint(11, 40), 10)))
-    training = period * (n + 1) + locality
+    n = math.ceil(e * F(rng.randint(11, 40), 10))
+    least = max(period * n + locality + 1, least_threshold(gamma, bits))
+    training = least + period - 1
     length = length_beyond(rng, training)
+    n = (training - (training - length) % period - locality - 1) // period
     kappa = near(rng, length, bits)
     heads = [clustered_head(rng, size, kappa, gamma, True) for _ in range(4)]
     given = long_input(rng, size, length, n)

@@ -2,9 +2,10 @@
 
 Claim (Δ residues, S tokens, two argmax sets, every other logit at least γ below; σ ≤ 1/4 the wanted
 distance, η = σ²/4, δ = σ(1−σ)(1−η), e = Δ(S+1)/4 + 1): if n ≥ e(1+δ)/(δη) and
-Δn ≥ (Δ(1+1/n)(1+δ)/(δ(1−η)(σ−η)))^(1/γ), every hardmax x (counts up to 10³⁰ here) has z with
-|z| ≤ Δ(n+1), |z| ≡ |x|, the same last token, and both attention laws within σ, although z is so
-short that the other logits keep some weight in it.
+h = (Δ(1+1/n)(1+δ)/(δ(1−η)(σ−η)))^(1/γ), every hardmax x (counts up to 10³⁰ here) has z of the
+least length ≡ |x| that is at least Δn and h, so |z| ≤ max{Δn, ⌈h⌉} + Δ − 1, with the same last
+token, and both attention laws within σ, although z is so short that the other logits keep some
+weight in it.
 """
 
 import math
@@ -19,17 +20,13 @@ pytestmark = pytest.mark.covers("attack", "derived.one_layer_linf_limit")
 
 
 def sharp_block(tokens, period, sigma, margin):
-    """Least n of the claim; its second condition by iteration (the factor 1 + 1/n falls)."""
+    """n and ⌈h⌉ of the claim, and δ."""
     eta = sigma**2 / 4
     delta = sigma * (1 - sigma) * (1 - eta)
     e = Fraction(period * (tokens + 1), 4) + 1
     n = math.ceil(e * (1 + delta) / (delta * eta))
-    while True:
-        odds = period * (1 + Fraction(1, n)) * (1 + delta) / (delta * (1 - eta) * (sigma - eta))
-        needed = math.ceil(float(odds) ** (1 / margin) / period * (1 + 1e-12))
-        if needed <= n:
-            return n, delta
-        n = max(n + 1, min(needed, n * 2))
+    odds = period * (1 + Fraction(1, n)) * (1 + delta) / (delta * (1 - eta) * (sigma - eta))
+    return n, math.ceil(float(odds) ** (1 / margin) * (1 + 1e-12)), delta
 
 
 def columns(length, period):
@@ -93,16 +90,18 @@ def attack(seed, shrink=1):
     rng = random.Random(seed)
     period, tokens = rng.randint(1, 3), rng.randint(2, 5)
     sigma, margin = Fraction(1, rng.choice([4, 5, 10])), rng.choice([0.5, 0.8, 1.0, 2.0])
-    n, delta = sharp_block(tokens, period, sigma, margin)
-    n = max(1, n // shrink)
-    length = period * (n + 1) * int(10 ** rng.uniform(0.3, 24)) + rng.randrange(period) + 1
+    n, first, delta = sharp_block(tokens, period, sigma, margin)
+    limit = max(period * n, first) + period - 1
+    length = (limit + 1) * int(10 ** rng.uniform(0.3, 24)) + rng.randrange(period) + 1
+    # |z| = Δn + (|x| mod Δ)
+    n = max(1, (limit - (limit - length) % period) // period // shrink)
     counts = draw(rng, period, tokens, length)
     rare = sorted(counts, key=counts.get)
     sets = [set(rng.choice([rare[:1], rare[:2], rng.sample(rare, rng.randint(1, len(rare)))]))]
     sets.append(
         sets[0] | set(rng.sample(rare, 1)) if rng.random() < 0.6 else set(rng.sample(rare, 1))
     )
-    # |z| = Δn + (|x| mod Δ); the query is kept by leaving its type one position.
+    # The query is kept by leaving its type one position.
     goals = columns(period * n + length % period, period)
     short = shorten(counts, sets, goals, delta * n / (1 + delta), n / (1 + delta))
     if short is None:
@@ -111,7 +110,7 @@ def attack(seed, shrink=1):
     if not short[query]:
         short[query] = 1
         short[max((t for t in short if t[0] == query[0]), key=short.get)] -= 1
-    assert sum(short.values()) <= period * (n + 1)
+    assert sum(short.values()) <= limit
     assert (sum(short.values()) - length) % period == 0
     gap = {t: margin * rng.choice([1.0, 1.0, 1.5, 10.0]) for t in counts}
     return max(distance(counts, short, s, gap) for s in sets) / float(sigma)
@@ -152,14 +151,12 @@ def test_registered_length_is_the_least_of_both_forms(period):
             margin=margin,
         )
         half = sigma / 2
-        plain = (1 + 1 / half) ** 2 - 1
-        hard = math.ceil(
-            float(2 * period * plain / (1 - half)) ** float(1 / margin) / period - 1e-6
-        )
+        plain = (1 + 1 / half) ** min(2, period * (tokens - 1) + 1) - 1
+        hard = math.ceil(float(2 * period * plain / (1 - half)) ** float(1 / margin) - 1e-6)
         e = Fraction(period * (tokens + 1), 4) + 1
-        lengths = [period * (max(math.ceil(e * plain), hard) + 1)]
-        sharp = sharp_block(tokens, period, min(sigma, Fraction(1, 4)), float(margin))[0]
-        lengths.append(period * (sharp + 1))
+        lengths = [max(period * math.ceil(e * plain), hard) + period - 1]
+        n, first, _ = sharp_block(tokens, period, min(sigma, Fraction(1, 4)), float(margin))
+        lengths.append(max(period * n, first) + period - 1)
         # The registry may round the factor 1 + 1/n up, never below the least valid length.
         assert r.length >= min(lengths)
         assert r.length <= 1.01 * min(lengths) + period

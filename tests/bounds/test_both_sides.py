@@ -32,6 +32,7 @@ VALUES = {
     "positional_margin": [Fraction(1, 2), 1, 2],
 }
 SOMETIMES = {
+    "lipschitz_other": [0, Fraction(1, 100), Fraction(1, 2), 1, 5],
     "largest_gap": [0, Fraction(1, 2)],
     "tie_tolerance": [0, Fraction(1, 1000), Fraction(1, 100)],
     "horizon": [10, 1000, 2**20, 2**50],

@@ -45,6 +45,7 @@ def test_the_expression_is_in_the_public_symbols():
     bound = bounds.required_length(theorem=THEOREM_1, **GIVEN)
     values = {bounds.symbols[k]: sympy.Rational(str(v)) for k, v in GIVEN.items()}
     values |= {bounds.symbols.heads: 1, bounds.symbols.target: sympy.Rational(3, 10)}
+    values |= {bounds.symbols.lipschitz_other: values[bounds.symbols.lipschitz]}
     assert bound.expression.subs(values) == 963
     assert bound.expression.free_symbols == values.keys()
 
@@ -85,7 +86,7 @@ def test_every_uncertain_point_of_the_paper_is_said():
             assert all(point in explained for point in entry.uncertain)
 
 
-@pytest.mark.parametrize("ratio", [1, 10, 1000, 10**5, 10**6, 10**9])
+@pytest.mark.parametrize("ratio", [1, 10, 1000, 10**5 - 1, 10**5, 10**6, 10**9])
 def test_any_hardmax_threshold_answers_prints_and_serialises(ratio):
     given = GIVEN | {"precision_bits": ratio}
     bounds.required_length(theorem=THEOREM_1, **given)  # the first call builds the formula
@@ -95,7 +96,7 @@ def test_any_hardmax_threshold_answers_prints_and_serialises(ratio):
     if ratio >= 1000:
         assert bound.log2_length == pytest.approx(ratio, rel=1e-9)
         assert bound.dominant == "hardmax threshold"
-    assert (bound.length is None) == (ratio > 10**5)
+    assert (bound.length is None) == (ratio >= 10**5)
     back = json.loads(json.dumps(bound.to_dict()))
     assert back["log2_length"] == bound.log2_length
     assert back["length"] == (bound.length if ratio <= 1000 else None)
@@ -242,7 +243,12 @@ def test_theorems_can_be_filtered():
 def test_powers_are_machine_readable():
     paper, ours = bounds.theorem("izzo2025.4.1"), bounds.theorem(THEOREM_1)
     assert paper.exponent("epsilon") == -2
-    assert ours.exponent("epsilon").subs(bounds.symbols.heads, 1) == -2
+    sizes = {bounds.symbols.heads: 2, bounds.symbols.period: 2}
+    powers = [
+        ours.exponent("epsilon").subs(sizes | {bounds.symbols.vocabulary_size: n})
+        for n in (1, 2, 9)
+    ]
+    assert powers == [-1, -3, -4]  # min{2H, Δ(|Σ| − 1) + 1} levels
     assert (paper.exponent("period"), ours.exponent("period")) == (7, 2)
     assert ours.exponent("complexity") == 0
     assert ours.compares_with == paper.key

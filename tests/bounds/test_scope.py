@@ -24,6 +24,7 @@ MODELS = sorted(set(NAMES) - {"exact_ties", "markov_inputs", "true_lipschitz"})
 ONE = {
     "epsilon": F(1, 10**5),
     "lipschitz": F(1),
+    "lipschitz_other": F(1),
     "lipschitz_euclidean": F(1),
     "lipschitz_marginal": F(1),
     "vocabulary_size": F(4),

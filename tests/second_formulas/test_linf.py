@@ -3,6 +3,7 @@
 The lengths themselves have their second implementation in test_registry_linf.
 """
 
+import math
 from fractions import Fraction as F
 from itertools import pairwise, product
 from random import Random
@@ -52,10 +53,13 @@ def draws(number, seed):
     for _ in range(number):
         s = F(rng.randint(1, 30), rng.choice([10, 64]))
         eps = F(rng.randint(0, 20), 16)
+        lip = s * rng.choice([F(1, 2), 1, F(9, 8), 2, 4, F(13, 2), 30])
+        other = rng.choice([lip, lip, s, s * F(9, 8), lip / 3, lip / 50, F(0)])
         yield {
             "epsilon": eps,
             "target": eps + 2 * s,
-            "lipschitz": s * rng.choice([F(1, 2), 1, F(9, 8), 2, 4, F(13, 2), 30]),
+            "lipschitz": lip,
+            "lipschitz_other": min(lip, other),
             "vocabulary_size": rng.randint(1, 9),
             "period": rng.randint(1, 6),
             "locality": rng.randint(0, 5),
@@ -69,15 +73,19 @@ def threshold(v):
     return mp.mpf(2) ** (real(v["precision_bits"]) / real(v["margin"]))
 
 
-def theorem_1(v, e, inverse, first):
-    """The length, and the length that each term alone asks for."""
+def theorem_1(v, e, inverses, first):
+    """The length, and the length that each term alone asks for; 1/δ for each model's heads."""
     d, tau = v["period"], v["locality"]
-    steps = {
-        SIMULATION: rounded(F(e) * ((1 + inverse) ** (2 * v["heads"]) - 1)),
-        HARDMAX: rounded((first - tau - 1) / d),
-    }
-    terms = {name: d * (max(n, 1) + 1) + tau for name, n in steps.items()}
+    by_heads = math.prod((1 + i) ** v["heads"] for i in inverses)
+    by_types = (1 + max(inverses)) ** types(v)
+    n = rounded(F(e) * (min(by_heads, by_types) - 1))
+    terms = {SIMULATION: d * (n + 1) + tau, HARDMAX: rounded(first) + d - 1}
     return max(terms.values()), terms
+
+
+def types(v):
+    """So many types that Δ − 1 are left, of |Σ|Δ."""
+    return v["vocabulary_size"] * v["period"] - v["period"] + 1
 
 
 def short_error(v):
@@ -91,19 +99,22 @@ def trivial(v):
 @pytest.mark.parametrize("v", [*draws(40, 1)])
 def test_theorem_1_and_its_variants(v):
     s, lip = short_error(v), v["lipschitz"]
+    constants = [lip, *([v["lipschitz_other"]] if v["lipschitz_other"] > s else [])]
     e = F(v["period"] * (v["vocabulary_size"] + 1), 4) + v["locality"] + 1
     found = integers("derived.one_layer_linf", **v)
-    assert found == (trivial(v) if s >= lip else theorem_1(v, e, lip / s, threshold(v)))
+    inverses = [k / s for k in constants]
+    assert found == (trivial(v) if s >= lip else theorem_1(v, e, inverses, threshold(v)))
     additive = {**v, "lipschitz_marginal": lip}
     del additive["lipschitz"]
     e2 = F(v["period"], 4) + v["locality"] + 1
     e2 += 2 ** (2 * v["heads"] - 1) * max(v["vocabulary_size"], v["period"])
     found = integers("derived.one_layer_linf_additive", **additive)
-    assert found == (trivial(v) if s >= lip else theorem_1(v, e2, lip / s, threshold(v)))
+    assert found == (trivial(v) if s >= lip else theorem_1(v, e2, [lip / s] * 2, threshold(v)))
     steep = {**v, "margin": v["margin"] + 1}
     first = min(threshold(steep), (4 * real(lip / s)) ** (1 / real(v["margin"])))
     found = integers("derived.one_layer_linf_steep", **steep)
-    assert found == (trivial(v) if s >= lip else theorem_1(v, e, 2 * lip / s, first))
+    inverses = [2 * k / s for k in constants]
+    assert found == (trivial(v) if s >= lip else theorem_1(v, e, inverses, first))
 
 
 @pytest.mark.parametrize("v", [*draws(25, 2)])
@@ -121,14 +132,14 @@ def test_every_link_of_the_chain(v):
         if budget <= 0:
             assert m not in tried
             break
-        delta = min(F(1, 2), budget / ((2 * m + 3) * lip))
+        delta = min(F(1, 2), budget / ((2 * m + 2) * lip + v["lipschitz_other"]))
         k = max(mp.mpf(2), real(delta) ** (mp.mpf(-1) / (m + 1)))
         e = d * (F(v["vocabulary_size"], 4) + 2) + tau + 1
-        steps = {
-            SIMULATION: rounded((k + 3) * real(e / delta)),
-            HARDMAX: rounded(k * threshold(v) / d),
+        terms = {
+            SIMULATION: d * (rounded((k + 3) * real(e / delta)) + 1) + tau,
+            HARDMAX: rounded(k * (rounded(threshold(v)) - 2), up=False) + d + 1,
         }
-        terms = {name: d if s >= lip else d * (n + 1) + tau for name, n in steps.items()}
+        terms = {name: d if s >= lip else term for name, term in terms.items()}
         lengths[m] = max(terms.values())
         if m in tried:
             for name, expected in terms.items():
@@ -142,15 +153,20 @@ def test_every_link_of_the_chain(v):
 def test_the_chain_stops_at_the_first_link_with_ratio_two():
     """m = 0, 1: K = 1/δ = 6 and √(10) ; m = 2: K = 14^(1/3) > 2; m = 3: 18^(1/4) > 2; m = 4: 2."""
     choices = bounds.theorem("derived.one_layer_linf_chain").choices
-    given = {"epsilon": F(0), "lipschitz": F(2), "target": F(1)}
+    given = {"epsilon": F(0), "lipschitz": F(2), "lipschitz_other": F(2), "target": F(1)}
     assert [list(c.values()) for c in choices(given)] == [[0], [1], [2], [3], [4]]
     # 2^(m+1)·budget = (2m+3)·L exactly at m = 1: K = 2 there
-    assert len(list(choices(given | {"lipschitz": F(4, 5)}))) == 2
-    assert len(list(choices(given | {"lipschitz": F(4, 5) + F(1, 10**9)}))) == 3
+    both = ("lipschitz", "lipschitz_other")
+    assert len(list(choices(given | dict.fromkeys(both, F(4, 5))))) == 2
+    assert len(list(choices(given | dict.fromkeys(both, F(4, 5) + F(1, 10**9))))) == 3
+    # 4L + L_o for 5L: a smaller L_o stops earlier
+    more = given | {"lipschitz": F(4, 5) + F(1, 10**9), "lipschitz_other": F(4, 5) - F(1, 10**8)}
+    assert len(list(choices(more))) == 2
     # target = 3ε exactly admits m = 0 only
-    assert len(list(choices({"epsilon": F(1), "target": F(3), "lipschitz": F(100)}))) == 1
-    assert len(list(choices({"epsilon": F(1), "target": F(3) + F(1, 99), "lipschitz": F(1)}))) == 1
-    above = {"epsilon": F(1), "target": F(3) + F(1, 99), "lipschitz": F(100)}
+    above = {"epsilon": F(1), "target": F(3)} | dict.fromkeys(both, F(100))
+    assert len(list(choices(above))) == 1
+    above["target"] += F(1, 99)
+    assert len(list(choices(above | dict.fromkeys(both, F(1))))) == 1
     assert len(list(choices(above))) == 2
 
 
@@ -159,7 +175,7 @@ def test_the_chain_stops_at_the_first_link_with_ratio_two():
 def test_links_are_tried_as_long_as_they_may_help(target, lip):
     """Every m with target > (2m + 1)ε, up to the first with (2m + 3)L ≤ 2^(m+1)·budget."""
     theorem = bounds.theorem("derived.one_layer_linf_chain")
-    given = {"epsilon": F(1), "lipschitz": lip, "target": target}
+    given = {"epsilon": F(1), "lipschitz": lip, "lipschitz_other": lip, "target": target}
     expected = []
     for m in range(31):
         budget = target - (2 * m + 1)
@@ -173,7 +189,8 @@ def test_links_are_tried_as_long_as_they_may_help(target, lip):
 
 def test_long_chains_are_tried_in_growing_steps():
     choices = bounds.theorem("derived.one_layer_linf_chain").choices
-    given = {"epsilon": F(0), "lipschitz": F(2) ** 90, "target": F(1)}
+    given = {"epsilon": F(0), "target": F(1)}
+    given |= {"lipschitz": F(2) ** 90, "lipschitz_other": F(2) ** 90}
     tried = [int(*c.values()) for c in choices(given)]
     assert tried[:34] == [*range(33), 34]
     assert all(b - a == max(1, a // 16) for a, b in pairwise(tried))
@@ -204,16 +221,16 @@ def test_the_limit_regime(v):
         value = d
     else:
         delta = s / (2 * lip)
-        x = (1 + 1 / delta) ** (2 * v["heads"]) - 1
+        x = (1 + 1 / delta) ** min(2 * v["heads"], types(v)) - 1
         h2 = real(2 * d * x / (1 - delta)) ** power
-        value = d * (max(rounded(e0 * x), rounded(h2 / d)) + 1)
+        value = max(d * rounded(e0 * x) + d - 1, rounded(h2) + d - 1)
         if v["heads"] == 1:
             sigma = min(F(1, 4), s / lip)
             eta = sigma**2 / 4
             rho = sigma * (1 - sigma) * (1 - eta)
             n0 = rounded(e0 * (1 + rho) / (rho * eta))
             h3 = real(F(601, 600) * d * (1 + rho) / (rho * (1 - eta) * (sigma - eta))) ** power
-            value = min(value, d * (max(n0, rounded(h3 / d)) + 1))
+            value = min(value, max(d * n0 + d - 1, rounded(h3) + d - 1))
     assert integers("derived.one_layer_linf_limit", **given) == (value, {SIMULATION: value})
 
 
@@ -382,6 +399,7 @@ BASE = {
     "epsilon": F(1, 10),
     "target": F(3, 10),
     "lipschitz": F(2),
+    "lipschitz_other": F(2),
     "vocabulary_size": F(3),
     "period": F(2),
     "locality": F(1),

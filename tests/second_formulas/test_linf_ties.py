@@ -66,24 +66,30 @@ def inverse(v):
     return (k - eta * (k - 1)) / eta
 
 
-def least_hard(v):
-    """The least n ≥ 1 with Δn + τ + 1 ≥ 2^(p/γ)."""
-    h0 = mp.power(2, real(v["precision_bits"] / v["margin"]))
-    return max(1, rounded((h0 - v["locality"] - 1) / v["period"]))
+def first_hardmax(v):
+    """⌈2^(p/γ)⌉."""
+    return rounded(mp.power(2, real(v["precision_bits"] / v["margin"])))
 
 
 def length(v, n):
-    return v["period"] * (n + 1) + v["locality"]
+    """n ≥ 1 positions in every column, and a hardmax length of every residue."""
+    return v["period"] - 1 + max(v["period"] * max(n, 1) + v["locality"] + 1, first_hardmax(v))
+
+
+def types(v):
+    """So many types that Δ − 1 are left, of |Σ|Δ."""
+    return v["vocabulary_size"] * v["period"] - v["period"] + 1
 
 
 def walked(v, delta_of, guess):
     """The least n that the inequality of Theorem H allows, or `guess` where that is less."""
     kappa, wanted = float(v["tie_tolerance"]), float(share(v))
-    for n in range(least_hard(v), guess):
-        long, short = length(v, n), v["period"] * n + v["locality"] + 1
+    for n in range(1, guess):
+        long = length(v, n)
+        short = long - v["period"] + 1
         if long >= v["horizon"]:
             return n
-        delta = delta_of(n)
+        delta = delta_of((short - v["locality"] - 1) // v["period"])
         if delta >= 1:
             continue
         k = long**kappa
@@ -98,15 +104,16 @@ def walked(v, delta_of, guess):
 @pytest.mark.parametrize("v", [*draws(40, 1)])
 def test_theorem_1_up_to_a_horizon(v):
     for heads in (1, 2):
+        levels = min(2 * heads, types(v))
         found, terms = integers(HORIZON, **v, heads=heads)
         if share(v) >= 1:
             assert found == v["period"] == terms["simulation"] == terms["hardmax threshold"]
             continue
         e = F(v["period"] * (v["vocabulary_size"] + 1), 4) + v["locality"] + 1
-        closed = rounded(real(e) * ((1 + inverse(v)) ** (2 * heads) - 1))
-        n = max(closed, least_hard(v))
+        closed = rounded(real(e) * ((1 + inverse(v)) ** levels - 1))
+        n = max(closed, 1)
         if v["tie_tolerance"]:
-            power = 1 / (2 * heads)
+            power = 1 / levels
             n = walked(v, lambda k, e=e, p=power: 1 / ((1 + k / float(e)) ** p - 1), n)
         assert found == length(v, n)
 
@@ -118,7 +125,7 @@ def test_whole_columns(v):
         assert found == v["period"]
         return
     e = F(v["vocabulary_size"], 4) + v["locality"] + 1
-    n = max(rounded(real(e) * inverse(v)), least_hard(v))
+    n = max(rounded(real(e) * inverse(v)), 1)
     if v["tie_tolerance"]:
         n = walked(v, lambda k: float(e) / k, n)
     assert found == length(v, n)
@@ -136,8 +143,10 @@ def test_light_and_heavy_sets(v):
         kept = mp.mpf(0)  # S, set by set
         for _ in range(groups):
             kept += (kept + e) * inverse(v)
-        for found, least in ((light, kept), (heavy, (kept + e) * inverse(v))):
-            assert found == length(v, max(rounded(least), least_hard(v)))
+        one_for_all = e * ((1 + inverse(v)) ** types(v) - 1)
+        ends = (min(kept, one_for_all), min((kept + e) * inverse(v), one_for_all))
+        for found, least in zip((light, heavy), ends, strict=True):
+            assert found == length(v, rounded(least))
 
 
 def test_more_light_sets_never_shorten_and_heavy_beats_one_more_light_set():
@@ -249,6 +258,7 @@ def test_exact_ties_need_no_horizon():
         with_ties = BASE | {"tie_tolerance": "1/100", "horizon": 1000}
         assert "up to T* = 1000" in bounds.required_length(theorem=key, **with_ties).conclusion
     v = {k: F(x) for k, x in BASE.items()} | {"target": F(3, 10), "heads": 1}
+    v["lipschitz_other"] = v["lipschitz"]
     ones = {"tie_tolerance": F(0), "horizon": F(1)}
     theorem_1 = evaluation("derived.one_layer_linf", **v).length.integer
     assert evaluation(HORIZON, **v, **ones).length.integer == theorem_1

@@ -25,13 +25,15 @@ def measure_argmax(
     candidates = clusterings(models, horizon, progress)
     measured = tuple(_measure_one(f, progress) for f in models)
     margins = [head for model in measured for head in model.margins]
+    totals = [_total(model, "least") for model in measured]
     return ArgmaxConstants(
         vocabulary_size=models[0].vocabulary_size,
         period=math.lcm(*(model.period for model in measured)),
         locality=max(model.locality for model in measured),
         heads=max(f.heads[0] for f in models),
         precision_bits=max(f.precision_bits or 0 for f in models),
-        lipschitz=max(_total(model, "least") for model in measured),
+        lipschitz=max(totals),
+        lipschitz_other=min(totals),
         lipschitz_sharp=max(_total(model, "sharp") for model in measured),
         lipschitz_operator=max(_total(model, "operator") for model in measured),
         lipschitz_marginal=max(_total(model, "marginal") for model in measured),

@@ -50,6 +50,7 @@ class ArgmaxConstants:
         lipschitz: L, summed over heads, the larger one of f and g; exact. The least constant
             known: the sharp form, or the steepest slope where the attention output of a single
             head moves along a line.
+        lipschitz_other: the same, the smaller one of f and g; `lipschitz` for one model.
         lipschitz_sharp: the same in the sharp form only.
         lipschitz_operator: the same in operator norms, rounded up; for comparison.
         lipschitz_marginal: L for the marginals of the attention on tokens and on residues.
@@ -83,6 +84,7 @@ class ArgmaxConstants:
     heads: int
     precision_bits: int
     lipschitz: Fraction
+    lipschitz_other: Fraction
     lipschitz_sharp: Fraction
     lipschitz_operator: Fraction
     lipschitz_marginal: Fraction
@@ -183,6 +185,7 @@ class ArgmaxConstants:
             "attention": self.attention,
             "layers": self.layers,
             "lipschitz": self.lipschitz,
+            "lipschitz_other": self.lipschitz_other,
             "lipschitz_marginal": self.lipschitz_marginal,
             "lipschitz_euclidean": self.lipschitz_euclidean,
             "vocabulary_size": self.vocabulary_size,
@@ -206,8 +209,9 @@ def _rows(c: ArgmaxConstants) -> list[Row]:
         *size_rows(c.vocabulary_size, c.period, c.locality, c.heads),
         ("p", "bits of precision", str(c.precision_bits)),
         ("L", "Lipschitz constant in the attention", number(c.lipschitz)),
-        ("", "  sharp form", number(c.lipschitz_sharp)),
-        ("", "  operator norms", number(c.lipschitz_operator)),
+        ("L_o", "the smaller one of f and g", number(c.lipschitz_other)),
+        ("", "  sharp form of L", number(c.lipschitz_sharp)),
+        ("", "  operator norms of L", number(c.lipschitz_operator)),
         ("L′", "the same for token and position marginals", number(c.lipschitz_marginal)),
         ("Λ", "Euclidean constant, for average errors", number(c.lipschitz_euclidean)),
         *_rows_of_ties(c),

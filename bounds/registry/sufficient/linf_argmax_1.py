@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 import sympy
-from sympy import Eq, Max, Min, Piecewise, Rational, ceiling
+from sympy import Eq, Max, Min, Piecewise, Rational, ceiling, floor
 
 from bounds.evaluate import compare
 from bounds.numbers import Exact
@@ -21,11 +21,14 @@ from bounds.theorem import (
     Theorem,
     auxiliary,
     hardmax_length,
+    levels,
     simulation_error,
+    whole_periods,
 )
 
-_L, _SIGMA, _DELTA, _TAU, _H, _GAMMA = (
+_L, _OTHER, _SIGMA, _DELTA, _TAU, _H, _GAMMA = (
     symbols.lipschitz,
+    symbols.lipschitz_other,
     symbols.vocabulary_size,
     symbols.period,
     symbols.locality,
@@ -46,32 +49,63 @@ _MODELS = ("lipschitz", "vocabulary_size", "period", "locality", "heads")
 _HARDMAX = ("precision_bits", "margin")
 
 
+_PAIR = ("lipschitz", "lipschitz_other", *_MODELS[1:], *_HARDMAX)
+
+
+_POWER = levels(2 * _H)
+
+
+_DEFAULTS = {"heads": 1, "lipschitz_other": lambda v: v["lipschitz"]}
+
+
 def _unless_trivial(length: sympy.Expr, lipschitz: sympy.Symbol = _L) -> sympy.Expr:
     """For s ≥ L the last token alone, at the right residue, is short enough: N = Δ."""
     return Piecewise((_DELTA, lipschitz <= _S), (length, True))
 
 
+def _periods(*steps: sympy.Expr) -> sympy.Expr:
+    """Δ(n + 1) + τ: n positions in every column of the prefix, and the suffix."""
+    return _DELTA * (Max(*steps, evaluate=False) + 1) + _TAU
+
+
+def _longest(
+    simulation: sympy.Expr, hardmax: sympy.Expr, lipschitz: sympy.Symbol = _L
+) -> dict[str, sympy.Expr]:
+    """`terms` and `total` of a `Formula`: the longer of two full lengths."""
+    simulation, hardmax = sympy.sympify(simulation), sympy.sympify(hardmax)
+    return {
+        "terms": {
+            "simulation": _unless_trivial(simulation, lipschitz),
+            "hardmax threshold": _unless_trivial(hardmax, lipschitz),
+        },
+        "total": _unless_trivial(Max(simulation, hardmax, evaluate=False), lipschitz),
+    }
+
+
 def _theorem_1(
-    e: sympy.Expr, inverse: sympy.Expr, threshold: sympy.Expr, lipschitz: sympy.Symbol = _L
+    e: sympy.Expr, growth: sympy.Expr, threshold: sympy.Expr, lipschitz: sympy.Symbol = _L
 ) -> Formula:
-    """N = Δ(max{⌈e((1 + 1/δ)^(2H) − 1)⌉, ⌈(h₀ − τ − 1)/Δ⌉, 1} + 1) + τ, `inverse` = 1/δ."""
-    simulation = ceiling(_E * ((1 + inverse) ** (2 * _H) - 1))
-    hardmax = ceiling((_H0 - _TAU - 1) / _DELTA)
-
-    def length(*steps: sympy.Expr) -> sympy.Expr:
-        full = _DELTA * (Max(*steps, 1, evaluate=False) + 1) + _TAU
-        return _unless_trivial(full, lipschitz)
-
+    """N = max{Δ(⌈e(growth − 1)⌉ + 1) + τ, ⌈h₀⌉ + Δ − 1}, `growth` = ∏(1 + 1/δ) over the levels."""
     return Formula(
-        terms={"simulation": length(simulation), "hardmax threshold": length(hardmax)},
-        total=length(simulation, hardmax),
+        **_longest(_periods(ceiling(_E * (growth - 1))), whole_periods(_H0), lipschitz),
         where={_S: simulation_error(), _E: e, _H0: threshold},
     )
 
 
+def _growth(share: int = 1) -> sympy.Expr:
+    """∏(1 + 1/δ) over heads, 1/δ = share·L/s for one model and share·L_o/s for the other.
+
+    For L_o ≤ s nothing is asked of the other model: its heads are left out. Or with one δ over
+    types of positions, where they are fewer.
+    """
+    one = 1 + share * _L / _S
+    other = Piecewise((1, _OTHER <= _S), ((1 + share * _OTHER / _S) ** _H, True))
+    return Min(one**_H * other, one**_POWER, evaluate=False)
+
+
 def _one_layer_linf() -> Formula:
     e = _DELTA * (_SIGMA + 1) / 4 + _TAU + 1
-    return _theorem_1(e, _L / _S, hardmax_length())
+    return _theorem_1(e, _growth(), hardmax_length())
 
 
 ONE_LAYER_LINF = Theorem(
@@ -83,9 +117,9 @@ ONE_LAYER_LINF = Theorem(
     constants="proved",
     statement=(
         "For every input x there is z, |z| ≤ N and |z| ≡ |x| mod Δ, with the same last τ+1 tokens, "
-        "such that every head of f and of g attends at z as at x up to total variation s/L; "
-        "so agreement within ε up to N carries to every length within ε + 2s. In the trivial case "
-        "s ≥ L, where N = Δ, z keeps only the last token and the residue of |x|."
+        "such that every head attends at z as at x up to total variation s/L for one model, s/L_o "
+        "for the other; so agreement within ε up to N carries to every length within ε + 2s. In "
+        "the trivial case s ≥ L, where N = Δ, z keeps only the last token and the residue of |x|."
     ),
     conclusion="|f − g| ≤ {target} at every length",
     scope=Scope(
@@ -99,13 +133,13 @@ ONE_LAYER_LINF = Theorem(
         ties="exact",
         inputs="every input",
     ),
-    parameters=("epsilon", "target", *_MODELS, *_HARDMAX),
-    defaults={"heads": 1},
+    parameters=("epsilon", "target", *_PAIR),
+    defaults=_DEFAULTS,
     hypotheses=(ROUNDING, MODEL, SHARED),
     formula=_one_layer_linf,
     exponents={
-        "epsilon": -2 * _H,
-        "lipschitz": 2 * _H,
+        "epsilon": -_POWER,
+        "lipschitz": _POWER,
         "vocabulary_size": 1,
         "period": 2,
         "locality": 1,
@@ -117,7 +151,7 @@ ONE_LAYER_LINF = Theorem(
 def _additive() -> Formula:
     marginal = symbols.lipschitz_marginal
     e = 2 ** (2 * _H - 1) * Max(_SIGMA, _DELTA) + _DELTA / 4 + _TAU + 1
-    return _theorem_1(e, marginal / _S, hardmax_length(), marginal)
+    return _theorem_1(e, (1 + marginal / _S) ** _POWER, hardmax_length(), marginal)
 
 
 ONE_LAYER_LINF_ADDITIVE = Theorem(
@@ -150,8 +184,8 @@ ONE_LAYER_LINF_ADDITIVE = Theorem(
     hypotheses=(ROUNDING, MODEL, SHARED),
     formula=_additive,
     exponents={
-        "epsilon": -2 * _H,
-        "lipschitz_marginal": 2 * _H,
+        "epsilon": -_POWER,
+        "lipschitz_marginal": _POWER,
         "vocabulary_size": 1,
         "period": 2,
         "locality": 1,
@@ -166,18 +200,13 @@ _M = auxiliary("m", integer=True, nonnegative=True)
 def _chain() -> Formula:
     delta, k = auxiliary("delta"), auxiliary("K")
     budget = symbols.target - (2 * _M + 1) * symbols.epsilon
-    simulation = ceiling((k + 3) * _E / delta)
-    hardmax = ceiling(k * _H0 / _DELTA)
-
-    def length(*steps: sympy.Expr) -> sympy.Expr:
-        return _unless_trivial(_DELTA * (Max(*steps, evaluate=False) + 1) + _TAU)
-
+    simulation = _DELTA * (ceiling((k + 3) * _E / delta) + 1) + _TAU
+    hardmax = floor(k * (ceiling(_H0) - 2)) + _DELTA + 1
     return Formula(
-        terms={"simulation": length(simulation), "hardmax threshold": length(hardmax)},
-        total=length(simulation, hardmax),
+        **_longest(simulation, hardmax),
         where={
             _S: simulation_error(),
-            delta: Min(Rational(1, 2), budget / ((2 * _M + 3) * _L), evaluate=False),
+            delta: Min(Rational(1, 2), budget / ((2 * _M + 2) * _L + _OTHER), evaluate=False),
             k: Max(2, delta ** (-1 / (_M + 1)), evaluate=False),
             _E: _DELTA * (_SIGMA / 4 + 2) + _TAU + 1,
             _H0: hardmax_length(),
@@ -191,12 +220,15 @@ def _chain_lengths(values: Values) -> Iterator[Mapping[sympy.Symbol, Exact]]:
     Every m below 32, then steps of m // 16: any m is valid, and near the best one the
     length changes little, so that targets of 1e-3000 need no thousands of evaluations.
     """
-    target, epsilon, lipschitz = (values[k] for k in ("target", "epsilon", "lipschitz"))
+    target, epsilon, lipschitz, other = (
+        values[k] for k in ("target", "epsilon", "lipschitz", "lipschitz_other")
+    )
     m = 0
     while compare(target, (2 * m + 1) * epsilon) > 0:
         yield {_M: Fraction(m)}
         budget = target - (2 * m + 1) * epsilon
-        if compare(2 ** (m + 1) * budget, (2 * m + 3) * lipschitz) >= 0:  # 1/δ ≤ 2^(m+1)
+        steps = (2 * m + 2) * lipschitz + other
+        if compare(2 ** (m + 1) * budget, steps) >= 0:  # 1/δ ≤ 2^(m+1)
             return
         m += max(1, m // 16)
 
@@ -210,7 +242,7 @@ ONE_LAYER_LINF_CHAIN = Theorem(
     constants="proved",
     statement=(
         "A chain x ~ u₀ ~ u₀′ ~ u₁ ~ … ~ x of 2m+1 short inputs, alternately near for f and for "
-        "g, gives |f − g| ≤ (2m+1)ε + (2m+3)Lδ for every m; the least length over m = 0, …, 32 "
+        "g, gives |f − g| ≤ (2m+1)ε + ((2m+2)L + L_o)δ for every m; the least over m = 0, …, 32 "
         "and further m in steps of m/16 counts."
     ),
     conclusion="|f − g| ≤ {target} at every length",
@@ -225,8 +257,8 @@ ONE_LAYER_LINF_CHAIN = Theorem(
         ties="exact",
         inputs="every input",
     ),
-    parameters=("epsilon", "target", *_MODELS, *_HARDMAX),
-    defaults={"heads": 1},
+    parameters=("epsilon", "target", *_PAIR),
+    defaults=_DEFAULTS,
     hypotheses=(ROUNDING, MODEL, SHARED),
     formula=_chain,
     choices=_chain_lengths,
@@ -244,7 +276,7 @@ ONE_LAYER_LINF_CHAIN = Theorem(
 def _steep() -> Formula:
     e = _DELTA * (_SIGMA + 1) / 4 + _TAU + 1
     steep = (4 * _L / _S) ** (1 / (_GAMMA - 1))
-    return _theorem_1(e, 2 * _L / _S, Min(hardmax_length(), steep, evaluate=False))
+    return _theorem_1(e, _growth(2), Min(hardmax_length(), steep, evaluate=False))
 
 
 ONE_LAYER_LINF_STEEP = Theorem(
@@ -270,8 +302,8 @@ ONE_LAYER_LINF_STEEP = Theorem(
         ties="exact",
         inputs="every input",
     ),
-    parameters=("epsilon", "target", *_MODELS, *_HARDMAX),
-    defaults={"heads": 1},
+    parameters=("epsilon", "target", *_PAIR),
+    defaults=_DEFAULTS,
     hypotheses=(
         ROUNDING,
         MODEL,
@@ -280,8 +312,8 @@ ONE_LAYER_LINF_STEEP = Theorem(
     ),
     formula=_steep,
     exponents={
-        "epsilon": -2 * _H,
-        "lipschitz": 2 * _H,
+        "epsilon": -_POWER,
+        "lipschitz": _POWER,
         "vocabulary_size": 1,
         "period": 2,
         "locality": 1,
@@ -345,11 +377,11 @@ def _limit() -> Formula:
         auxiliary(name) for name in ("sigma_0", "theta", "rho", "n_0", "h_3")
     )
 
-    def length(*steps: sympy.Expr) -> sympy.Expr:
-        return _DELTA * (Max(*steps, evaluate=False) + 1)
+    def length(steps: sympy.Expr, least: sympy.Expr) -> sympy.Expr:
+        return Max(_DELTA * (steps + 1) - 1, whole_periods(least), evaluate=False)
 
-    general = length(ceiling(e0 * x), ceiling(h2 / _DELTA))
-    one_head = Min(general, length(n0, ceiling(h3 / _DELTA)), evaluate=False)
+    general = length(ceiling(e0 * x), h2)
+    one_head = Min(general, length(n0, h3), evaluate=False)
     # 1 + 1/n ≤ 601/600, as n₀ ≥ 600 for every σ₀ ≤ 1/4.
     odds = Rational(601, 600) * _DELTA * (1 + rho) / (rho * (1 - eta) * (sigma - eta))
     return Formula(
@@ -357,7 +389,7 @@ def _limit() -> Formula:
         where={
             _S: simulation_error(),
             delta: _S / (2 * _L),
-            x: (1 + 1 / delta) ** (2 * _H) - 1,
+            x: (1 + 1 / delta) ** _POWER - 1,
             e0: _DELTA * (_SIGMA + 1) / 4 + 1,
             h2: (2 * _DELTA * x / (1 - delta)) ** (1 / _GAMMA),
             sigma: Min(Rational(1, 4), _S / _L, evaluate=False),
@@ -402,8 +434,8 @@ ONE_LAYER_LINF_LIMIT = Theorem(
     ),
     formula=_limit,
     exponents={
-        "epsilon": -2 * _H * Max(1, 1 / _GAMMA),
-        "lipschitz": 2 * _H * Max(1, 1 / _GAMMA),
+        "epsilon": -_POWER * Max(1, 1 / _GAMMA),
+        "lipschitz": _POWER * Max(1, 1 / _GAMMA),
         "vocabulary_size": 1,
         "period": Max(2, 1 / _GAMMA),
     },

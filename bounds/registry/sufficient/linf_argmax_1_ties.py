@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 import sympy
-from sympy import Max, Piecewise, ceiling
+from sympy import Max, Min, Piecewise, ceiling
 
 from bounds.evaluate import compare
 from bounds.parameters import symbols
@@ -32,7 +32,9 @@ from bounds.theorem import (
     Theorem,
     auxiliary,
     hardmax_length,
+    levels,
     simulation_error,
+    whole_periods,
 )
 
 _L, _SIGMA, _DELTA, _TAU, _H, _KAPPA, _T, _G = (
@@ -109,19 +111,22 @@ def _no_horizon(values: Values) -> int | None:
 
 
 def _lengths(e: sympy.Expr, steps: sympy.Expr, best: sympy.Symbol) -> Formula:
-    """N = Δ(max{best, ⌈(h₀ − τ − 1)/Δ⌉, 1} + 1) + τ; Δ where s ≥ L.
+    """N = max{Δ(max{best, 1} + 1) + τ, ⌈h₀⌉ + Δ − 1}; Δ where s ≥ L.
 
     `steps` is the closed form n₀; `best` is n₀ itself, or the n that `choices` puts in.
     """
 
-    def length(*parts: sympy.Expr) -> sympy.Expr:
-        full = _DELTA * (Max(*parts, 1, evaluate=False) + 1) + _TAU
-        return Piecewise((_DELTA, _L <= _S), (full, True))
+    def unless_trivial(length: sympy.Expr) -> sympy.Expr:
+        return Piecewise((_DELTA, _L <= _S), (length, True))
 
-    hardmax = ceiling((_H0 - _TAU - 1) / _DELTA)
+    simulation = _DELTA * (Max(best, 1, evaluate=False) + 1) + _TAU
+    hardmax = whole_periods(_H0)
     return Formula(
-        terms={"simulation": length(best), "hardmax threshold": length(hardmax)},
-        total=length(best, hardmax),
+        terms={
+            "simulation": unless_trivial(simulation),
+            "hardmax threshold": unless_trivial(hardmax),
+        },
+        total=unless_trivial(Max(simulation, hardmax, evaluate=False)),
         where={
             _STEPS: ceiling(steps),
             _INVERSE: 1 + _T**_KAPPA * (1 / _ETA - 1),
@@ -188,7 +193,7 @@ ONE_LAYER_LINF_HORIZON = Theorem(
     parameters=(*_PARAMETERS, "heads"),
     defaults={**_DEFAULTS, "heads": 1},
     hypotheses=(CLUSTERED, KEPT, _ROOM_OR_SEARCH, *_MODELS),
-    formula=lambda: _lengths(_TYPES, _E * ((1 + _INVERSE) ** (2 * _H) - 1), _N),
+    formula=lambda: _lengths(_TYPES, _E * ((1 + _INVERSE) ** levels(2 * _H) - 1), _N),
     choices=_best(nested),
     searched=(_N,),
     exponents={"vocabulary_size": 1, "period": 2, "locality": 1},
@@ -250,7 +255,7 @@ ONE_LAYER_LINF_HEAVY = Theorem(
     statement=(
         "Attended sets that contain all types of a residue that occur there are heavy: their mass "
         "is at least n, so that together they cost one level. Only the light sets, equal ones "
-        "counted once, enter the exponent."
+        "counted once, enter the exponent. (Where Δ(|Σ| − 1) + 1 levels of types are fewer, these.)"
     ),
     conclusion=_CONCLUSION,
     scope=Scope(
@@ -278,7 +283,16 @@ ONE_LAYER_LINF_HEAVY = Theorem(
         _ROOM,
         *_MODELS,
     ),
-    formula=lambda: _lengths(_TYPES, _E * _INVERSE * (1 + _INVERSE) ** _G, _STEPS),
+    formula=lambda: _lengths(
+        _TYPES,
+        _E
+        * Min(
+            _INVERSE * (1 + _INVERSE) ** _G,
+            (1 + _INVERSE) ** levels(_G + 1) - 1,
+            evaluate=False,
+        ),
+        _STEPS,
+    ),
     exponents={"vocabulary_size": 1, "period": 2, "locality": 1},
     compares_with="izzo2025.4.1",
 )
@@ -319,7 +333,7 @@ ONE_LAYER_LINF_LIGHT = Theorem(
         _ROOM,
         *_MODELS,
     ),
-    formula=lambda: _lengths(_TYPES, _E * ((1 + _INVERSE) ** _G - 1), _STEPS),
+    formula=lambda: _lengths(_TYPES, _E * ((1 + _INVERSE) ** levels(_G) - 1), _STEPS),
     exponents={"vocabulary_size": 1, "period": 2, "locality": 1},
     compares_with="izzo2025.4.1",
 )

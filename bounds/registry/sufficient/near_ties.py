@@ -1,9 +1,10 @@
 """How few positions per column are enough near ties: what the closed forms leave on the table.
 
 The closed forms take T*^κ where N^κ is true, and T* where T*/N is true. The least n with
-ω̂(N^κ, δ(n)) + θ(κ, T*/(N − Δ + 1)) ≤ s/L, N = Δ(n + 1) + τ, is found by bisection in interval
-arithmetic. The condition is checked at the n that is used, so that the length is valid whether or
-not the cost is monotone; undecided counts as not met.
+ω̂(N^κ, δ(n′)) + θ(κ, T*/(N − Δ + 1)) ≤ s/L, N = max{Δ(n + 1) + τ, ⌈h₀⌉ + Δ − 1}, is found by
+bisection in interval arithmetic; n′ = ⌊(N − τ)/Δ⌋ − 1 ≥ n positions per column are in every z of
+a length N − Δ + 1, …, N. The condition is checked at the n that is used, so that the length is
+valid whether or not the cost is monotone; undecided counts as not met.
 """
 
 from __future__ import annotations
@@ -62,14 +63,13 @@ def least_steps(values: Values, inverse: Callable[[int, Values], Any]) -> int | 
     threshold = _threshold(values)
     if threshold is None or not within_reach(values):
         return None
-    hard = max(1, -((locality + 1 - threshold) // period))
     with ctx.workprec(_BITS):
         share, kappa = _interval(s) / _interval(lipschitz), _interval(values["tie_tolerance"])
 
         def fits(n: int) -> bool:
-            used = max(n, hard)
-            shortest = period * used + locality + 1
+            shortest = max(period * n + locality + 1, threshold)
             length = shortest + period - 1
+            used = (shortest - locality - 1) // period
             if length >= horizon:  # nothing to carry over
                 return True
             weight = arb(length) ** kappa
@@ -85,9 +85,10 @@ def least_steps(values: Values, inverse: Callable[[int, Values], Any]) -> int | 
 
 
 def nested(n: int, values: Values) -> Any:
-    """Theorem 1's rounding: 1/δ = (1 + n/e)^(1/(2H)) − 1, e = Δ(|Σ| + 1)/4 + τ + 1."""
+    """Theorem 1's rounding: 1/δ = (1 + n/e)^(1/l) − 1, l = min{2H, Δ(|Σ| − 1) + 1} levels."""
+    levels = min(2 * values["heads"], values["period"] * (values["vocabulary_size"] - 1) + 1)
     types = values["period"] * (values["vocabulary_size"] + 1) / 4 + values["locality"] + 1
-    return _interval(1 + n / types) ** (1 / _interval(2 * values["heads"])) - 1
+    return _interval(1 + n / types) ** (1 / _interval(levels)) - 1
 
 
 def columns(n: int, values: Values) -> Any:

@@ -49,27 +49,30 @@ class Second:
     """Each formula once more."""
 
     @staticmethod
-    def theorem_1(v, e, inverse, threshold, lipschitz):
+    def theorem_1(v, e, inverse, threshold, lipschitz, other):
         s = (v["target"] - v["epsilon"]) / 2
         d, tau = v["period"], v["locality"]
         if s >= lipschitz:
             return d
-        steps = math.ceil(e * ((1 + inverse * lipschitz / s) ** (2 * v["heads"]) - 1))
-        hardmax = math.ceil(Fraction(threshold - tau - 1, d))
-        return d * (max(steps, hardmax, 1) + 1) + tau
+        growth = (1 + inverse * lipschitz / s) ** v["heads"]
+        if s < other:
+            growth *= (1 + inverse * other / s) ** v["heads"]
+        growth = min(growth, (1 + inverse * lipschitz / s) ** (d * (v["vocabulary_size"] - 1) + 1))
+        steps = math.ceil(e * (growth - 1))
+        return max(d * (steps + 1) + tau, threshold + d - 1)
 
     @staticmethod
     def one_layer_linf(v):
         e = Fraction(v["period"] * (v["vocabulary_size"] + 1), 4) + v["locality"] + 1
         first = first_hardmax(v["precision_bits"], v["margin"])
-        return Second.theorem_1(v, e, 1, first, v["lipschitz"])
+        return Second.theorem_1(v, e, 1, first, v["lipschitz"], v["lipschitz_other"])
 
     @staticmethod
     def one_layer_linf_additive(v):
         e = 2 ** (2 * v["heads"] - 1) * max(v["vocabulary_size"], v["period"])
         e += Fraction(v["period"], 4) + v["locality"] + 1
         first = first_hardmax(v["precision_bits"], v["margin"])
-        return Second.theorem_1(v, e, 1, first, v["lipschitz_marginal"])
+        return Second.theorem_1(v, e, 1, first, *2 * [v["lipschitz_marginal"]])
 
     @staticmethod
     def one_layer_linf_steep(v):
@@ -80,7 +83,7 @@ class Second:
             power = v["margin"] - 1
             ratio = (4 * v["lipschitz"] / s) ** power.denominator
             first = min(first, least(lambda t: t**power.numerator >= ratio))
-        return Second.theorem_1(v, e, 2, first, v["lipschitz"])
+        return Second.theorem_1(v, e, 2, first, v["lipschitz"], v["lipschitz_other"])
 
     @staticmethod
     def one_layer_linf_chain(v):
@@ -94,26 +97,22 @@ class Second:
             budget = target - (2 * m + 1) * epsilon
             if budget <= 0:
                 break
-            delta = min(HALF, budget / ((2 * m + 3) * slope))
-            simulation, hardmax = Second.chain_steps(m, delta, e, d, p, gamma)
-            found = d * (max(simulation, hardmax) + 1) + tau
+            delta = min(HALF, budget / ((2 * m + 2) * slope + v["lipschitz_other"]))
+            steps, least_hard = Second.chain_steps(m, delta, e, first_hardmax(p, gamma))
+            found = max(d * (steps + 1) + tau, least_hard + d + 1)
             best = found if best is None else min(best, found)
         return best
 
     @staticmethod
-    def chain_steps(m, delta, e, d, p, gamma):
-        """⌈(K + 3)e/δ⌉ and ⌈K·2^(p/γ)/Δ⌉, K the larger of 2 and δ^(−1/(m+1))."""
-        a, b = gamma.numerator, gamma.denominator
+    def chain_steps(m, delta, e, first):
+        """⌈(K + 3)e/δ⌉ and ⌊K(first − 2)⌋, K the larger of 2 and δ^(−1/(m+1))."""
         simulation = least(
             lambda n: n * delta / e >= 5 and (n * delta / e - 3) ** (m + 1) * delta >= 1
         )
-        hardmax = least(
-            lambda n: (
-                (n * d) ** a >= 2 ** (a + p * b)
-                and (n * d) ** (a * (m + 1)) * delta**a >= 2 ** (p * b * (m + 1))
-            )
+        above = least(
+            lambda n: n > 2 * (first - 2) and n ** (m + 1) * delta > (first - 2) ** (m + 1)
         )
-        return simulation, hardmax
+        return simulation, above - 1
 
     @staticmethod
     def one_layer_linf_shared_logits(v):
@@ -130,14 +129,16 @@ class Second:
         if s >= v["lipschitz"]:
             return d
         delta = s / (2 * v["lipschitz"])
-        x = (1 + 1 / delta) ** (2 * v["heads"]) - 1
+        levels = min(2 * v["heads"], d * (v["vocabulary_size"] - 1) + 1)
+        x = (1 + 1 / delta) ** levels - 1
         e0 = Fraction(d * (v["vocabulary_size"] + 1), 4) + 1
 
-        def steps(odds):
-            """⌈odds^(1/γ)/Δ⌉."""
-            return least(lambda n: (n * d) ** gamma.numerator >= odds**gamma.denominator)
+        def longest(steps, odds):
+            """Δ·steps and odds^(1/γ), both in whole periods."""
+            first = least(lambda n: n**gamma.numerator >= odds**gamma.denominator)
+            return max(d * steps, first) + d - 1
 
-        general = d * (max(math.ceil(e0 * x), steps(2 * d * x / (1 - delta))) + 1)
+        general = longest(math.ceil(e0 * x), 2 * d * x / (1 - delta))
         if v["heads"] > 1:
             return general
         sigma = min(Fraction(1, 4), s / v["lipschitz"])
@@ -146,7 +147,7 @@ class Second:
         n0 = math.ceil(e0 * (1 + rho) / (rho * eta))
         assert n0 >= 600
         odds = d * Fraction(601, 600) * (1 + rho) / (rho * (1 - eta) * (sigma - eta))
-        return min(general, d * (max(n0, steps(odds)) + 1))
+        return min(general, longest(n0, odds))
 
     @staticmethod
     def lower_presence(v):
@@ -246,6 +247,7 @@ def random_values(random, key):
         "epsilon": epsilon,
         "target": target,
         "lipschitz": slope,
+        "lipschitz_other": slope * random.choice([1, 1, Fraction(3, 4), Fraction(1, 20), 0]),
         "lipschitz_marginal": slope * Fraction(3, 2),
         "vocabulary_size": random.randint(1, 9),
         "period": 1 if key == "one_layer_linf_shared_logits" else random.randint(1, 6),
@@ -298,6 +300,42 @@ class TestKnownValues:
     def test_theorem_1(self):
         assert length("one_layer_linf", **KNOWN) == 963
 
+    def test_theorem_1_with_a_constant_for_each_model(self):
+        # e = 4: 11·3 − 1 = 32, and 11 − 1 = 10 where the other model is within ε of a constant
+        assert length("one_layer_linf", lipschitz_other="1/5", **KNOWN) == 2 * (4 * 32 + 1) + 1
+        for other in ("1/10", "1/1000", 0):
+            assert length("one_layer_linf", lipschitz_other=other, **KNOWN) == 2 * (4 * 10 + 1) + 1
+        values = {**KNOWN, "heads": 2, "lipschitz_other": "1/5"}
+        assert length("one_layer_linf", **values) == 2 * (4 * (33**2 - 1) + 1) + 1
+
+    def test_levels_of_types(self):
+        # one token: 2(1 − 1) + 1 = 1 level, e = 2·2/4 + 2 = 3, 3·10 = 30, whatever the heads
+        for heads in (1, 2, 7):
+            values = {**KNOWN, "vocabulary_size": 1, "heads": heads}
+            assert length("one_layer_linf", **values) == 2 * 31 + 1
+        # two tokens: 2 + 1 = 3 levels for 4 heads, e = 3.5, 3.5·(11³ − 1) = 4655
+        values = {**KNOWN, "vocabulary_size": 2, "heads": 2}
+        assert length("one_layer_linf", **values) == 2 * 4656 + 1
+        assert length("one_layer_linf", **values, lipschitz_other="1/10") == 2 * 421 + 1
+
+    def test_chain_with_a_constant_for_each_model(self):
+        # as below, but δ = 2ε/(4·16 + 1): 1/δ = 325, K = √325, (K + 3)·7.5·325 = 51255.2
+        values = {**KNOWN, "lipschitz": 16, "lipschitz_other": 1, "target": "1/2"}
+        assert length("one_layer_linf_chain", **values) == 2 * 51257 + 1
+
+    def test_the_other_constant_is_the_smaller_one(self):
+        for key in ("one_layer_linf", "one_layer_linf_chain", "one_layer_linf_additive"):
+            values = {**KNOWN, "lipschitz_other": "1001/1000", "lipschitz_marginal": 1}
+            with pytest.raises(ParameterError, match="at most lipschitz = 1"):
+                length(key, **values)
+        assert length("one_layer_linf", lipschitz_other=1, **KNOWN) == 963
+
+    def test_a_smaller_constant_for_one_model_leaves_fewer_pairs(self):
+        two = {"epsilon": 1, "lipschitz": 10, "vocabulary_size": 2}
+        assert length("lower_presence", **two, lipschitz_other=10) == 5
+        with pytest.raises(ParameterError, match="fewer models"):
+            length("lower_presence", **two, lipschitz_other=9)
+
     def test_theorem_1_two_heads(self):
         # e = 4, 11⁴ − 1 = 14640
         assert length("one_layer_linf", heads=2, **KNOWN) == 2 * (4 * 14640 + 1) + 1
@@ -333,7 +371,7 @@ class TestKnownValues:
         # δ = 1/20, X = 21⁴ − 1 = 194480, e₀ = 3; h₂ = 2·2·194480·20/19 < e₀X·2
         values = {k: v for k, v in KNOWN.items() if k not in ("precision_bits", "locality")}
         values["margin"] = 1
-        assert length("one_layer_linf_limit", **values, heads=2) == 2 * (3 * 194480 + 1)
+        assert length("one_layer_linf_limit", **values, heads=2) == 2 * (3 * 194480 + 1) - 1
 
     def test_threshold(self):
         values = {**KNOWN, "margin": "1/2", "precision_bits": 4}
@@ -390,9 +428,6 @@ MONOTONE = [
     for keyword in bounds.theorem(f"derived.{key}").parameters
     if keyword != "epsilon"
 ]
-# Rounding to whole periods: where the hardmax threshold dominates, N lies in a window that is
-# monotone, and moves inside it (`test_hardmax_term_in_its_window`).
-WHOLE_PERIODS = {"period", "locality"}
 
 
 def larger(random, keyword, value):
@@ -410,11 +445,6 @@ def test_monotone_in_every_parameter(key, keyword):
     compared = 0
     for values, value in random_cases(key, 40, seed=keyword):
         moved = {**values, keyword: larger(random, keyword, values[keyword])}
-        if keyword in WHOLE_PERIODS and not key.startswith("lower"):
-            values, moved = ({**v, "precision_bits": 1} for v in (values, moved))
-            if values["margin"] < 1 or (key == "one_layer_linf_limit" and values["margin"] > 1):
-                continue
-            value = length(key, **used(key, values))
         try:
             after = length(key, **used(key, moved))
         except ParameterError:
@@ -455,14 +485,13 @@ def test_monotone_in_epsilon_at_a_fixed_target(key):
 
 @pytest.mark.parametrize("key", ["one_layer_linf", "one_layer_linf_additive"])
 def test_hardmax_term_in_its_window(key):
-    """T₁ ≤ term ≤ T₁ + 2Δ − 2, whatever Δ and τ do, unless T₁ is tiny."""
+    """The term is T₁ + Δ − 1, unless s ≥ L."""
     for values, _ in random_cases(key, 60, seed="window"):
         first = first_hardmax(values["precision_bits"], values["margin"])
-        period, locality = values["period"], values["locality"]
-        if first <= period + locality + 1 or values["target"] >= 2 * values["lipschitz"]:
+        if values["target"] >= 2 * values["lipschitz"]:
             continue
         found = bounds.required_length(theorem=f"derived.{key}", **used(key, values))
-        assert first <= found.terms["hardmax threshold"].length <= first + 2 * period - 2
+        assert found.terms["hardmax threshold"].length == first + values["period"] - 1
 
 
 @pytest.mark.slow
@@ -511,13 +540,13 @@ def test_necessary_never_exceeds_sufficient(key, upper):
         if upper.endswith("chain") and values.get("heads", 1) > 1:
             values = {**values, "heads": 1}
             value = length(key, **used(key, values))
-        values = {"heads": 1, "locality": 0, **values}
+        values = {"heads": 1, "locality": 0, "lipschitz_other": values["lipschitz"], **values}
         assert value <= length(upper, **used(upper, values)), values
 
 
 def test_limit_regime_necessary_never_exceeds_sufficient():
     for values, value in random_cases("lower_limit", 80, seed="limit"):
-        values = {**values, "heads": 1}
+        values = {**values, "heads": 1, "lipschitz_other": values["lipschitz"]}
         limit = length("one_layer_linf_limit", **used("one_layer_linf_limit", values))
         assert value <= min(limit, length("one_layer_linf", **used("one_layer_linf", values)))
 
@@ -525,7 +554,8 @@ def test_limit_regime_necessary_never_exceeds_sufficient():
 def test_one_string_necessary_never_exceeds_sufficient():
     """The method's own bound: below Theorem 1 at every τ, |Σ|, δ."""
     for values, value in random_cases("lower_single_z", 80, seed="z"):
-        assert value <= length("one_layer_linf", **used("one_layer_linf", {**values, "heads": 1}))
+        values = {**values, "heads": 1, "lipschitz_other": values["lipschitz"]}
+        assert value <= length("one_layer_linf", **used("one_layer_linf", values))
 
 
 def test_steep_exponent_is_met_from_below():
@@ -712,6 +742,7 @@ class TestExponents:
             "lipschitz": Fraction(1),
             "period": 1,
             "locality": 0,
+            "lipschitz_other": Fraction(1),
             "lipschitz_marginal": Fraction(1),
             "vocabulary_size": 10**4,
             "precision_bits": 1,
@@ -721,12 +752,20 @@ class TestExponents:
         }
         factor = Fraction(1, 2**30) if keyword == "epsilon" else 2**30
         moved = {**values, keyword: values[keyword] * factor}
+        moved |= {"lipschitz_other": moved["lipschitz"]}  # the powers of L are those of both
         logs = [
             bounds.required_length(theorem=theorem.key, **used(key, v)).log2_length
             for v in (values, moved)
         ]
         slope = (logs[1] - logs[0]) / math.log2(factor)
-        substitutions = {"H": 1, "m": 0, "gamma": 2, r"\hat{g}": 0.5, r"|\Sigma|": 10**4}
+        substitutions = {
+            "H": 1,
+            "m": 0,
+            "gamma": 2,
+            r"\hat{g}": 0.5,
+            "Delta": 1,
+            r"|\Sigma|": 10**4,
+        }
         stated = theorem.exponent(keyword)
         stated = stated.subs({x: substitutions[x.name] for x in stated.free_symbols})
         assert slope == pytest.approx(float(stated), abs=0.02)
@@ -790,7 +829,8 @@ def test_enormous_thresholds_have_a_logarithm():
 def test_many_strings_are_never_tried_without_end():
     """ε = 0: the chain tries m up to the first with K = 2, and no more."""
     theorem = bounds.theorem("derived.one_layer_linf_chain")
-    values = {"target": Fraction(1, 1000), "epsilon": Fraction(0), "lipschitz": Fraction(1)}
+    values = {"target": Fraction(1, 1000), "epsilon": Fraction(0)}
+    values |= dict.fromkeys(("lipschitz", "lipschitz_other"), Fraction(1))
     tried = [int(m) for choice in theorem.choices(values) for m in choice.values()]
     expected = next(m for m in count() if 2 ** (m + 1) >= (2 * m + 3) * 1000)
     assert tried == list(range(expected + 1))

@@ -10,8 +10,13 @@ import pytest
 
 from tests.helpers.random_models import random_model
 from verify import (
+    CountedInput,
     EnclosureCertificate,
+    Head,
     InputError,
+    Layer,
+    LimitTransformer,
+    Summary,
     agreement,
     enclose,
     error_profile,
@@ -224,6 +229,43 @@ def test_bad_arguments_are_named(name, arguments):
     with pytest.raises(InputError) as caught:
         enclose(f, g, **({"horizon": 1000} | arguments))
     assert caught.value.name == name
+
+
+@pytest.mark.parametrize("bias", [0.999, 1.001])
+def test_lag_biases_near_one_are_decided_beyond_all_floats(bias):
+    rng = np.random.default_rng(1)
+
+    def head():
+        return Head(rng.normal(size=(2, 2)) / 4, rng.normal(size=(2, 2)), (bias, 0.0))
+
+    def model():
+        layer = Layer(
+            (head(),), rng.normal(size=(9, 2)), rng.normal(size=9), rng.normal(size=(2, 9))
+        )
+        return LimitTransformer(
+            np.eye(2), np.zeros((1, 2)), (layer,), rng.normal(size=(1, 2)), None
+        )
+
+    f, g = model(), model()
+    found = enclose(f, g, horizon=None, tolerance="1/1000")
+    assert found.finished
+    for exponent in (10, 1000, 50_000):
+        error = agreement_at(f, g, 1 << exponent)
+        assert error <= float(found.high)
+    verdict = prove(f, g, target=2 * found.high, horizon=None)
+    assert verdict.status.name == "PROVED"
+
+
+def agreement_at(f, g, length):
+    """Return the largest |f − g| of some inputs of one length of any size."""
+    errors = []
+    for share in range(17):
+        for last in (0, 1):
+            counts = np.array([[(length - 2) * share // 16, 0]], dtype=object)
+            counts[0, 1] = length - 2 - counts[0, 0]
+            given = CountedInput(Summary(counts, np.array([last, last]), length))
+            errors.append(given.error(f, g))
+    return max(errors)
 
 
 def test_mixed_precisions_are_refused():

@@ -137,6 +137,54 @@ def test_verdicts_agree_with_all_strings(block, route):
     assert expected | ({(PROVED, True)} if route == "windows" else set()) <= kinds
 
 
+def _tiny_softmax_pair(seed):
+    rng = np.random.default_rng(seed)
+    settings = {
+        "vocabulary_size": int(rng.integers(1, 3)),
+        "period": int(rng.integers(1, 4)),
+        "locality": int(rng.integers(0, 3)),
+        "heads": int(rng.integers(1, 3)),
+        "regime": rng.choice([None, "token dominant", "balanced", "position dominant", "negative"]),
+    }
+    f = random_model(rng, **settings)
+    if rng.random() < 0.5:
+        return rng, f, random_model(rng, **settings)
+    return rng, f, nudged(f, 0.1, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(2))
+def test_softmax_verdicts_agree_with_all_strings(block):
+    kinds = set()
+    for seed in range(block * PAIRS // 2, (block + 1) * PAIRS // 2):
+        rng, f, g = _tiny_softmax_pair(seed)
+        by_length = {n: errors(f, g, n).max() for n in range(1, HORIZON - 1)}
+        horizon = max(by_length)
+        target = Fraction(max(by_length.values()) * rng.uniform(0.4, 1.2)).limit_denominator(1000)
+        target += Fraction(1, 10**6)
+        above = [n for n, error in by_length.items() if error > float(target)]
+        half = (horizon + 1) // 2
+        free = prove(f, g, target=target, horizon=horizon)
+        _agrees(free, f, g, by_length)
+        assert free.status is (REFUTED if max(above, default=0) >= half else PROVED), seed
+        if free.status is PROVED:
+            assert free.from_length == max(above, default=0) + 1
+        start = int(rng.integers(1, horizon + 1))
+        fixed = prove(f, g, target=target, horizon=horizon, from_length=start)
+        _agrees(fixed, f, g, by_length)
+        assert fixed.status is (REFUTED if max(above, default=0) >= start else PROVED), seed
+        if fixed.proved_horizon is not None:
+            assert all(not start <= n <= fixed.proved_horizon for n in above)
+        forever = prove(f, g, target=target, horizon=None, from_length=start)
+        if above and max(above) >= start:
+            assert forever.status is REFUTED
+        if forever.status is REFUTED:
+            assert forever.counterexample.length >= start
+            assert forever.counterexample.error(f, g) > float(target) - 1e-9
+        kinds |= {free.status, fixed.status, forever.status}
+    assert {PROVED, REFUTED} <= kinds
+
+
 @pytest.mark.slow
 def test_enclosures_hold_on_all_strings():
     widths = []

@@ -14,7 +14,7 @@ from tests.helpers.random_models import random_model as finite_model
 from tests.helpers.softmax_models import random_model
 from verify import Head, InputError, Layer, LimitTransformer, agreement, prove, reference, tasks
 from verify.certificates.input_class import LONGEST, InputClass, PairInputs
-from verify.certificates.ladder import enclose
+from verify.certificates.ladder import ladder
 from verify.certificates.search import worst_found
 
 STRINGS = {2: 11, 3: 7}
@@ -231,9 +231,10 @@ def test_counts_are_all_of_them():
     assert len(list(itertools.islice(inputs.classes(length), 99))) == 3 ** (inputs.locality + 1)
 
 
-@pytest.mark.parametrize("call", [prove, enclose])
-def test_proofs_and_ladders_say_what_they_cover(call):
+def test_windows_say_that_they_cover_finite_precision():
     f, g = softmax_pair(np.random.default_rng(1), size=2, outputs=1)
-    settings = {"target": 1, "horizon": 50} if call is prove else {"length": 5, "horizon": 50}
-    with pytest.raises(InputError):
-        call(f, g, **settings)
+    with pytest.raises(InputError, match="precision_bits"):
+        prove(f, g, target=1, horizon=50, route="windows")
+    with pytest.raises(InputError, match="precision_bits"):
+        ladder(f, g, length=5, horizon=50)
+    assert prove(f, g, target=10**6, horizon=50).status.name == "PROVED"

@@ -278,6 +278,9 @@ def test_pair_takes_the_worse_of_the_two():
     both, of_f, of_g = measure(f, g), measure(f), measure(g)
     assert (both.period, both.locality, both.heads, both.precision_bits) == (6, 2, 2, 7)
     assert both.lipschitz == max(of_f.lipschitz, of_g.lipschitz)
+    assert both.lipschitz_other == min(of_f.lipschitz, of_g.lipschitz)
+    assert of_f.lipschitz_other == of_f.lipschitz
+    assert both.parameters()["lipschitz_other"] == both.lipschitz_other
     assert both.margin == min(of_f.margin, of_g.margin)
     assert both == measure(f, g)
     assert measure(g, f).parameters() == both.parameters()

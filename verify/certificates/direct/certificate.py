@@ -17,7 +17,8 @@ type t, and the lag bias φ_i(l).
     from_length, horizon, low, high
     worst               an input with |h| ≥ low, as `CountedInput.to_dict` gives it: "counts" by
                         residue and token of the positions 1..T−τ−1, "suffix" the last
-                        min(T, τ+1) tokens, "length"; null with low = 0
+                        min(T, τ+1) tokens, "length"; long integers as hexadecimal text "0x…";
+                        null with low = 0
     start               the first length that the pieces speak of: finite precision: at least
                         τ + Δ + 1; infinite: at least max(1, 1 + the largest counted lag). All
                         inputs of the lengths from_length … start − 1 are to be looked at one by one
@@ -39,8 +40,7 @@ Each piece:
                         [coordinate, value]: divided in two, the first half's tree following
                         first. Coordinate t, a type: share of the representative t (see below)
                         among the free positions of its residue; halves: share ≤ value, share ≥
-                        value. Coordinate "T": halves: T ≤ value, T ≥ value + 1; "log2 T", for
-                        lengths beyond 2^900: T ≤ 2^value, T ≥ 2^value
+                        value. Coordinate "T": halves: T ≤ value, T ≥ value + 1
 
 The inputs of a piece: length T ≡ residue, first ≤ T ≤ last; the given tokens at the given lags;
 in finite precision the largest logit present of each head i is levels[i]. In finite precision the
@@ -48,7 +48,8 @@ pieces that are not listed hold no input: for given residue and tokens, let v be
 a_i(t) ≤ v_i for all i}. There are inputs only if all counted lags have logits ≤ v_i, U meets every
 residue, and each v_i is the logit of a type of U or of a counted lag. For each such v the pieces
 listed cover all lengths ≡ residue from start to the horizon without a gap, and on each of them the
-relative weights that are dropped are the same from first to last.
+relative weights that are dropped are the same from first to last, in every head that is not inert
+(see below) at first.
 
 *Representatives.* On a piece, head i *sees* a free type t (in finite precision: t in U) if its
 weight is not dropped: T^(−(v_i − a_i(t))) > 2^−p at T = first; in infinite precision it sees all.
@@ -75,7 +76,7 @@ from typing import Any
 
 from verify.certificates.counted_input import CountedInput
 from verify.certificates.digest import digest
-from verify.certificates.direct.codes import PLAIN, log2_length
+from verify.certificates.direct.codes import PLAIN
 from verify.certificates.direct.pieces import Piece
 from verify.certificates.direct.search import Search
 from verify.errors import InputError
@@ -208,6 +209,9 @@ def _trees(search: Search, high: Fraction) -> list[Tree]:
     """Return the tree of each piece in preorder.
 
     A cell may owe its bound to the cell that it is a half of; that one is then not divided.
+
+    Raises:
+        InputError: lengths beyond 2^900 were told apart, which the format cannot say.
     """
     table = search.table
     coordinates = table.coordinate.shape[1]
@@ -239,8 +243,9 @@ def _trees(search: Search, high: Fraction) -> list[Tree]:
                 continue
             part, value, first = found
             if part == coordinates and value > PLAIN:
-                tree.append(["log2 T", log2_length(value)])
-            elif part == coordinates:
+                allowed = "lengths told apart up to 2^900 only; these lag biases are too near 1"
+                raise InputError("certificate", "lengths beyond 2^900 told apart", allowed)
+            if part == coordinates:
                 tree.append(["T", int(value)])
             else:
                 tree.append([int(table.coordinate[number, part]), value])

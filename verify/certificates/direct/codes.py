@@ -37,18 +37,6 @@ def reciprocal(code: Floats) -> Floats:
     return np.where(code <= PLAIN, 1 / code, np.exp(log_reciprocal(code)))
 
 
-def log2_length(code: float) -> float:
-    """Return log₂T of one length."""
-    return float(-log_reciprocal(np.array([code]))[0] / _LN2)
-
-
-def code_of_log2(exponent: float) -> float:
-    """Return the float that stands for the length 2^exponent, exponent > 0."""
-    if exponent <= 900:
-        return math.pow(2.0, exponent)
-    return min(math.pow(2.0, 900 + 2 * math.log2(exponent / 900)), LAST)
-
-
 def length_of(code: float) -> int | None:
     """Return the length; None for those beyond 2^900, and for ∞."""
     return int(code) if code <= PLAIN else None

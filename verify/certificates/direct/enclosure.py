@@ -99,7 +99,11 @@ class Enclosure:
         )
 
     def certificate(self) -> EnclosureCertificate:
-        """Return what `verify.recheck` can check: every cell with the bound claimed for all."""
+        """Return what `verify.recheck` can check: every cell with the bound claimed for all.
+
+        Raises:
+            InputError: lengths beyond 2^900 had to be told apart (a lag bias very near 1).
+        """
         return enclosure_certificate(
             self.search,
             from_length=self.from_length,

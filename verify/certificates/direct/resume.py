@@ -15,7 +15,6 @@ import numpy as np
 from verify.certificates.digest import digest
 from verify.certificates.direct.cells import Cells, halves, tightened
 from verify.certificates.direct.certificate import EnclosureCertificate
-from verify.certificates.direct.codes import code_of_log2
 from verify.certificates.direct.search import Search
 from verify.errors import InputError
 
@@ -115,6 +114,4 @@ def _read(search: Search, piece: int, coordinate: Any, value: Any) -> tuple[int,
         raise ValueError(f"value {value}")
     if coordinate == "T":
         return len(coordinates), max(number, 1.0)
-    if coordinate == "log2 T":
-        return len(coordinates), code_of_log2(number)
     return coordinates.index(coordinate), min(max(number, 0.0), 1.0)

@@ -34,6 +34,9 @@ from verify.certificates.recheck.intervals import (
 from verify.certificates.recheck.pieces import Piece
 from verify.model.weights import Floats
 
+LONGEST = 10**1000
+"""Lengths of a certificate are at most this; cells are not divided at longer ones."""
+
 _ENTRIES = 1 << 19
 
 
@@ -329,8 +332,8 @@ class Bounds:
             amplitude = _joined(center, Intervals(fixed, fixed_high))
             rest = None
             for g in sorted(set(numbers[numbers >= 0].tolist())):
-                places = np.flatnonzero(numbers == g)
-                k = (zeta[..., places] * amplitude[:, None, places]).sum(-1)
+                same = np.flatnonzero(numbers == g)
+                k = (zeta[..., same] * amplitude[:, None, same]).sum(-1)
                 part = k * self._reference[:, g, None]
                 rest = part if rest is None else rest + part
                 part = k.over(total[:, None])
@@ -430,7 +433,7 @@ def halves(piece: Piece, cell: Cell) -> list[tuple[Cell, Cell]]:
         middles = [isqrt(first * last)]
         if last > 64 * first:
             middles.append(4 * first)
-    for middle in middles:
+    for middle in (m for m in middles if m <= LONGEST):
         middle = max(first, middle if last is None else min(middle, last - 1))
         ways.append((replace(cell, last=middle), replace(cell, first=middle + 1)))
     size = piece.context.pair.vocabulary

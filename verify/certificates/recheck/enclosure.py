@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from verify.certificates.recheck.cells import (
+    LONGEST,
     Cell,
     Tight,
     counts_within,
@@ -39,9 +40,8 @@ from verify.certificates.recheck.pieces import Context, Levels, Numbers, Piece
 from verify.certificates.recheck.reading import HasData, Line, decimal, read, short_text
 from verify.model.weights import Weights
 
-LONGEST = 10**1000
 MOST_INPUTS = 50_000
-MOST_NODES = 1_000_000
+MOST_NODES = 200_000
 MOST_FURTHER = 2_000
 MOST_FURTHER_OF_ONE = 400
 
@@ -163,7 +163,7 @@ class _Checker:
         for token in line["suffix"].entries(lags):
             tokens.append(token.integer(0))
             token.must(tokens[-1] < size, f"a token below {size}")
-        counts = {}
+        counts: dict[int, int] = {}
         for r, row in enumerate(line["counts"].entries(pair.period)):
             numbers = [_length(entry, 0) for entry in row.entries(size)]
             counts |= {r * size + s: n for s, n in enumerate(numbers)}
@@ -243,7 +243,7 @@ class _Checker:
         everything: Types = frozenset(range(self._pair.period * self._pair.vocabulary))
         right: dict[Levels | None, Types] = {None: everything}
         if self._pair.finite:
-            right = {**context.all_levels(len(by_levels))}
+            right = dict(context.all_levels(len(by_levels)).items())
         for found, (line, *_) in by_levels.items():
             line["levels"].must(found in right, "levels of an input with these tokens")
         if needed:
@@ -287,7 +287,6 @@ class _Checker:
         line["last"].must(changes is None, f"less: {changes}")
         leaves = self._leaves(line["tree"], piece)
         self._cells += len(leaves)
-        _ = piece.attention  # enters its functions in the table
         tight = [(node, tightened(piece, cell)) for node, cell in leaves]
         self._bound(line["tree"], piece, [(node, cell) for node, cell in tight if cell is not None])
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 from math import comb
+from typing import Any
 
 import flint
 
 from verify.certificates.recheck.arithmetic import ZERO
 from verify.certificates.recheck.models import ExactHead, ExactPair
 from verify.certificates.recheck.powers import ball, is_kept
+
+Exponents = list[tuple[int, int, Fraction, Fraction]]
 
 _PRECISIONS = 100, 400, 1600
 
@@ -58,17 +61,13 @@ class Evaluator:
                 break
         return low, high
 
-    def _classes(
-        self, head: ExactHead, x: SingleInput
-    ) -> list[tuple[int, int, Fraction, Fraction]]:
+    def _classes(self, head: ExactHead, x: SingleInput) -> Exponents:
         """Return (type, number, content logit, lag bias) of all classes that occur."""
         free = [(t, n, head.logit(t, x.query), ZERO) for t, n in x.counts.items() if n]
         lags = [(t, 1, head.logit(t, x.query), head.bias(lag)) for lag, t in x.at_lag.items()]
         return free + lags
 
-    def _exponents(
-        self, head: ExactHead, x: SingleInput
-    ) -> list[tuple[int, int, Fraction, Fraction]]:
+    def _exponents(self, head: ExactHead, x: SingleInput) -> Exponents:
         """Return (type, number, a, b): what is not dropped has n times the weight e^a·T^b.
 
         The largest a and the largest b are 0.
@@ -93,7 +92,7 @@ class Evaluator:
             for t, n, _, _ in exponents:
                 share[t] = share.get(t, ZERO) + Fraction(n, total)
             shares.append(share)
-        difference = None
+        difference: Any = 0
         for sign, model in zip((1, -1), self._pair.models, strict=True):
             own = [k for k, head in enumerate(self._pair.heads) if head.model is model]
             pre, out = model.hidden[x.query], model.unembedding @ model.y[x.query]
@@ -103,8 +102,8 @@ class Evaluator:
                     out = out + share_of * self._pair.heads[k].output[t]
             if len(pre):
                 out = out + model.outer @ [max(y, ZERO) for y in pre]
-            difference = sign * out if difference is None else difference + sign * out
-        return max(abs(y) for y in difference)  # type: ignore[union-attr]
+            difference = difference + sign * out
+        return max(Fraction(abs(y)) for y in difference)
 
     def _matrix(self, number: int, precision: int) -> flint.arb_mat:
         """Return the values of a head as its model's hidden units and outputs see them."""
@@ -115,10 +114,8 @@ class Evaluator:
                 rows = [[ball(Fraction(v)) for v in row] for row in zip(*columns, strict=True)]
                 matrices.append(flint.arb_mat(rows))
             for model in self._pair.models:
-                direct = [
-                    [*a, *(model.unembedding @ y)]
-                    for a, y in zip(model.hidden, model.y, strict=True)
-                ]
+                outputs = [model.unembedding @ y for y in model.y]
+                direct = [[*a, *u] for a, u in zip(model.hidden, outputs, strict=True)]
                 rows = [[ball(Fraction(v)) for v in row] for row in zip(*direct, strict=True)]
                 matrices.append(flint.arb_mat(rows))
                 outer = [[ball(Fraction(v)) for v in row] for row in model.outer.tolist()]
@@ -172,14 +169,16 @@ def _rational(x: flint.arb) -> Fraction:
 def free_positions(length: int, residue: int, period: int, lags: frozenset[int]) -> int:
     """Return n_r(T): the positions 1..T of a residue without those at some lags."""
     first = residue or period
-    every = (length - first) // period + 1 if length >= first else 0
-    return every - sum((length - lag) % period == residue for lag in lags)
+    number = (length - first) // period + 1 if length >= first else 0
+    for lag in lags:
+        number -= (length - lag) % period == residue
+    return number
 
 
 def how_many_inputs(pair: ExactPair, length: int) -> int:
     """Return how many inputs of a length are different for one-layer models."""
     lags = frozenset(range(min(length, pair.lags)))
-    number = pair.vocabulary ** len(lags)
+    number: int = pair.vocabulary ** len(lags)
     for r in range(pair.period):
         free = free_positions(length, r, pair.period, lags)
         number *= comb(free + pair.vocabulary - 1, free)

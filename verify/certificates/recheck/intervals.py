@@ -89,7 +89,7 @@ class Intervals:
     def sum(self, axis: int) -> Intervals:
         """Return the sums along an axis: n terms err by less than n·2⁻⁵²·Σ|x|, in any order."""
         if self.low.shape[axis] == 1:
-            return Intervals(self.low.take(0, axis), self.high.take(0, axis))
+            return Intervals(*(end.squeeze(axis) for end in (self.low, self.high)))
         ends = []
         for end in (self.low, self.high):
             error = _up(end.shape[axis] * _UNIT * np.abs(end).sum(axis=axis))

@@ -212,11 +212,8 @@ class Piece:
         for seen in (self.seen[i] for i in self.live):
             gaps = [*seen.free.values(), *(-bias for _, bias in seen.lags.values())]
             for gap in gaps:
-                if self.last is None:
-                    stays = gap == 0
-                else:
-                    stays = is_kept(gap, self.last, seen.head.bits)
-                if not stays:
+                bits = seen.head.bits
+                if gap if self.last is None else not is_kept(gap, self.last, bits):
                     name = f"head {seen.head.number} of {seen.head.owner}"
                     return f"{name} drops a weight between first and last"
         return None
@@ -300,8 +297,8 @@ class Attention:
     The weight of a share s of representative k is s·amplitude·function(T), that of a lag is
     amplitude·function(T). A head that sees only lags (finite precision) has S = 1; others have
     S = T^ψ (1 − o/T)/Δ, ψ = max(1, largest lag bias) in infinite precision, 1 in finite precision,
-    o the least of the o_r among the residues that the head sees, so that n_r is the largest; without
-    the factor 1 − o/T if ψ > 1 or if T = o is possible.
+    o the least of the o_r among the residues that the head sees, so that n_r is the largest;
+    without the factor 1 − o/T if ψ > 1 or if T = o is possible.
 
     Attributes:
         free, lags: numbers of the functions, shape (heads, representatives) and (heads, lags);

@@ -5,7 +5,7 @@ Three things of an input matter to a one-layer model in the hardmax regime: its 
 before the suffix (the prefix). The attention of a head is uniform on its *argmax set*: all prefix
 positions of some types P, and σ single positions of the suffix. The map keeps the suffix and the
 residue of the length, cuts every residue class of the prefix to about n positions, and chooses the
-new counts so that the uniform law on each argmax set moves by at most δ in total variation.
+new counts so that the uniform law on each argmax set moves by at most its δ in total variation.
 
 Source: [derived, Theorem 1], proof in docs/theory.md.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from math import ceil, prod
 
 from verify.errors import InputError
 
@@ -42,35 +42,49 @@ def slack(period: int, vocabulary_size: int, locality: int) -> Fraction:
     return Fraction(period * (vocabulary_size + 1), 4) + locality + 1
 
 
-def simulation_block(e: Fraction, delta: Fraction, sets: int) -> int:
-    """⌈e((1 + 1/δ)^h − 1)⌉, the least n for which Theorem 1 serves h argmax sets."""
-    return ceil(e * ((1 + 1 / delta) ** sets - 1))
+def simulation_block(e: Fraction, delta: Fraction | Sequence[Fraction], sets: int) -> int:
+    """⌈e(∏(1 + 1/δ) − 1)⌉, the least n for which Theorem 1 serves h argmax sets.
+
+    `delta` has one δ for each of the `sets` = h sets, or is the same for all of them.
+    """
+    return ceil(e * (prod(1 + 1 / d for d in _each(delta, sets)) - 1))
+
+
+def levels_of_types(counts: Sequence[Sequence[int]]) -> int:
+    """Δ(|Σ| − 1) + 1: so many levels of single types serve any number of argmax sets."""
+    return len(counts) * (len(counts[0]) - 1) + 1
+
+
+def _each(delta: Fraction | Sequence[Fraction], sets: int) -> list[Fraction]:
+    return [delta] * sets if isinstance(delta, Fraction) else list(delta)
 
 
 def shorten(
     counts: Sequence[Sequence[int]],
     sets: Sequence[ArgmaxSet],
     *,
-    delta: Fraction,
+    delta: Fraction | Sequence[Fraction],
     e: Fraction,
     block: int,
 ) -> Counts:
     """Counts of z: column r sums to n + [column r of x has the larger sum], n = `block`.
 
-    With e from `slack` and `block` ≥ `simulation_block(e, delta, len(sets))`, the uniform law on
-    each of `sets` moves by at most δ in total variation, no set becomes empty, and no type appears
-    that x does not have. Counts whose columns sum to at most n + 1, with a shortest column of at
-    most n, are returned as they are.
+    With e from `slack` and `block` ≥ `simulation_block(e, delta, len(sets))`, or with the least δ
+    ≥ `simulation_block(e, δ, levels_of_types(counts))`, the uniform law on each of `sets` moves by
+    at most its δ in total variation (one for all of them, or one for each), no set becomes empty,
+    and no type appears that x does not have. Counts whose columns sum to at most n + 1, with a
+    shortest column of at most n, are returned as they are.
 
     Time: O(|Σ|Δ · (h + log|Σ|)) operations on rationals.
 
     Raises:
-        InputError: δ outside (0, 1), `block` too small, columns whose sums differ by more than 1,
-            an empty argmax set.
+        InputError: a δ outside (0, 1), not one for each set, `block` too small, columns whose sums
+            differ by more than 1, an empty argmax set.
     """
     columns = [sum(column) for column in counts]
     shortest = min(columns)
-    _check(columns, counts, sets, delta, e, block)
+    deltas = _each(delta, len(sets))
+    _check(columns, counts, sets, deltas, e, block)
     if shortest <= block:
         return [list(column) for column in counts]
     longer = [total - shortest for total in columns]
@@ -78,34 +92,45 @@ def shorten(
     # λ < 1: the scale of a proportional cut. Sets that are heavy enough to survive it get it;
     # lighter ones are kept at a larger scale, at the cost of the rest of their column.
     proportional = Fraction(sum(goals), sum(columns))
-    scales = _scales_of_light_types(counts, sets, delta, e, proportional)
+    if block < simulation_block(e, deltas, len(sets)):
+        sets, deltas = _single_types(counts, min(deltas))
+    scales = _scales_of_light_types(counts, sets, deltas, e, proportional)
     return [_cut_column(*column) for column in zip(counts, goals, scales, strict=True)]
+
+
+def _single_types(
+    counts: Sequence[Sequence[int]], delta: Fraction
+) -> tuple[list[ArgmaxSet], list[Fraction]]:
+    """Every type that occurs as a set of its own."""
+    types = [(r, s) for r, column in enumerate(counts) for s, count in enumerate(column) if count]
+    return [ArgmaxSet(frozenset({t}), 0) for t in types], [delta] * len(types)
 
 
 def _scales_of_light_types(
     counts: Sequence[Sequence[int]],
     sets: Sequence[ArgmaxSet],
-    delta: Fraction,
+    deltas: Sequence[Fraction],
     e: Fraction,
     proportional: Fraction,
 ) -> list[dict[int, Fraction]]:
     """Per residue, μ of the token's level, for the types whose level has μ > λ.
 
-    The level of a type is the first set, in the order of weight, that has it. With S_0 = 0,
-    R_i = (S_{i−1} + e)/δ and S_i = S_{i−1} + R_i, set i keeps about R_i positions:
-    μ_i = min(μ_{i−1}, R_i/W_i). What the lighter sets add to set i is at most S_{i−1}, that is at
-    most δR_i − e. Without the order by weight this fails, and z can lose a set.
+    The level of a type is the first set, in the order of δ·weight, that has it. With S_0 = 0,
+    R_i = (S_{i−1} + e)/δ_i and S_i = S_{i−1} + R_i, set i keeps about R_i positions:
+    μ_i = min(μ_{i−1}, R_i/W_i). What the sets before add to set i is at most S_{i−1}, that is at
+    most δ_i R_i − e. In another order this fails, and z can lose a set.
     """
     scales: list[dict[int, Fraction]] = [{} for _ in counts]
     scale = Fraction(1)
     lighter = Fraction(0)
-    for chosen in sorted(sets, key=lambda a: a.weight(counts)):
-        kept = (lighter + e) / delta
+    weights = [chosen.weight(counts) for chosen in sets]
+    for i in sorted(range(len(sets)), key=lambda i: deltas[i] * weights[i]):
+        kept = (lighter + e) / deltas[i]
         lighter += kept
-        scale = min(scale, kept / chosen.weight(counts))
+        scale = min(scale, kept / weights[i])
         if scale <= proportional:
             break
-        for r, s in chosen.types:
+        for r, s in sets[i].types:
             scales[r].setdefault(s, scale)
     return scales
 
@@ -155,15 +180,18 @@ def _check(
     columns: Sequence[int],
     counts: Sequence[Sequence[int]],
     sets: Sequence[ArgmaxSet],
-    delta: Fraction,
+    deltas: Sequence[Fraction],
     e: Fraction,
     block: int,
 ) -> None:
-    if not 0 < delta < 1:
-        raise InputError("delta", delta, "a rational in (0, 1)")
+    if len(deltas) != len(sets) or not all(0 < delta < 1 for delta in deltas):
+        raise InputError("delta", deltas, "a rational in (0, 1), or one for each set")
     if max(columns) > min(columns) + 1:
         raise InputError("counts", columns, "columns whose sums differ by at most 1")
-    least = max(simulation_block(e, delta, len(sets)), 1)
+    least = simulation_block(e, deltas, len(sets))
+    if levels_of_types(counts) < len(sets):
+        least = min(least, simulation_block(e, min(deltas), levels_of_types(counts)))
+    least = max(least, 1)
     if block < least:
         raise InputError("block", block, f"an integer ≥ {least} for these sets and δ")
     for chosen in sets:
