@@ -540,7 +540,7 @@ def test_necessary_never_exceeds_sufficient(key, upper):
         if upper.endswith("chain") and values.get("heads", 1) > 1:
             values = {**values, "heads": 1}
             value = length(key, **used(key, values))
-        values = {"heads": 1, "locality": 0, "lipschitz_other": values["lipschitz"], **values}
+        values = {"heads": 1, "locality": 0, **values, "lipschitz_other": values["lipschitz"]}
         assert value <= length(upper, **used(upper, values)), values
 
 
