@@ -23,7 +23,7 @@ from bounds.numbers import Exact, brief
 from bounds.parameters import BY_KEYWORD, read_all
 from bounds.registry import all_theorems
 from bounds.result import Assumption, LengthBound, Standing, Status, Term
-from bounds.scope import EXACT_TIES, MARKOV_INPUTS, contradictions
+from bounds.scope import EXACT_TIES, MARKOV_INPUTS, TRUE_LIPSCHITZ, contradictions
 from bounds.theorem import Direction, Setting, Theorem
 
 CHOICES: Mapping[str, tuple[Any, ...]] = {
@@ -189,6 +189,7 @@ def apply(
     complete, defaults = _complete(theorem, values)
     assumptions = _assumptions(theorem, {**values, **complete}, asserted)
     own = {hypothesis.name for hypothesis in theorem.hypotheses}
+    own |= {name for names in theorem.switches.values() for name in names}
     unused = (
         *(k for k in values if k not in theorem.reads),
         *(f"assume {name!r}" for name in sorted(asserted) if name not in own),
@@ -196,7 +197,7 @@ def apply(
     if theorem.stated is None:
         status = _status_without_number(theorem)
         return LengthBound(theorem, status, complete, assumptions, defaults=defaults, unused=unused)
-    evaluation = theorem.evaluate(complete)
+    evaluation = theorem.evaluate(complete, asserted)
     return LengthBound(
         theorem,
         _status(theorem, evaluation.length.integer is None),
@@ -349,9 +350,9 @@ def _restricts(keyword: str, values: Mapping[str, Exact]) -> bool:
 
 @cache
 def restrictions() -> frozenset[str]:
-    """Names of hypotheses that restrict the models (not the inputs, nor what counts as a tie)."""
+    """Names of hypotheses that restrict the models (not inputs, nor what ties and L mean)."""
     names = {h.name for t in all_theorems().values() for h in t.hypotheses if h.name}
-    return frozenset(names) - {EXACT_TIES, MARKOV_INPUTS}
+    return frozenset(names) - {EXACT_TIES, MARKOV_INPUTS, TRUE_LIPSCHITZ}
 
 
 def _complete(

@@ -262,7 +262,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         return {
             name: brief(value)
             for name, value in self.choice.items()
-            if not isinstance(value, sympy.Symbol)
+            if not isinstance(value, sympy.Symbol) and name not in self.theorem.switches
         }
 
     def _defaults(self) -> str:

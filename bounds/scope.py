@@ -97,6 +97,7 @@ def at_least_quantity(keyword: str) -> Rule:
 
 
 NO_LAG_BIAS, EXACT_TIES, MARKOV_INPUTS = "no_lag_bias", "exact_ties", "markov_inputs"
+TRUE_LIPSCHITZ = "true_lipschitz"
 
 Law: TypeAlias = Literal["every input", "exchangeable", "mixed", "Dirichlet", "fixed", "Markov"]
 

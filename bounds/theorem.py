@@ -50,7 +50,7 @@ Rules:
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -132,7 +132,7 @@ class Evaluation:
     length: Certified
     terms: Mapping[str, Certified]
     choice: Mapping[sympy.Symbol, Exact]
-    """Values of the free symbols; an auxiliary symbol where the choice is a closed form."""
+    """Values of the free symbols, switches too; a symbol where the choice is a closed form."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -166,6 +166,8 @@ class Theorem:
             pair behind it satisfies; any other makes the class too small for the pair.
         searched: auxiliary symbols whose value may be found by a search at given parameters,
             and then holds nowhere else.
+        switches: symbols of the formula that are 1 where one of these names is asserted and 0
+            elsewhere: of several pairs behind a necessary length, those count that are left.
     """
 
     key: str
@@ -191,6 +193,7 @@ class Theorem:
     silent_about: tuple[str, ...] = ()
     survives: tuple[str, ...] = ()
     searched: tuple[sympy.Symbol, ...] = ()
+    switches: Mapping[sympy.Symbol, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Put the hypotheses that follow from the scope before the others."""
@@ -296,8 +299,11 @@ class Theorem:
     def __repr__(self) -> str:
         return f"<Theorem {self.key}>"
 
-    def evaluate(self, values: Values) -> Evaluation:
-        """Certified length for exact values of every parameter (defaults filled in)."""
+    def evaluate(self, values: Values, asserted: Collection[str] = ()) -> Evaluation:
+        """Certified length for exact values of every parameter (defaults filled in).
+
+        `asserted`: the names that the switches ask for.
+        """
         if self.stated is None:
             raise ValueError(f"{self.key} has no formula")
         known: dict[sympy.Symbol, Any] = {
@@ -306,6 +312,12 @@ class Theorem:
             if keyword in BY_KEYWORD
         }
         known.update(self.stated.where)
+        switched = {
+            symbol: Fraction(not set(names).isdisjoint(asserted))
+            for symbol, names in self.switches.items()
+        }
+        known.update(switched)
+        choices: list[Mapping[sympy.Symbol, Exact]]
         choices = [{}] if self.choices is None else list(self.choices(values))
         lengths = [certify(self.stated.length, known | dict(c), self.rounding) for c in choices]
         best = least(lengths)
@@ -313,7 +325,7 @@ class Theorem:
         terms = {
             name: certify(term, known, self.rounding) for name, term in self.stated.terms.items()
         }
-        return Evaluation(lengths[best], terms, choices[best])
+        return Evaluation(lengths[best], terms, {**switched, **choices[best]})
 
 
 def auxiliary(name: str, **assumptions: bool) -> sympy.Symbol:

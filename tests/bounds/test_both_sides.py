@@ -22,11 +22,11 @@ DRAWS = int(os.environ.get("BOTH_SIDES_DRAWS", "1000"))
 VALUES = {
     "epsilon": [0, Fraction(1, 1000), Fraction(1, 50), Fraction(1, 10)],
     "target": [Fraction(3, 1000), Fraction(3, 50), Fraction(3, 10), 1],
-    "lipschitz": [Fraction(1, 2), 1, 5, 100],
-    "vocabulary_size": [2, 3, 8, 100],
-    "period": [1, 1, 2, 3],
-    "locality": [0, 0, 1, 2],
-    "heads": [1, 2, 3],
+    "lipschitz": [Fraction(1, 4), Fraction(1, 2), 1, 5, 100],
+    "vocabulary_size": [1, 2, 2, 3, 8, 100],
+    "period": [1, 1, 2, 3, 7],
+    "locality": [0, 0, 1, 2, 9],
+    "heads": [1, 1, 2, 3],
     "precision_bits": [1, 2, 8],
     "margin": [Fraction(1, 2), Fraction(9, 10), 1, 4],
     "positional_margin": [Fraction(1, 2), 1, 2],
@@ -105,7 +105,8 @@ def draw(rng, entry):
         if entry.setting.attention == "softmax":
             del given["precision_bits"], given["margin"]
         more = rng.choice(NAMES, size=rng.integers(3), replace=False).tolist()
-        asserted = frozenset({*to_assert(entry), *more})
+        least = ["true_lipschitz"] if rng.random() < 0.5 else []
+        asserted = frozenset({*to_assert(entry), *more, *least})
         values = read_all(given)
         if values["target"] > values["epsilon"] and not contradictions(values, asserted):
             return values, asserted

@@ -223,6 +223,7 @@ def test_lengths_beyond_all_digits_may_be_given():
 
 def test_the_edge_of_a_hypothesis_is_found_exactly():
     given = {"lipschitz": 1, "vocabulary_size": 3, "period": 1, "epsilon": Fraction(1, 50)}
+    given["assume"] = {"no_lag_bias", "true_lipschitz"}  # (|Σ| − 2)/d², an integer at 3ε
     key = "derived.lower_linf_c3"  # needs target ≤ 3ε
     length = bounds.required_length(theorem=key, **given).length
     assert bounds.solve_for("target", length=length, theorem=key, **given) == Fraction(3, 50)

@@ -20,7 +20,7 @@ SCOPED = [entry for entry in bounds.theorems() if entry.scope is not None]
 NECESSARY = [entry for entry in SCOPED if entry.direction is bounds.Direction.NECESSARY]
 QUANTITIES = ("vocabulary_size", "period", "locality", "heads")
 NAMES = sorted({h.name for t in bounds.theorems() for h in t.hypotheses if h.name})
-MODELS = sorted(set(NAMES) - {"exact_ties", "markov_inputs"})
+MODELS = sorted(set(NAMES) - {"exact_ties", "markov_inputs", "true_lipschitz"})
 ONE = {
     "epsilon": F(1, 10**5),
     "lipschitz": F(1),
@@ -107,11 +107,12 @@ RESTRICTED = {
     "derived.average_softmax_dirichlet": {"period": "= 1"},
     "derived.average_softmax_two_layer": {"period": "= 1"},
     "derived.average_softmax_two_layer_markov": {"period": "= 1"},
-    "derived.lower_presence": {"vocabulary_size": "≥ 2"},
     "derived.lower_tent": {"vocabulary_size": "≥ 2"},
     "derived.lower_single_z": {"vocabulary_size": "≥ 2"},
-    "derived.lower_linf_c3": {"vocabulary_size": "≥ 3"},
+    "derived.lower_linf_c3": {"vocabulary_size": "≥ 2"},
+    "derived.lower_linf_chain": {"vocabulary_size": "≥ 3"},
     "derived.lower_threshold_window": {"vocabulary_size": "≥ 2"},
+    "derived.lower_shared_logits": {"vocabulary_size": "≥ 2"},
     "derived.lower_margin": {"vocabulary_size": "≥ 2"},
     "derived.lower_logit_range": {"vocabulary_size": "≥ 2"},
     "derived.lower_softmax_exact": {"vocabulary_size": "≥ 2"},
@@ -305,7 +306,8 @@ def test_a_tolerance_of_ties_is_a_hypothesis(entry):
 
 @pytest.mark.parametrize("entry", SCOPED, ids=by_key)
 def test_finite_precision_is_refused_where_a_theorem_is_about_infinite(entry):
-    given = point(entry) | {"precision_bits": 8}
+    bits = 60 if entry.key == "derived.lower_shared_logits" else 8  # it needs large ones
+    given = point(entry) | {"precision_bits": bits}
     if entry.scope.precision == "infinite":
         with pytest.raises(bounds.ParameterError, match=r"precision_bits: got .* infinite"):
             answer(entry, **given)
@@ -494,7 +496,13 @@ def test_sweeps_keep_contradictory_combinations_as_rows_with_a_note():
 # What is asserted of the models, against the pairs behind necessary lengths
 
 SURVIVES = {
-    "derived.lower_presence": {"no_lag_bias", "limit_regime"},
+    "derived.lower_presence": {
+        "no_lag_bias",
+        "shared_logits",
+        "limit_regime",
+        "positional_attention",
+        "heavy",
+    },
     "derived.lower_tent": {
         "no_lag_bias",
         "shared_logits",
@@ -508,9 +516,11 @@ SURVIVES = {
         "finite_state_first_layer",
     },
     "derived.lower_linf_c3": {"no_lag_bias", "limit_regime"},
+    "derived.lower_linf_chain": {"no_lag_bias", "limit_regime"},
     "derived.lower_threshold": {"limit_regime", "positional_attention", "heavy"},
     "derived.lower_threshold_window": {"no_lag_bias"},
     "derived.lower_limit": {"no_lag_bias", "limit_regime"},
+    "derived.lower_shared_logits": {"no_lag_bias", "shared_logits"},
     "derived.lower_average": {"no_lag_bias"},
     "derived.lower_average_softmax_dirichlet": {"no_lag_bias"},
     "derived.lower_softmax_exact": {"no_lag_bias", "shared_logits"},
@@ -553,13 +563,15 @@ def test_names_that_restrict_the_models():
 @pytest.mark.parametrize(
     ("key", "pair"),
     [
-        ("presence", witnesses.presence(12, 0, "0.999")),
+        ("presence", witnesses.own_share(12, 0, "0.999", 2, 3)),
         ("tent", witnesses.tents(20, "1.1", 3, 2)),
         ("linf_c3", witnesses.nested_classes(8, 1, 3)),
         ("softmax_exact", witnesses.last_token(5, 1, "1/2", 1)),
         ("threshold_window", witnesses.threshold_window(4, "1/2", 2)),
         ("limit", witnesses.limit_residues(10, 1, 2, 12, "1/2")),
         ("limit", witnesses.limit_one_residue(20, 1, 3, 8, "1/2")),
+        ("limit", witnesses.limit_shares(20, 1, 3, 8, "1/2")),
+        ("shared_logits", witnesses.shared_logits(1, "1/10", "3/10", 8, "1/2")),
         ("average", witnesses.ring(100)),
         ("average_softmax_dirichlet", witnesses.rare_token(20, "1/2", 1)),
     ],

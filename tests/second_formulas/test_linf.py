@@ -15,13 +15,23 @@ import bounds
 from bounds.evaluate import certify
 from bounds.registry.necessary import linf_argmax_1
 from bounds.registry.sources import derived
-from tests.helpers.second_implementation import evaluation, integers, mp, real, rounded
+from tests.helpers.second_implementation import (
+    evaluation,
+    integers,
+    mp,
+    nested_terms,
+    presence_terms,
+    real,
+    rounded,
+)
 
 pytestmark = pytest.mark.covers(
     "second formula",
     "derived.lower_limit",
     "derived.lower_linf_c3",
+    "derived.lower_linf_chain",
     "derived.lower_presence",
+    "derived.lower_shared_logits",
     "derived.lower_single_z",
     "derived.lower_tent",
     "derived.lower_threshold",
@@ -238,15 +248,8 @@ def test_necessary_terms():
         eta = eps + more
         models = {"epsilon": eps, "target": eta, "lipschitz": lip}
         more_models = {**models, "vocabulary_size": size, "period": d}
-        value = rounded(lip / more)
-        assert integers("derived.lower_presence", **models, vocabulary_size=size) == (
-            value,
-            {SIMULATION: value},
-        )
         value = d * rounded((size - 1) * lip / (4 * eta))
         assert integers("derived.lower_tent", **more_models) == (value, {SIMULATION: value})
-        value = d * rounded(max(F(1), F(size - 2, 2)) * (lip / more) ** 2)
-        assert integers("derived.lower_linf_c3", **more_models) == (value, {SIMULATION: value})
         delta = more / 2 / lip
         terms = {  # first f asks for W_f tokens, then g for W_f/δ
             "frequencies": d * rounded(rounded(F(size - 2) / (4 * delta)) / delta),
@@ -254,6 +257,90 @@ def test_necessary_terms():
         }
         found = integers("derived.lower_single_z", **more_models, locality=tau)
         assert found == (max(terms.values()), terms)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_levels_and_what_else_there_is_up_to_three_epsilon(size, heads):
+    """With and without lag bias, with L from the weights and with the least L."""
+    asked = [(), ("no_lag_bias",), ("true_lipschitz",), ("no_lag_bias", "true_lipschitz")]
+    for rise, d, tau, share in product(
+        [F(1, 40), F(2, 9), F(1, 3), F(1, 2), F(3, 4), F(99, 100)],
+        [1, 2, 5],
+        [0, 3],
+        [F(1), F(1, 2)],
+    ):
+        eps = rise / (2 * share)  # target ≤ 3ε, = at share 1; L = 1
+        v = {"epsilon": eps, "target": eps + rise, "lipschitz": 1, "vocabulary_size": size}
+        v |= {"period": d, "locality": tau, "heads": heads}
+        for names in asked:
+            lag_bias = "no_lag_bias" not in names
+            if size >= 2:
+                terms = nested_terms(v, lag_bias, "true_lipschitz" in names)
+                found = integers("derived.lower_linf_c3", names, **v)
+                assert found == (max(terms.values()), terms)
+            terms = presence_terms(v, lag_bias)
+            found = integers("derived.lower_presence", names, **v)
+            assert found == (max(terms.values()), terms)
+
+
+@pytest.mark.parametrize("size", [3, 5, 12, 200])
+def test_chains_from_below(size):
+    for times, shrink, d in product([F(2), F(3), F(31, 10), 5, 6, 9], [1, F(1, 9)], [1, 3]):
+        m = next(m for m in range(9) if times <= 2 * m + 3)
+        rise = F(1, 44 ** (m + 1)) * shrink
+        eps = rise / (times - 1)
+        many = (size - 2) / (16 * mp.e) * real(rise) ** (-1 - 1 / mp.mpf(m + 1))
+        value = d * rounded(min(mp.mpf(2) ** (size - 2), many))
+        given = {"epsilon": eps, "target": times * eps, "lipschitz": 1, "period": d}
+        found = integers("derived.lower_linf_chain", **given, vocabulary_size=size)
+        assert found == (value, {"profile": value})
+        answer = bounds.required_length(
+            theorem="derived.lower_linf_chain", **given, vocabulary_size=size
+        )
+        assert answer.length == value
+        near = given | {"lipschitz": F(43, 44) ** (m + 1) * shrink}
+        with pytest.raises(bounds.ParameterError, match="16e"):  # (16e)^−1 = 1/43.49
+            bounds.required_length(theorem="derived.lower_linf_chain", **near, vocabulary_size=size)
+
+
+def test_values_of_the_table():
+    """q₂ = (1 + √(1−d))²/d² and the others, put in by hand."""
+
+    def least(**v):
+        return bounds.required_length(theorem="derived.lower_linf_c3", **v).length
+
+    two = {"vocabulary_size": 2, "period": 1, "locality": 0}
+    assert least(epsilon="1/5", target="3/5", lipschitz=1, **two) == 20
+    three = {"vocabulary_size": 3, "period": 1, "locality": 3}
+    assert least(epsilon="11/100", target="32/100", lipschitz=1, **three) == 324
+    four = {"vocabulary_size": 4, "period": 1, "locality": 0, "heads": 2}
+    assert least(epsilon="1/20", lipschitz=1, **four) == 151_840
+
+
+def found_flat(v, gamma, first, d):
+    """γ < 1: L/ε ≥ 2(C+1)((C+1)/2)^(1/(1−γ)), or one token."""
+    c = v["target"] / v["epsilon"]
+    if real(v["lipschitz"] / v["epsilon"]) >= 2 * (c + 1) * real((c + 1) / 2) ** (
+        1 / real(1 - gamma)
+    ):
+        return first + d - 1
+    return first + d - 2 if d >= 2 else first
+
+
+@pytest.mark.parametrize("gap", [F(0), F(1, 3), F(1, 2), F(9, 10)])
+def test_shared_logits_from_below(gap):
+    for rise in (F(1, 30), F(2, 7), F(1, 2), F(9, 10)):
+        value = rounded(real(1 / rise - 1) ** (1 / (1 - real(gap))))
+        found = integers(
+            "derived.lower_shared_logits",
+            epsilon=F(1, 3),
+            target=F(1, 3) + 2 * rise,
+            lipschitz=2,
+            vocabulary_size=2,
+            largest_gap=gap,
+        )
+        assert found == (value, {SIMULATION: value})
 
 
 @pytest.mark.parametrize(("p", "gamma"), [*product([1, 3, 6], [F(1), F(1, 2), F(3, 4), F(2)])])
@@ -267,8 +354,18 @@ def test_necessary_thresholds(p, gamma):
         "margin": gamma,
     }
     first = rounded(mp.mpf(2) ** (p / real(gamma)))
-    found = integers("derived.lower_threshold", **given, period=2)
-    assert found == (first, {HARDMAX: first})
+    for d in (1, 2, 7):  # γ ≤ 1: two tokens, target = 3ε
+        found = integers("derived.lower_threshold", **given, period=d)
+        assert found == (first + d - 1, {HARDMAX: first + d - 1})
+        one = given | {"vocabulary_size": 1}
+        found = integers("derived.lower_threshold", **one, period=d)
+        value = first + d - 2 if d >= 2 else first  # target < L/3
+        assert found == (value, {HARDMAX: value})
+        one |= {"lipschitz": F(1)}  # not < L/3
+        assert integers("derived.lower_threshold", **one, period=d)[0] == first
+        far = given | {"epsilon": F(1, 50)}  # C = 50/3 > 3: L/ε = 250 ≥ (C−1)²/2 = 122.7
+        value = first + d - 1 if gamma >= 1 else found_flat(far, gamma, first, d)
+        assert integers("derived.lower_threshold", **far, period=d)[0] == value
     found = integers("derived.lower_threshold_window", **given)
     assert found == (first - 1, {HARDMAX: first - 1})
 
@@ -279,7 +376,10 @@ def test_the_staircase_and_the_residues():
     ):
         for lip in (F(5), F(5, 2) * (eta + eps), F(5, 2) * (eta + eps) - F(1, 1000)):
             first = rounded(mp.mpf(2) ** (p / real(gamma)))
-            terms = {"residues": 1, "staircase": 1}
+            terms = {"residues": 1, "staircase": 1, "shares": 1}
+            if size >= 2 and 0 < eta <= 3 * eps:
+                odds = 2 * lip / (eta - eps) - 1
+                terms["shares"] = rounded(real(odds) ** (2 / real(gamma)))
             if d >= 2:
                 terms["residues"] = rounded(real((d - 1) * (lip / eta - 1)) ** (1 / real(gamma)))
             if size >= 2 and 2 * lip >= 5 * (eta + eps):
@@ -333,19 +433,55 @@ def admitted(key, **changes):
         ("one_layer_linf_shared_logits", NO_LAG, NO_LAG | {"tie_tolerance": HAIR}),
         ("one_layer_linf_limit", {"locality": 0}, {"locality": 1}),
         ("one_layer_linf", {"tie_tolerance": 0}, {"tie_tolerance": HAIR}),
-        ("lower_presence", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
-        ("lower_presence", {"lipschitz": F(4, 10) + HAIR}, {"lipschitz": F(4, 10)}),
+        ("lower_presence", {"lipschitz": F(2, 10) + HAIR}, {"lipschitz": F(2, 10)}),
+        ("lower_presence", {"vocabulary_size": 1}, {"vocabulary_size": 1, "period": 1}),
+        # one token, Δ = 2: target − ε < L/2
+        (
+            "lower_presence",
+            {"vocabulary_size": 1, "lipschitz": F(4, 10) + HAIR},
+            {"vocabulary_size": 1, "lipschitz": F(4, 10)},
+        ),
         ("lower_tent", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
         ("lower_tent", {"lipschitz": F(6, 10) + HAIR}, {"lipschitz": F(6, 10)}),
         ("lower_single_z", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
         ("lower_single_z", {"lipschitz": F(2, 10) + HAIR}, {"lipschitz": F(2, 10)}),
-        ("lower_linf_c3", {"vocabulary_size": 3}, {"vocabulary_size": 2}),
+        ("lower_linf_c3", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
         ("lower_linf_c3", {}, {"epsilon": 0, "target": F(3, 10)}),
         ("lower_linf_c3", {"target": F(3, 10)}, {"target": F(3, 10) + HAIR}),
-        ("lower_linf_c3", {"lipschitz": F(4, 10) + HAIR}, {"lipschitz": F(4, 10)}),
-        ("lower_limit", {"lipschitz": F(3, 10) + HAIR}, {"lipschitz": F(3, 10)}),
+        ("lower_linf_c3", {"lipschitz": F(2, 10) + HAIR}, {"lipschitz": F(2, 10)}),
+        ("lower_linf_chain", {"lipschitz": 9}, {"lipschitz": 9, "vocabulary_size": 2}),
+        ("lower_linf_chain", {"lipschitz": 9}, {"lipschitz": 9, "epsilon": 0}),
+        ("lower_linf_chain", {"lipschitz": 9}, {"lipschitz": 8}),  # 16e/5 = 8.7
+        # 3ε < target ≤ 5ε: (16e)²/5 = 378.4
+        (
+            "lower_linf_chain",
+            {"lipschitz": 379, "epsilon": F(1, 10), "target": F(3, 10) + HAIR},
+            {"lipschitz": 378, "epsilon": F(1, 10), "target": F(3, 10) + HAIR},
+        ),
+        ("lower_limit", {"lipschitz": F(2, 10) + HAIR}, {"lipschitz": F(2, 10)}),
+        (
+            "lower_limit",
+            {"lipschitz": F(3, 10) + HAIR, "vocabulary_size": 1},
+            {"lipschitz": F(3, 10), "vocabulary_size": 1},
+        ),
+        (
+            "lower_shared_logits",
+            {"vocabulary_size": 2, "precision_bits": 12},
+            {"vocabulary_size": 1, "precision_bits": 12},
+        ),
+        ("lower_shared_logits", {"precision_bits": 12}, {"precision_bits": 4}),
+        ("lower_shared_logits", {"lipschitz": F(2, 10) + HAIR}, {"lipschitz": F(2, 10)}),
         ("lower_limit", {"period": 2, "vocabulary_size": 1}, {"period": 1, "vocabulary_size": 1}),
-        ("lower_limit", {"period": 1, "lipschitz": 1}, {"period": 1, "lipschitz": 1 - HAIR}),
+        (
+            "lower_limit",
+            {"period": 1, "epsilon": F(1, 11), "lipschitz": F(43, 44)},
+            {"period": 1, "epsilon": F(1, 11), "lipschitz": F(43, 44) - HAIR},
+        ),
+        (
+            "lower_limit",
+            {"period": 1, "lipschitz": F(1, 2)},
+            {"period": 1, "lipschitz": F(1, 2), "target": F(3, 10) + HAIR},
+        ),
         ("lower_limit", {"period": 1, "vocabulary_size": 2}, {"period": 1, "vocabulary_size": 1}),
         ("lower_threshold", {"margin": 1}, {"margin": 1 + HAIR}),
         # Δ ≥ 2 alone: (Δ − 1)L > 2Δ·target
@@ -367,8 +503,19 @@ def admitted(key, **changes):
         ),
         (
             "lower_threshold",
-            {"period": 1, "margin": 1},
-            {"period": 1, "margin": 1, "target": F(3, 10) + HAIR},
+            {"period": 1, "lipschitz": F(6, 10)},
+            {"period": 1, "lipschitz": F(6, 10), "target": F(3, 10) + HAIR},
+        ),
+        # γ = 1: L > 2(target − ε), and 2Lε ≥ (target − ε)²
+        (
+            "lower_threshold",
+            {"period": 1, "margin": 1, "target": F(35, 100), "lipschitz": F(1, 2) + HAIR},
+            {"period": 1, "margin": 1, "target": F(35, 100), "lipschitz": F(1, 2)},
+        ),
+        (
+            "lower_threshold",
+            {"period": 1, "margin": 1, "target": F(11, 10), "lipschitz": 5},
+            {"period": 1, "margin": 1, "target": F(11, 10), "lipschitz": 5 - HAIR},
         ),
         (
             "lower_threshold",
@@ -391,7 +538,7 @@ def admitted(key, **changes):
         (
             "lower_threshold",
             {"period": 1, "target": F(7, 10), "lipschitz": 10**6},
-            {"period": 1, "target": F(7, 10), "lipschitz": 10**6, "margin": 1},
+            {"period": 1, "target": F(7, 10), "lipschitz": 10**6, "margin": 1 + HAIR},
         ),
         ("lower_threshold_window", {"vocabulary_size": 2}, {"vocabulary_size": 1}),
         ("lower_threshold_window", {}, {"margin": 1}),

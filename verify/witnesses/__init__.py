@@ -8,13 +8,23 @@ from verify.witnesses.average import (
     ring,
     window,
 )
-from verify.witnesses.one_layer import nested_classes, presence, tents
+from verify.witnesses.levels import levels_of_one, nested_levels
+from verify.witnesses.one_layer import (
+    nested_classes,
+    own_share,
+    presence,
+    tents,
+    two_residues,
+)
 from verify.witnesses.one_layer_softmax import last_token
 from verify.witnesses.threshold import (
     limit_one_residue,
     limit_residues,
+    limit_shares,
+    shared_logits,
     threshold_one_residue,
     threshold_residues,
+    threshold_two_slopes,
     threshold_window,
 )
 from verify.witnesses.two_layer_argmax import bounded_norms, doubling_machine, gram_tents
@@ -29,15 +39,22 @@ __all__ = [
     "fair_coin",
     "gram_tents",
     "last_token",
+    "levels_of_one",
     "limit_one_residue",
     "limit_residues",
+    "limit_shares",
     "nested_classes",
+    "nested_levels",
+    "own_share",
     "presence",
     "rare_token",
     "ring",
+    "shared_logits",
     "tents",
     "threshold_one_residue",
     "threshold_residues",
+    "threshold_two_slopes",
     "threshold_window",
+    "two_residues",
     "window",
 ]

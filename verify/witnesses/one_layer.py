@@ -1,4 +1,4 @@
-"""Lower bounds in L/ε for one layer, finite precision: presence, tents, nested classes.
+"""Lower bounds in L/ε for one layer, finite precision: presence, own share, tents, nested classes.
 
 In these pairs the logits are apart by p or are equal, so that attention is a uniform average from
 length 2 on: the hardmax threshold plays no part. The models are functions of the counts of the
@@ -71,6 +71,69 @@ def presence(
         gap=gap,
         first_long=ceil(slope / (height - agreement - gap)),
         long_input=lambda length: _first_then(0, 1, length),
+    )
+
+
+def own_share(
+    lipschitz: Number,
+    epsilon: Number,
+    target: Number,
+    vocabulary_size: int = 2,
+    period: int = 1,
+    precision_bits: int = 8,
+) -> Witness:
+    """f reads the share of the query's token among the tokens of its own residue, g = 0.
+
+    The query is token 0 at the residue of position 1 (elsewhere f = −ε): its share is at least 1/W
+    of W positions. Within ε (ε = 0: equal) up to N = Δ(⌈1/d⌉ − 1), d = (target − ε)/L, then more
+    than the target apart, where the query's token is rare. f and g have the same logits.
+
+    Raises:
+        InputError: |Σ| < 2, or target ≤ ε, or target − ε ≥ L.
+    """
+    slope, goal = exact("lipschitz", lipschitz), exact("target", target)
+    agreement = Fraction(0) if epsilon == 0 else exact("epsilon", epsilon)
+    require(vocabulary_size >= 2, "vocabulary_size", vocabulary_size, "an integer, at least 2")
+    require(agreement < goal < slope + agreement, "target", target, "ε < target < ε + L")
+    shown = ceil(slope / (goal - agreement)) - 1
+    # 1/W ≥ 1/shown > d: relu(height − L·share) ≤ 2ε.
+    height = min(2 * agreement + slope / shown, goal + agreement + slope)
+    off = -2 * float(height)
+    residue = 1 % period
+    neuron = Neuron(
+        1.0,
+        float(height),
+        {0: -float(slope)},
+        query_tokens=dict.fromkeys(range(1, vocabulary_size), off),
+        query_residues={r: off for r in range(period) if r != residue},
+    )
+    model = partial(
+        build,
+        vocabulary_size=vocabulary_size,
+        period=period,
+        precision_bits=precision_bits,
+        residue_logits={residue: precision_bits},
+    )
+    gap = (height - agreement + goal) / 2
+    rare = ceil(slope / (height - agreement - gap))
+    return Witness(
+        key="derived.lower_presence",
+        parameters={
+            "epsilon": agreement,
+            "target": goal,
+            "lipschitz": slope,
+            "vocabulary_size": vocabulary_size,
+            "period": period,
+            "locality": 0,
+            "precision_bits": precision_bits,
+        },
+        f=model(neurons=[neuron], constant=-float(agreement)),
+        g=model(neurons=[]),
+        epsilon=agreement,
+        agree_up_to=period * shown,
+        gap=gap,
+        first_long=period * (rare - 1) + 1,
+        long_input=lambda length: _last_is_rare(max(length, period * (rare - 1) + 1), period),
     )
 
 
@@ -194,6 +257,87 @@ def nested_classes(
     )
 
 
+def two_residues(
+    lipschitz: Number, epsilon: Number, target: Number, precision_bits: int = 8
+) -> Witness:
+    """Δ = 2, tokens s = 0 and o = 1, targets up to 3ε: f reads where the tokens s stand.
+
+    f averages over the tokens s, and reads the share of residue 0 by one tent; g = min(ε, L·(share
+    of s at residue 1) − ε). A short input that shows the share θ to f has many s at residue 1.
+    Within ε up to N = 2⌈Q⌉ − 1, Q = 1/(1 − √(1−2d))², d = (target − ε)/L.
+
+    Raises:
+        InputError: not ε < target ≤ 3ε, or 2(target − ε) ≥ L.
+    """
+    slope, goal = exact("lipschitz", lipschitz), exact("target", target)
+    agreement = exact("epsilon", epsilon)
+    require(agreement < goal <= 3 * agreement, "target", target, "ε < target ≤ 3ε")
+    rise = (goal - agreement) / slope
+    require(2 * rise < 1, "target", target, "less than ε + L/2")
+    shown = 1
+    while _fewer(shown + 1, rise):
+        shown += 1
+    # Shares of at most 2·shown tokens lie at least 1/(2·shown·denominator of d) from d.
+    step = Fraction(1, 8 * rise.denominator * shown)
+    while not _fewer(shown, rise + step) or 2 * (rise + step) > 1:
+        step /= 2
+    theta = rise + step
+    silent = {1: -float(2 * slope)}  # no token s: f sees the tokens o
+    neurons = [
+        replace(neuron, residue_shares={0: 1.0}, token_shares=silent)
+        for neuron in tent(0, float(slope), theta)
+    ]
+    ramp = Neuron(-1.0, float(2 * agreement), {0: -float(slope)})
+    off = -4.0 * float(slope + agreement)
+    model = partial(build, vocabulary_size=2, period=2, precision_bits=precision_bits)
+    excess = slope * step
+    return Witness(
+        key="derived.lower_linf_c3",
+        parameters={
+            "epsilon": agreement,
+            "target": goal,
+            "lipschitz": slope,
+            "vocabulary_size": 2,
+            "period": 2,
+            "locality": 0,
+            "precision_bits": precision_bits,
+        },
+        f=model(
+            neurons=[
+                replace(neuron, query_tokens={0: off}, query_residues={1: off})
+                for neuron in neurons
+            ],
+            token_logits={0: precision_bits},
+        ),
+        g=model(
+            neurons=[replace(ramp, query_tokens={0: off}, query_residues={1: off})],
+            constant=float(agreement),
+            residue_logits={1: precision_bits},
+        ),
+        epsilon=agreement,
+        agree_up_to=2 * shown + 1,
+        gap=goal + excess / 2,
+        first_long=1,
+        long_input=lambda length: _at_residues(theta, ceil(2 * slope / excess), length),
+    )
+
+
+def _fewer(positions: int, y: Fraction) -> bool:
+    """Whether positions ≤ 1/(1 − √(1−2y))², without roots: 2√(1/W) − 1/W ≥ 2y."""
+    share = Fraction(1, positions)
+    return 4 * share > (2 * y + share) ** 2
+
+
+def _at_residues(theta: Fraction, times: int, length: int) -> Tokens:
+    """Tokens 0 with the share θ at even positions; token 1 `times` as often, and at the end."""
+    parts = theta.denominator * ceil(length / theta.denominator)
+    x = np.ones(2 * (times + 1) * parts, dtype=np.int64)
+    even = int(theta * parts)
+    x[1 : 2 * even : 2] = 0
+    x[0 : 2 * (parts - even) : 2] = 0
+    return x
+
+
 def _at_multiples(neurons: list[Neuron], period: int) -> list[Neuron]:
     """The neurons, silent unless the period divides the length: the query tells its residue.
 
@@ -216,6 +360,13 @@ def _slightly_above(start: Fraction, weight: Fraction | int, small: int, shown: 
     while weight * (start + step) ** 2 * shown > 1 or small * (start + step) > 1:
         step /= 2
     return start + step
+
+
+def _last_is_rare(length: int, period: int) -> Tokens:
+    """At least `length` tokens 1, and a token 0 at the end, whose residue is that of position 1."""
+    x = np.ones(period * ceil((length - 1) / period) + 1, dtype=np.int64)
+    x[-1] = 0
+    return x
 
 
 def _first_then(first: int, then: int, length: int) -> Tokens:

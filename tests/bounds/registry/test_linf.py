@@ -1,7 +1,7 @@
 """The one-layer ℓ∞ argmax entries: known values, a second implementation, order, and witnesses.
 
 The second implementation uses integers and fractions only: a root is never taken, ⌈a^(1/b)⌉ is
-the least n with n^b ≥ a.
+the least n with n^b ≥ a. (Nested levels: 60 digits.)
 """
 
 import math
@@ -14,6 +14,7 @@ import pytest
 import bounds
 from bounds import ParameterError
 from bounds.parameters import BY_KEYWORD
+from tests.helpers.second_implementation import nested_terms, presence_terms
 from verify import witnesses
 
 HALF = Fraction(1, 2)
@@ -38,6 +39,10 @@ def least(holds):
 def first_hardmax(p, gamma):
     """⌈2^(p/γ)⌉."""
     return least(lambda t: t**gamma.numerator >= 2 ** (p * gamma.denominator))
+
+
+def models(v):
+    return v["epsilon"], v["target"], v["lipschitz"]
 
 
 class Second:
@@ -146,7 +151,7 @@ class Second:
 
     @staticmethod
     def lower_presence(v):
-        return math.ceil(v["lipschitz"] / (v["target"] - v["epsilon"]))
+        return max(presence_terms(v).values())
 
     @staticmethod
     def lower_tent(v):
@@ -155,7 +160,17 @@ class Second:
 
     @staticmethod
     def lower_threshold(v):
-        return first_hardmax(v["precision_bits"], v["margin"])
+        first, (eps, eta, lip) = first_hardmax(v["precision_bits"], v["margin"]), models(v)
+        d, free = v["period"], 1 - v["margin"]
+        if v["vocabulary_size"] >= 2 and eps > 0:
+            base, goal = lip / (2 * (eta + eps)), (eta + eps) / (2 * eps)
+            if (
+                (eta <= 3 * eps and eta + eps < lip)
+                or (free > 0 and base**free.numerator >= goal**free.denominator)
+                or (free == 0 and 2 * (eta - eps) < lip and (eta - eps) ** 2 <= 2 * lip * eps)
+            ):
+                return first + d - 1
+        return first + (d - 2 if 3 * eta < lip else 0)
 
     @staticmethod
     def lower_threshold_window(v):
@@ -165,7 +180,11 @@ class Second:
     def lower_limit(v):
         first = first_hardmax(v["precision_bits"], v["margin"])
         found = [1]
-        if v["period"] >= 2:
+        a, b = v["margin"].numerator, v["margin"].denominator
+        if v["vocabulary_size"] >= 2 and 0 < v["target"] <= 3 * v["epsilon"]:
+            odds = 2 * v["lipschitz"] / (v["target"] - v["epsilon"]) - 1
+            found.append(least(lambda n: n >= first or n**a >= odds ** (2 * b)))
+        if v["period"] >= 2 and v["lipschitz"] > v["target"]:
             odds = (v["period"] - 1) * (v["lipschitz"] / v["target"] - 1)
             a, b = v["margin"].numerator, v["margin"].denominator
             found.append(least(lambda n: n >= first or n**a >= odds**b))
@@ -177,6 +196,11 @@ class Second:
         return min(first, max(found))
 
     @staticmethod
+    def lower_shared_logits(v):
+        base, free = v["lipschitz"] / (v["target"] - v["epsilon"]) - 1, 1 - v["largest_gap"]
+        return least(lambda n: n**free.numerator >= base**free.denominator)
+
+    @staticmethod
     def lower_single_z(v):
         delta = (v["target"] - v["epsilon"]) / 2 / v["lipschitz"]
         seen = math.ceil(Fraction(v["vocabulary_size"] - 2) / (4 * delta))
@@ -185,9 +209,7 @@ class Second:
 
     @staticmethod
     def lower_linf_c3(v):
-        factor = max(Fraction(1), Fraction(v["vocabulary_size"] - 2, 2))
-        seen = factor * v["lipschitz"] ** 2 / (v["target"] - v["epsilon"]) ** 2
-        return v["period"] * math.ceil(seen)
+        return max(nested_terms(v).values())
 
 
 SUFFICIENT = [
@@ -204,6 +226,7 @@ NECESSARY = [
     "lower_threshold",
     "lower_threshold_window",
     "lower_limit",
+    "lower_shared_logits",
     "lower_single_z",
     "lower_linf_c3",
 ]
@@ -364,14 +387,15 @@ class TestKnownValues:
     def test_threshold(self):
         values = {**KNOWN, "margin": "1/2", "precision_bits": 4}
         del values["locality"]
-        assert length("lower_threshold", **values) == 256
+        assert length("lower_threshold", **values) == 257
         values["margin"] = "3/4"  # 2^(16/3) = 40.3
-        assert length("lower_threshold", **values) == 41
+        assert length("lower_threshold", **values) == 42
         assert length("lower_threshold_window", **{**values, "period": 1}) == 40
 
     def test_presence(self):
         two = {"lipschitz": 10, "vocabulary_size": 2}
         assert length("lower_presence", epsilon=0, target="0.999", **two) == 11  # L + 1
+        assert length("lower_presence", epsilon=0, target="0.999", **two, period=3) == 3 * 10 + 1
         assert length("lower_presence", epsilon=1, **two) == 5  # L/2ε
 
     def test_tent(self):
@@ -390,14 +414,21 @@ class TestKnownValues:
         assert length("lower_single_z", **values, locality=10) == math.ceil(105 * 9.5)
 
     def test_exponent_two(self):
-        values = {"epsilon": 1, "lipschitz": 10, "period": 3}
-        assert length("lower_linf_c3", vocabulary_size=3, **values) == 3 * 25
-        assert length("lower_linf_c3", vocabulary_size=12, **values) == 3 * 125
+        values = {"epsilon": 1, "lipschitz": 10, "period": 3, "assume": {"no_lag_bias"}}
+        assert length("lower_linf_c3", vocabulary_size=2, **values) == 1
+        values["assume"] = {"no_lag_bias", "true_lipschitz"}
+        assert length("lower_linf_c3", vocabulary_size=2, **values) == 3 * 40  # 2/(1−√0.6)² = 39.4
+        assert length("lower_linf_c3", vocabulary_size=12, **values) == 3 * 250
+        values["assume"] = ()  # (1 + √0.8)²/0.04 = 89.7
+        assert length("lower_linf_c3", vocabulary_size=12, **values) == 3 * 90
 
     def test_limit_lower(self):
         values = {"epsilon": 1, "precision_bits": 30, "margin": "1/2"}
-        one = length("lower_limit", lipschitz=20, vocabulary_size=2, period=1, **values)
-        assert one == 100  # (2·20/4)^(4/(4·½))
+        one = bounds.required_length(
+            theorem="derived.lower_limit", lipschitz=20, vocabulary_size=2, period=1, **values
+        )
+        assert one.terms["staircase"].length == 100  # (2·20/4)^(4/(4·½))
+        assert one.length == one.terms["shares"].length == 19**4  # (2·20/2 − 1)^(2/½)
         two = length("lower_limit", lipschitz=9, vocabulary_size=1, period=2, **values)
         assert two == 4  # (9/3 − 1)²
 
@@ -511,12 +542,16 @@ def test_chain_beats_one_string_above_three_epsilon():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "key", [k for k in NECESSARY if k not in ("lower_single_z", "lower_limit")]
+    "key",
+    [k for k in NECESSARY if k not in ("lower_single_z", "lower_limit", "lower_shared_logits")],
 )
 @pytest.mark.parametrize("upper", ["one_layer_linf", "one_layer_linf_chain"])
 def test_necessary_never_exceeds_sufficient(key, upper):
     for values, value in random_cases(key, 60, seed=upper):
-        values = {**values, "heads": 1, "lipschitz_other": values["lipschitz"]}
+        if upper.endswith("chain") and values.get("heads", 1) > 1:
+            values = {**values, "heads": 1}
+            value = length(key, **used(key, values))
+        values = {"heads": 1, "locality": 0, **values, "lipschitz_other": values["lipschitz"]}
         assert value <= length(upper, **used(upper, values)), values
 
 
@@ -552,7 +587,11 @@ def test_steep_exponent_is_met_from_below():
 @pytest.mark.parametrize(
     "witness",
     [
-        witnesses.threshold_residues(3, 6, "3/4", 2),
+        witnesses.threshold_residues(2, 6, "3/4", 2),
+        witnesses.threshold_one_residue(5, 1, 3, 3, "1/2", 3),
+        witnesses.threshold_two_slopes(9, 1, 4, 4, 2),
+        witnesses.limit_shares(10, 1, 3, 12, 1),
+        witnesses.shared_logits(1, "1/10", "3/10", 8, "1/2"),
         witnesses.threshold_one_residue(5, 1, 3, 3, "1/2"),
         witnesses.threshold_window(4, "1/2", 2),
         witnesses.limit_residues(10, 1, 2, 12, "1/2"),
@@ -562,9 +601,13 @@ def test_steep_exponent_is_met_from_below():
         witnesses.presence(7, 1, 3),
         witnesses.tents(20, "1.1", 3, 2),
         witnesses.tents(20, 1, 2, 3),
-        witnesses.nested_classes(8, 1, 3),
-        witnesses.nested_classes(5, 1, 3, 5, 2),
-        witnesses.nested_classes("4.1", 1, 3, 3, 3),
+        witnesses.own_share(7, 1, 3, 2, 3),
+        witnesses.nested_levels(5, 1, 3),
+        witnesses.nested_levels(9, 1, "5/2", 2, 3, 4),
+        witnesses.nested_levels(9, 1, 3, 5, 2, 1, 2),
+        witnesses.levels_of_one(9, 0, 2, 2, 2, 4),
+        witnesses.levels_of_one(9, 1, 3, 3, 1, 0, 3),
+        witnesses.levels_of_one(9, 1, 3, 1, 2, 3),
     ],
     ids=lambda w: w.key,
 )
@@ -581,13 +624,26 @@ def test_the_witness_reaches_the_entry(witness):
     assert found.length == witness.agree_up_to + 1
 
 
+@pytest.mark.parametrize("given", [(8, 1, 3), (5, 1, 3, 3, 2), ("4.1", 1, 3, 3, 3)])
+def test_tents_reach_the_term_of_three_tokens(given):
+    """Without lag bias and with the least L; for more tokens an explicit pair reaches half."""
+    witness = witnesses.nested_classes(*given)
+    names = bounds.theorem(witness.key).parameters
+    found = bounds.required_length(
+        theorem=witness.key,
+        assume={"no_lag_bias", "true_lipschitz"},
+        **{k: v for k, v in witness.parameters.items() if k in names},
+    )
+    assert found.terms["tokens"].length == witness.agree_up_to + 1 <= found.length
+
+
 def test_the_staircase_approaches_the_entry():
     """(ii) of the limit regime is a supremum over r: larger r, longer agreement, never beyond."""
     lengths = [
         witnesses.limit_one_residue(20, 1, 3, 16, "1/2", ratio=r).agree_up_to for r in (1, 3, 9, 99)
     ]
-    value = length(
-        "lower_limit",
+    found = bounds.required_length(
+        theorem="derived.lower_limit",
         epsilon=1,
         lipschitz=20,
         vocabulary_size=2,
@@ -595,6 +651,7 @@ def test_the_staircase_approaches_the_entry():
         precision_bits=16,
         margin="1/2",
     )
+    value = found.terms["staircase"].length
     assert lengths == sorted(lengths)
     assert value == 100
     assert 90 <= lengths[-1] < value
@@ -620,26 +677,29 @@ class TestHypotheses:
             ("one_layer_linf_steep", {"margin": 1}),
             ("one_layer_linf_shared_logits", {"period": 2}),
             ("one_layer_linf_shared_logits", {"heads": 2}),
-            ("lower_presence", {"lipschitz": 4}),
+            ("lower_presence", {"lipschitz": 2}),
             ("lower_presence", {"vocabulary_size": 1}),
             ("lower_tent", {"lipschitz": 6}),
             ("lower_tent", {"vocabulary_size": 1}),
             ("lower_threshold", {"margin": "1001/1000"}),
             ("lower_threshold", {"lipschitz": 4}),
-            ("lower_threshold", {"target": 4, "margin": 1}),
+            ("lower_threshold", {"target": 9, "margin": 1}),  # 8² > 2·30
             ("lower_threshold", {"vocabulary_size": 1}),
             ("lower_threshold", {"period": 2, "vocabulary_size": 1, "lipschitz": 12}),
             ("lower_threshold_window", {"margin": 1}),
             ("lower_threshold_window", {"precision_bits": 1, "margin": "7/8"}),
             ("lower_threshold_window", {"epsilon": "1/1000"}),
             ("lower_threshold_window", {"target": 29}),
-            ("lower_limit", {"lipschitz": "9.9"}),
+            ("lower_limit", {"target": 4, "lipschitz": "12.4"}),
+            ("lower_shared_logits", {"lipschitz": 2}),
+            ("lower_shared_logits", {"vocabulary_size": 1}),
             ("lower_limit", {"vocabulary_size": 1}),
-            ("lower_limit", {"lipschitz": 3, "period": 2}),
+            ("lower_limit", {"lipschitz": 3, "period": 2, "vocabulary_size": 1}),
+            ("lower_limit", {"lipschitz": 2}),
             ("lower_single_z", {"lipschitz": 2}),
             ("lower_linf_c3", {"target": "3.001"}),
-            ("lower_linf_c3", {"lipschitz": 4}),
-            ("lower_linf_c3", {"vocabulary_size": 2}),
+            ("lower_linf_c3", {"lipschitz": 2}),
+            ("lower_linf_c3", {"vocabulary_size": 1}),
         ],
     )
     def test_violated(self, key, changes):
