@@ -100,9 +100,12 @@ def by_moment(theta, a, total, m, u):
 
 
 def reciprocal_root(theta, a, total, m, u, smaller):
-    """K_θ(u): the least of (S), (W) and (M)."""
+    """K_θ(u): the least of (S), (W) and (M); the class of all tokens has q = 1."""
+    everything = a == total
     theta, a, total, u, smaller = (real(x) for x in (theta, a, total, u, smaller))
     assert smaller <= a
+    if everything:
+        return u ** (-1 / theta)
     forms = [by_lambert(min(a, theta), total, m, u), by_power(theta, smaller, total, m, u)]
     if a > theta:
         forms.append(by_moment(theta, a, total, m, u))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from sympy import Eq, Piecewise, Rational, floor
 
 from bounds.evaluate import compare
@@ -60,6 +62,11 @@ LOWER_AVERAGE = Theorem(
         Hypothesis(
             "the prior is Dir(1, 1): α₀ = 1, A = 2",
             check=lambda v: v.get("alpha_min", 1) == 1 and v.get("alpha_total", 2) == 2,
+        ),
+        Hypothesis(
+            "a* ≤ 1: the pair's top class is one token",
+            check=lambda v: compare(v.get("alpha_class", Fraction(1)), Fraction(1)) <= 0,
+            keyword="alpha_class",
         ),
         Hypothesis("margin γ and precision p may be as large as the pair needs"),
         Hypothesis(

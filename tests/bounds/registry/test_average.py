@@ -621,3 +621,28 @@ def test_counterparts_and_exponents():
         "derived.lower_average_two_layer",
         "derived.lower_average_two_layer_argmax",
     }
+
+
+def test_the_class_of_every_token_has_probability_one():
+    """a* = A: no power 1/α₀, and no more than the class of all tokens but a rare one."""
+    small = {"alpha_min": F(1, 10), "alpha_total": F(1, 5), "epsilon": F(1, 100), "locality": 0}
+    assert log2("derived.one_layer_average", **small) > 80
+    whole = length("derived.one_layer_average", **small, alpha_class=F(1, 5)).length
+    assert whole < 2**19
+    nearly = length("derived.one_layer_average", **small, alpha_class=F(1, 5) - F(1, 10**9)).length
+    assert whole <= nearly
+    nested = {k: v for k, v in small.items() if k != "epsilon"} | {"vocabulary_size": 2}
+    # 2L·C/(k + 1) ≤ s with C = max(1, 2W̄) + 1
+    found = length(
+        "derived.one_layer_average_nested", **nested, alpha_class=F(1, 5), urn_constant=2
+    )
+    assert found.length == 1 + 5 * 20
+    with pytest.raises(ParameterError):  # the pair of A4 prefers one token of two
+        bounds.required_length(
+            theorem="derived.lower_average",
+            epsilon=F(1, 10**6),
+            lipschitz=1,
+            alpha_min=1,
+            alpha_total=2,
+            alpha_class=2,
+        )
