@@ -113,8 +113,34 @@ def reciprocal_root(theta, a, total, m, u, smaller):
 
 
 def chosen(found):
-    """The masses at which the registry took form (S)."""
+    """The share, and the masses at which the registry took form (S)."""
     return {symbol.name: mass for symbol, mass in found.choice.items()}
+
+
+QUARTERS = [F(1, 4), F(1, 2), F(3, 4)]
+
+
+def best_share(lengths):
+    """The terms at the share whose longest term is shortest."""
+    return min(lengths, key=lambda terms: max(terms.values()))
+
+
+def one_layer_constant(tau, period):
+    """C of Theorem A1 at the longest end."""
+    end, c = mp.mpf(tau + period), 2 + mp.sqrt(2)
+    return c + end + 2 * end / mp.sqrt(c + end)
+
+
+def two_layer_constant(tau, period):
+    end, c0 = mp.mpf(4 * tau + period) / (2 * tau + 1), 1 + 1 / mp.sqrt(2)
+    return c0 + end + end / mp.sqrt(c0 + end)
+
+
+def solved(constant, error):
+    """The t at which 1/√(2t) + C/t is `error`."""
+    root = (mp.sqrt(mp.mpf(1) / 2 + 4 * constant * error) + 1 / mp.sqrt(2)) / (2 * error)
+    assert abs(1 / mp.sqrt(2) / root + constant / root**2 - error) < error * mp.mpf(10) ** -20
+    return root**2
 
 
 @pytest.mark.parametrize("v", [*draws(40, 1)])
@@ -136,16 +162,24 @@ def test_one_layer(v):
         assert masses == {}
         expected = {HARDMAX: d, "fluctuation": d, "suffix": d}
     else:
-        u, a, total = s / (2 * lip), v["alpha_class"], v["alpha_total"]
-        for name, theta in [("a_1", F(1, 2)), ("a_2", F(1))]:
-            assert masses[name] == smaller_mass(a, total, 1, theta, u)
-        half = reciprocal_root(F(1, 2), a, total, 1, u, masses["a_1"])
-        one = reciprocal_root(F(1), a, total, 1, u, masses["a_2"])
-        periods = {
-            "fluctuation": (2 + mp.sqrt(2)) ** 2 * max(half, mp.mpf(1)),
-            "suffix": (tau + d) * max(one, mp.mpf(1)),
-        }
-        expected = {name: d * rounded(k) + tau + d for name, k in periods.items()}
+        a, total = v["alpha_class"], v["alpha_total"]
+        constant, lengths = one_layer_constant(tau, d), []
+        for xi in QUARTERS:
+            shares = (xi * s / lip, (1 - xi) * s / lip)
+            thetas = (F(1, 2), F(1))
+            smaller = [smaller_mass(a, total, 1, t, u) for t, u in zip(thetas, shares, strict=True)]
+            half, one = (
+                max(reciprocal_root(t, a, total, 1, u, m), mp.mpf(1))
+                for t, u, m in zip(thetas, shares, smaller, strict=True)
+            )
+            periods = {"fluctuation": half / 2, "suffix": constant * one}
+            lengths.append({n: d * max(rounded(k), 1) + tau + d for n, k in periods.items()})
+            if xi == masses["xi"]:
+                assert [masses["a_1"], masses["a_2"]] == smaller
+                taken = lengths[-1]
+        hard = threshold(v) + d - 1
+        assert max(hard, *taken.values()) == max(hard, *best_share(lengths).values())
+        expected = taken
         expected[HARDMAX] = threshold(v) + d - 1
     found = integers("derived.one_layer_average", **given)
     assert found == (max(expected.values()), expected)
@@ -241,22 +275,14 @@ def test_fixed_laws(v):
     d, tau, s, lip = v["period"], v["locality"], v["s"], v["lipschitz"]
     q, grams = v["class_probability"], v["gram_probability"]
     if s >= lip:
-        one = {HARDMAX: d, "fluctuation": d, "suffix": d}
-        two = {"fluctuation": d + tau, "suffix": d + tau}
+        one = {HARDMAX: d, "simulation": d}
+        two = {"simulation": d + tau}
     else:
-        ratio = lip / s
-        periods = {
-            "fluctuation": (2 * (2 + mp.sqrt(2)) * real(ratio)) ** 2 / real(q),
-            "suffix": real(2 * (tau + d) * ratio / q),
-        }
-        one = {name: d * max(rounded(k), 1) + tau + d for name, k in periods.items()}
-        one[HARDMAX] = threshold(v) + d - 1
-        c0 = 1 + 1 / mp.sqrt(2)
-        periods = {
-            "fluctuation": (4 * c0 * real(ratio)) ** 2 * (2 * tau + 1) / real(grams),
-            "suffix": real(4 * (4 * tau + d) * ratio / grams),
-        }
-        two = {name: d * (max(rounded(k), 1) + 1) + 4 * tau + 1 for name, k in periods.items()}
+        error = real(s / lip)
+        k = solved(one_layer_constant(tau, d), error) / real(q)
+        one = {HARDMAX: threshold(v) + d - 1, "simulation": d * max(rounded(k), 1) + tau + d}
+        k = (2 * tau + 1) * solved(two_layer_constant(tau, d), error / 2) / real(grams)
+        two = {"simulation": d * (max(rounded(k), 1) + 1) + 4 * tau + 1}
     two[HARDMAX] = threshold(v) + d - 1  # the query is a first-layer output: hard even if s ≥ Λ
     found = integers("derived.one_layer_average_fixed", **given, class_probability=q)
     assert found == (max(one.values()), one)
@@ -283,18 +309,28 @@ def test_two_layers_argmax(v):
     if s >= lip:
         expected = {"fluctuation": d + tau, "suffix": d + tau}
     else:
-        u = s / (4 * min(v["vocabulary_size"], m) * lip)
+        whole = s / (2 * min(v["vocabulary_size"], m) * lip)
         a, total = v["alpha_min"], v["alpha_total"]
-        for name, theta in [("a_1", F(m, 2)), ("a_2", F(m))]:
-            assert masses[name] == smaller_mass(a, total, m, theta, u)
-        half = reciprocal_root(F(m, 2), a, total, m, u, masses["a_1"]) ** m
-        one = reciprocal_root(F(m), a, total, m, u, masses["a_2"]) ** m
-        c0 = 1 + 1 / mp.sqrt(2)
-        periods = {
-            "fluctuation": c0**2 * (2 * tau + 1) * max(half, mp.mpf(1)),
-            "suffix": (4 * tau + d) * max(one, mp.mpf(1)),
-        }
-        expected = {name: d * (rounded(k) + 1) + 4 * tau + 1 for name, k in periods.items()}
+        constant, lengths = two_layer_constant(tau, d), []
+        for xi in QUARTERS:
+            parts = [(F(m, 2), xi * whole), (F(m), (1 - xi) * whole)]
+            smaller = [smaller_mass(a, total, m, t, u) for t, u in parts]
+            half, one = (
+                max(reciprocal_root(t, a, total, m, u, least) ** m, mp.mpf(1))
+                for (t, u), least in zip(parts, smaller, strict=True)
+            )
+            periods = {"fluctuation": half / 2, "suffix": constant * one}
+            lengths.append(
+                {
+                    name: d * (max(rounded((2 * tau + 1) * k), 1) + 1) + 4 * tau + 1
+                    for name, k in periods.items()
+                }
+            )
+            if xi == masses["xi"]:
+                assert [masses["a_1"], masses["a_2"]] == smaller
+                expected = dict(lengths[-1])
+        hard = threshold(v) + d - 1
+        assert max(hard, *expected.values()) == max(hard, *best_share(lengths).values())
     expected[HARDMAX] = threshold(v) + d - 1  # even if s ≥ Λ
     assert integers(key, **given) == (max(expected.values()), expected)
 

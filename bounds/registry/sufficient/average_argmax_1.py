@@ -21,10 +21,16 @@ from bounds.registry.sufficient.average import (
     H0,
     POWER_MASS_1,
     POWER_MASS_2,
+    U_1,
+    U_2,
     S,
     U,
     all_lengths_hard,
+    joined,
     power_masses,
+    quadratic_root,
+    shared_masses,
+    split,
     unless_trivial,
     where,
 )
@@ -52,8 +58,8 @@ _A, _CLASS, _Q, _W = (
     symbols.class_probability,
     symbols.urn_constant,
 )
-_K_HALF, _K_ONE = auxiliary("K_{1/2}"), auxiliary("K_1")
-_C = 2 + sqrt(2)
+_K_HALF, _K_ONE, _C = auxiliary("K_{1/2}"), auxiliary("K_1"), auxiliary("C")
+_END = joined(_TAU + _DELTA, 2 + sqrt(2), 2)
 
 CELL = Setting("average", "argmax", 1)
 
@@ -82,13 +88,14 @@ def _one_layer_average() -> Formula:
     return Formula(
         terms={
             "hardmax threshold": _hardmax(_LAMBDA),
-            "fluctuation": length(_C**2 * Max(_K_HALF, 1, evaluate=False)),
-            "suffix": length((_TAU + _DELTA) * Max(_K_ONE, 1, evaluate=False)),
+            "fluctuation": length(Max(_K_HALF, 1, evaluate=False) / 2),
+            "suffix": length(_C * Max(_K_ONE, 1, evaluate=False)),
         },
         where={
-            _K_HALF: reciprocal_root(_CLASS, _A, 1, Rational(1, 2), U, POWER_MASS_1),
-            _K_ONE: reciprocal_root(_CLASS, _A, 1, Integer(1), U, POWER_MASS_2),
-            **where(S / (2 * _LAMBDA)),
+            _C: _END,
+            _K_HALF: reciprocal_root(_CLASS, _A, 1, Rational(1, 2), U_1, POWER_MASS_1),
+            _K_ONE: reciprocal_root(_CLASS, _A, 1, Integer(1), U_2, POWER_MASS_2),
+            **split(S / _LAMBDA),
         },
     )
 
@@ -132,9 +139,7 @@ ONE_LAYER_AVERAGE = Theorem(
     defaults={"alpha_class": lambda v: v["alpha_min"]},
     hypotheses=(MASSES, ROUNDING, MODEL, SHARED, EUCLIDEAN),
     formula=_one_layer_average,
-    choices=lambda v: power_masses(
-        v, "alpha_class", "lipschitz_euclidean", 1, 1, (Fraction(1, 2), Fraction(1))
-    ),
+    choices=lambda v: shared_masses(v, "alpha_class", 1, 1, (Fraction(1, 2), Fraction(1))),
     exponents={
         "epsilon": -Max(2, 1 / _CLASS),
         "lipschitz_euclidean": Max(2, 1 / _CLASS),
@@ -152,10 +157,9 @@ def _one_layer_average_fixed() -> Formula:
     return Formula(
         terms={
             "hardmax threshold": _hardmax(_LAMBDA),
-            "fluctuation": length(4 * _C**2 * _LAMBDA**2 / (_Q * S**2)),
-            "suffix": length(2 * (_TAU + _DELTA) * _LAMBDA / (_Q * S)),
+            "simulation": length(quadratic_root(_C, S / _LAMBDA) / _Q),
         },
-        where={S: simulation_error(), H0: hardmax_length()},
+        where={_C: _END, S: simulation_error(), H0: hardmax_length()},
     )
 
 
@@ -279,7 +283,7 @@ ONE_LAYER_AVERAGE_NESTED = Theorem(
         SHARED,
     ),
     formula=_one_layer_average_nested,
-    choices=lambda v: power_masses(v, "alpha_class", "lipschitz", 1, 1, (Fraction(1),)),
+    choices=lambda v: power_masses(v, "alpha_class", "lipschitz", 1, Fraction(1)),
     exponents={"epsilon": -Max(1, 1 / _CLASS), "lipschitz": Max(1, 1 / _CLASS), "urn_constant": 1},
     compares_with="izzo2025.4.2",
 )
