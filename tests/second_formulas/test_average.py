@@ -29,6 +29,7 @@ pytestmark = pytest.mark.covers(
     "derived.lower_average_two_layer",
     "derived.lower_average_two_layer_argmax",
     "derived.one_layer_average",
+    "derived.one_layer_average_common_order",
     "derived.one_layer_average_fixed",
     "derived.one_layer_average_nested",
 )
@@ -288,6 +289,40 @@ def test_fixed_laws(v):
     assert found == (max(one.values()), one)
     found = integers("derived.average_two_layer_argmax_fixed", **given, gram_probability=grams)
     assert found == (max(two.values()), two)
+
+
+def common_order(v, varsigma):
+    """The simulation term of Theorem A6 at one share ς."""
+    d, tau, alpha = v["period"], v["locality"], real(v["alpha_min"])
+    gap = real(v["s"] * varsigma) * 2
+    theta = gap / (real(v["epsilon"]) + gap)
+    sigma = real(v["s"] * (1 - varsigma) / v["lipschitz"])
+    m = (mp.sqrt(2) + mp.sqrt(2 + 8 * (tau + d) * sigma)) ** 2 / (4 * sigma**2)
+    if d == 1:
+        smaller = real(v["s"] * (1 - varsigma) / (v["lipschitz"] * F(2, 3)))  # L is smaller than Λ
+        m = min(m, 2 * (real(v["urn_constant"]) + tau + 1) / smaller)
+    m = rounded(max(m, 4 * mp.log(100 / theta)))
+    seen = real(v["alpha_total"]) + tau + d
+    beta = alpha * mp.gamma(alpha) * mp.gamma(seen - alpha) / mp.gamma(seen)
+    steps = [2 * (mp.mpf(99) / 100 * theta * beta) ** (-1 / alpha), seen / alpha]
+    steps.append(1 + mp.sqrt(d) / 2)
+    return d * rounded(m * max(steps) / d) + tau + d
+
+
+@pytest.mark.parametrize("v", [*draws(40, 7)])
+def test_one_order_of_the_tokens(v):
+    names = ["period", "locality", "precision_bits", "margin", "alpha_min", "alpha_total"]
+    given = pick(v, "lipschitz_euclidean", "vocabulary_size", "urn_constant", *names)
+    given["lipschitz"] = v["lipschitz"] * F(2, 3)
+    key, shares = "derived.one_layer_average_common_order", [F(1, 16), F(1, 4), F(1, 2), F(3, 4)]
+    taken = chosen(evaluation(key, **given))
+    if v["s"] >= v["lipschitz"]:
+        expected = {HARDMAX: v["period"], "simulation": v["period"]}
+    else:
+        hard = threshold(v) + v["period"] - 1
+        expected = {HARDMAX: hard, "simulation": common_order(v, taken["varsigma"])}
+        assert max(expected.values()) == max(hard, min(common_order(v, q) for q in shares))
+    assert integers(key, **given) == (max(expected.values()), expected)
 
 
 @pytest.mark.parametrize("v", [*draws(40, 4)])

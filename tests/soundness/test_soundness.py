@@ -83,6 +83,7 @@ BITTEN = {
     "derived.one_layer_average",
     "derived.one_layer_average_fixed",
     "derived.one_layer_average_nested",
+    "derived.one_layer_average_common_order",
     "derived.average_two_layer_argmax",
     "derived.average_two_layer_argmax_fixed",
     "derived.average_softmax",

@@ -12,7 +12,7 @@ import bounds
 from bounds.errors import ParameterError
 from bounds.registry import necessary, sufficient
 
-ASSUME = {"laminar_classes", "suffix_only_first_layer"}
+ASSUME = {"laminar_classes", "common_order", "suffix_only_first_layer"}
 ARGMAX = {
     "epsilon": F(1, 10),
     "lipschitz_euclidean": 1,
@@ -35,6 +35,12 @@ BASE = {
     "derived.one_layer_average_nested": {
         **{k: v for k, v in ARGMAX.items() if k != "lipschitz_euclidean"},
         "lipschitz": 1,
+        "vocabulary_size": 3,
+        "alpha_min": F(1, 2),
+        "alpha_total": 2,
+    },
+    "derived.one_layer_average_common_order": {
+        **ARGMAX,
         "vocabulary_size": 3,
         "alpha_min": F(1, 2),
         "alpha_total": 2,
