@@ -124,6 +124,9 @@ RESTRICTED = {
         "heads": "≥ 2",
     },
     "derived.lower_average": {"vocabulary_size": "= 2", "period": "≥ 2"},
+    "derived.lower_average_class": {"vocabulary_size": "= 3"},
+    "derived.lower_average_one_column": {"vocabulary_size": "= 2"},
+    "derived.lower_average_softmax_one_column": {"vocabulary_size": "= 2"},
     "derived.lower_near_tie": {"vocabulary_size": "≥ 2"},
     "derived.lower_average_two_layer_argmax": {"vocabulary_size": "= 3", "locality": "≥ 1"},
     "derived.lower_average_softmax": {"vocabulary_size": "= 2"},
@@ -166,6 +169,7 @@ def test_lag_biases_logits_and_laws_are_those_of_the_proofs():
     assert with_("inputs", "fixed") == {
         "one_layer_average_fixed",
         "average_two_layer_argmax_fixed",
+        "lower_average_class",
         "lower_average_softmax",
     }
     assert with_("inputs", "Dirichlet") == {
@@ -176,7 +180,9 @@ def test_lag_biases_logits_and_laws_are_those_of_the_proofs():
         "average_softmax_dirichlet",
         "average_two_layer_argmax",
         "lower_average",
+        "lower_average_one_column",
         "lower_average_softmax_dirichlet",
+        "lower_average_softmax_one_column",
         "lower_average_two_layer",
         "lower_average_two_layer_argmax",
     }
@@ -512,6 +518,19 @@ SURVIVES = {
     "derived.lower_threshold_window": {"no_lag_bias"},
     "derived.lower_limit": {"no_lag_bias", "limit_regime"},
     "derived.lower_average": {"no_lag_bias"},
+    "derived.lower_average_class": {
+        "no_lag_bias",
+        "shared_logits",
+        "laminar_classes",
+        "common_order",
+    },
+    "derived.lower_average_one_column": {
+        "no_lag_bias",
+        "shared_logits",
+        "laminar_classes",
+        "common_order",
+    },
+    "derived.lower_average_softmax_one_column": {"no_lag_bias", "shared_logits"},
     "derived.lower_average_softmax_dirichlet": {"no_lag_bias"},
     "derived.lower_softmax_exact": {"no_lag_bias", "shared_logits"},
     "derived.lower_softmax_margin": {"shared_logits"},

@@ -24,6 +24,9 @@ pytestmark = pytest.mark.covers(
     "derived.average_two_layer_argmax",
     "derived.average_two_layer_argmax_fixed",
     "derived.lower_average",
+    "derived.lower_average_class",
+    "derived.lower_average_one_column",
+    "derived.lower_average_softmax_one_column",
     "derived.lower_average_softmax",
     "derived.lower_average_softmax_dirichlet",
     "derived.lower_average_two_layer",
@@ -560,6 +563,46 @@ def test_the_ring():
             assert found == (longer, {"ring": longer})
     for target, allowed in [(F(1), True), (1 - F(1, 10**9), True), (1 + F(1, 10**9), False)]:
         assert admitted("derived.lower_average", target=target, lipschitz=F(27000)) == allowed
+
+
+def test_a_rare_class():
+    key = "derived.lower_average_class"
+    for eps, eta, ratio, q in product(
+        [F(0), F(1, 3), F(10**9)], [F(1), F(4, 3)], [125, 10**4, F(4001, 10)], [F(1), F(2, 7)]
+    ):
+        rest = mp.mpf("0.2408") ** 2 - 4 * mp.mpf("1.71") / real(F(ratio))
+        w = (mp.mpf("0.2408") - mp.sqrt(rest)) / 2 / mp.mpf("1.71")
+        assert abs(w * (mp.mpf("0.2408") - mp.mpf("1.71") * w) * real(F(ratio)) - 1) < 1e-20
+        given = {"epsilon": eps, "target": eta, "lipschitz": ratio * eta, "class_probability": q}
+        slope = real(F(ratio) * eta)
+        value = (real(eps) / slope) ** 2 * (1 / w**2 - 1) ** 2 * mp.pi / 2 / real(q)
+        value = rounded(value, up=False)
+        assert integers(key, **given) == (value, {"class": value})
+    for target, allowed in [(F(1), True), (1 + F(1, 10**9), False)]:
+        assert admitted(key, target=target, lipschitz=F(125)) == allowed
+
+
+def is_prime(number):
+    return number > 1 and all(number % k for k in range(2, math.isqrt(number) + 1))
+
+
+@pytest.mark.parametrize("attention", ["", "_softmax"])
+def test_tents_at_the_shares_of_a_prime_length(attention):
+    """The largest prime T ≥ 3 with T + 9 < λε/max(η, 2ε)²."""
+    key = f"derived.lower_average{attention}_one_column"
+    for eps, eta, lip in product(
+        [F(0), F(1, 3), F(1)], [F(1, 2), F(3), F(7, 2)], [F(10), F(320), F(1280), F(5000), F(16800)]
+    ):
+        room = lip * eps / max(eta, 2 * eps) ** 2 - 9
+        value = next((t for t in range(math.ceil(room) - 1, 2, -1) if is_prime(t)), 0)
+        found = integers(key, epsilon=eps, target=eta, lipschitz=lip)
+        assert found == (value, {"tents": value})
+    given = {"epsilon": F(1), "target": F(3)}
+    assert integers(key, **given, lipschitz=F(1280))[0] == 131
+    assert integers(key, **given, lipschitz=F(9 * 140))[0] == 127  # 131 + 9 is not below 140
+    assert integers(key, **given, lipschitz=F(9 * 140) + F(1, 10**9))[0] == 131
+    far = F(9 * 10**40)
+    assert integers(key, **given, lipschitz=far)[0] == (10**40 - 9) * 999 // 1000
 
 
 def coin(eps, eta, lip):

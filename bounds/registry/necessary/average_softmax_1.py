@@ -8,6 +8,7 @@ from sympy import And, Integer, Max, Piecewise, Rational, beta, exp, pi, sqrt
 from bounds.evaluate import compare
 from bounds.parameters import symbols
 from bounds.registry.hypotheses import WHOLE_RANGE
+from bounds.registry.necessary.average_argmax_1 import tents
 from bounds.registry.sources import derived
 from bounds.scope import ANY, Hypothesis, Scope, exactly
 from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary
@@ -131,5 +132,25 @@ LOWER_AVERAGE_SOFTMAX_DIRICHLET = Theorem(
     exponents={"epsilon": -1 / _ALPHA, "lipschitz": 1 / _ALPHA},
 )
 
+LOWER_AVERAGE_SOFTMAX_ONE_COLUMN = tents(
+    "derived.lower_average_softmax_one_column",
+    CELL,
+    Scope(
+        vocabulary_size=exactly(2),
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="infinite",
+        ties="no matter",
+        inputs="Dirichlet",
+    ),
+    ("no_lag_bias", "shared_logits"),
+)
 
-THEOREMS = (LOWER_AVERAGE_SOFTMAX, LOWER_AVERAGE_SOFTMAX_DIRICHLET)
+THEOREMS = (
+    LOWER_AVERAGE_SOFTMAX,
+    LOWER_AVERAGE_SOFTMAX_DIRICHLET,
+    LOWER_AVERAGE_SOFTMAX_ONE_COLUMN,
+)

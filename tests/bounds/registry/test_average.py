@@ -673,6 +673,9 @@ def test_counterparts_and_exponents():
     assert theorem.exponent("epsilon").subs(a, 3) == -2
     assert {t.key for f in necessary.FILES if ".average_" in f.__name__ for t in f.THEOREMS} == {
         "derived.lower_average",
+        "derived.lower_average_class",
+        "derived.lower_average_one_column",
+        "derived.lower_average_softmax_one_column",
         "derived.lower_average_softmax",
         "derived.lower_average_softmax_dirichlet",
         "derived.lower_average_two_layer",
