@@ -103,6 +103,7 @@ RESTRICTED = {
     "derived.two_layer_softmax": {"period": "= 1"},
     "derived.one_layer_average_nested": {"period": "= 1"},
     "derived.average_softmax": {"period": "= 1"},
+    "derived.average_softmax_euclidean": {"period": "= 1"},
     "derived.average_softmax_dirichlet": {"period": "= 1"},
     "derived.average_softmax_two_layer": {"period": "= 1"},
     "derived.average_softmax_two_layer_markov": {"period": "= 1"},
@@ -163,7 +164,10 @@ def test_lag_biases_logits_and_laws_are_those_of_the_proofs():
     }
     assert with_("logits", "shared") == {"one_layer_linf_shared_logits"}
     assert with_("precision", "common") == {"one_layer_linf_shared_logits"}
-    assert with_("inputs", "exchangeable") == {"average_softmax"}
+    assert with_("inputs", "exchangeable") == {
+        "average_softmax",
+        "average_softmax_euclidean",
+    }
     assert with_("inputs", "mixed") == {"average_softmax_two_layer"}
     assert with_("inputs", "Markov") == {"average_softmax_two_layer_markov"}
     assert with_("inputs", "fixed") == {
@@ -663,7 +667,7 @@ def test_average_softmax_refuses_positions():
         with pytest.raises(bounds.ParameterError, match="Δ = 1"):
             bounds.required_length(**cell, **given)
         assert bounds.required_length(**cell, **given | {"period": 1}).length > 0
-    for key in ("", "_dirichlet", "_two_layer", "_two_layer_markov"):
+    for key in ("", "_euclidean", "_dirichlet", "_two_layer", "_two_layer_markov"):
         entry = bounds.theorem(f"derived.average_softmax{key}")
         with pytest.raises(bounds.ParameterError, match="Δ = 1"):
             answer(entry, **point(entry) | {"period": 2})
@@ -693,6 +697,7 @@ def test_measured_states_cannot_exceed_those_of_a_path():
         ("one_layer_average_fixed", "class_probability", "gram_probability"),
         ("one_layer_average_nested", "lipschitz", "lipschitz_euclidean"),
         ("average_softmax", "lipschitz", "lipschitz_euclidean"),
+        ("average_softmax_euclidean", "lipschitz_euclidean", "lipschitz"),
         ("two_layer_softmax", "complexity_balanced", "complexity"),
         ("two_layer_softmax_periodic", "complexity_periodic", "complexity_balanced"),
         ("average_softmax_two_layer", "complexity_average", "complexity"),

@@ -18,6 +18,7 @@ from tests.helpers.second_implementation import evaluation, integers, mp, real, 
 pytestmark = pytest.mark.covers(
     "second formula",
     "derived.average_softmax",
+    "derived.average_softmax_euclidean",
     "derived.average_softmax_dirichlet",
     "derived.average_softmax_two_layer",
     "derived.average_softmax_two_layer_markov",
@@ -415,21 +416,36 @@ def test_softmax_one_layer(v):
     }
     assert integers("derived.average_softmax", **given) == (max(terms.values()), terms)
 
-    c0 = 1 + 1 / mp.sqrt(2)
-    # C3 reads L, C2 reads Λ: they differ here
+    # C3 reads L, C1″ reads Λ: they differ here
     euclidean = v["lipschitz"] * F(2, 3)
     urn = rounded((ratio * rise * real(4 * v["urn_constant"] + 3 * end)) ** max(mp.mpf(1), power))
     ratio = real(euclidean / v["s"])
-    tilted = [
-        end + rounded((4 * c0 * ratio) ** 2 * rise),
-        rounded(4 * end * ratio),
-        rounded((8 * end * rise * ratio) ** power),
-    ]
-    value = min(max(2 * end, urn), max(2 * end, *tilted))
-    given |= {"alpha_total": v["alpha_total"], "urn_constant": v["urn_constant"]}
+    lengths = {xi: by_variance(ratio, rise, power, end, xi) for xi in FLUCTUATION}
     given["lipschitz_euclidean"] = euclidean
+    alone = {k: x for k, x in given.items() if k not in ("lipschitz", "vocabulary_size")}
+    key = "derived.average_softmax_euclidean"
+    terms = lengths[chosen(evaluation(key, **alone))["vartheta"]]
+    value = min(max(parts.values()) for parts in lengths.values())
+    assert integers(key, **alone) == (value, terms)
+    assert max(terms.values()) == value
+    value = max(2 * end, min(urn, value))
+    given |= {"alpha_total": v["alpha_total"], "urn_constant": v["urn_constant"]}
     found = integers("derived.average_softmax_dirichlet", **given)
     assert found == (value, {"simulation": value})
+
+
+FLUCTUATION = [F(1, 2), F(3, 4), F(15, 16)]
+
+
+def by_variance(ratio, rise, power, end, xi):
+    """The parts of Theorem C1″ for Λ/s = `ratio`, e^R = `rise`, 1/γ = `power`."""
+    share, rest = real(xi), real(1 - xi)
+    c0, error = 1 + 1 / mp.sqrt(2), share / ratio
+    return {
+        "fluctuation": end + rounded(rise * solved(c0, error)),
+        "end": max(2 * end, rounded(2 * end * ratio / rest)),
+        "other lags": max(rounded((4 * end * rise * ratio / rest) ** power), 1),
+    }
 
 
 @pytest.mark.parametrize("s", [F(1), F(3), F(2, 7)])
@@ -450,8 +466,12 @@ def test_each_part_of_the_dirichlet_length_counts_somewhere(s):
         given = base | slopes | {"locality": tau} | changes
         return integers("derived.average_softmax_dirichlet", **given)[0]
 
+    def root(ratio, xi):
+        return solved(1 + 1 / mp.sqrt(2), real(xi) / ratio)
+
     assert length(F(1, 100), 4) == 10
-    assert length(10, 0) == 1 + rounded(100 * (4 + 2 * mp.sqrt(2)) ** 2)
+    assert length(40, 0) == 1 + rounded(root(40, F(3, 4)))
+    assert length(1000, 0) == 1 + rounded(root(1000, F(15, 16)))
     assert length(F(20), 10**6, positional_margin=F(9)) == 80 * (10**6 + 1)
     assert length(F(2), 9, positional_margin=F(1, 2)) == 160**2
     assert length(100, 0, urn_constant=F(0)) == 300
@@ -482,6 +502,20 @@ def test_default_urn_constants():
         assert any_tree(given) == (size - 1) * (2 + F(9, 8) * mass)
 
 
+def markov(ratio, theta, m, gamma):
+    """The least n that either bound of Theorem C5 gives, 𝒞/s = `ratio`."""
+    root, one = mp.sqrt(real(theta)), 1 + 1 / mp.sqrt(2)
+    power = max(mp.mpf(2), 1 / real(gamma))
+    together = (max(root, (root + 1 + m) / one) * ratio) ** power
+    factor, rest = max(root, (root + 1) / one), m / one
+    if gamma < F(1, 2):
+        apart = max((2 * factor * ratio) ** power, 2 * rest * ratio)
+    else:  # y = √n solves y² = ϱ′y·ratio + m′·ratio
+        y = factor * ratio / 2 + mp.sqrt((factor * ratio / 2) ** 2 + rest * ratio)
+        apart = y**2
+    return rounded(min(together, apart))
+
+
 @pytest.mark.parametrize("v", [*draws(60, 6)])
 def test_softmax_two_layers(v):
     given = pick(v, "complexity_average") | {"positional_margin": v["gamma"]}
@@ -494,9 +528,7 @@ def test_softmax_two_layers(v):
     theta, m = (1 + rest) / (1 - rest), 1
     while rest > 0 and rest**m > v["stationary_min"]:
         m += 1
-    root = mp.sqrt(real(theta))
-    factor = max(root, (root + 1 + m) / (1 + 1 / mp.sqrt(2)))
-    value = max(1, rounded((factor * ratio) ** power))
+    value = max(1, markov(ratio, theta, m, v["gamma"]))
     found = integers(
         "derived.average_softmax_two_layer_markov",
         **given,
@@ -519,16 +551,16 @@ def test_the_root_of_the_correlations_decides_where_mixing_costs_nothing():
     found = integers(key, **given, spectral_gap=F(3, 10**6))[0]
     assert found == rounded((2 - F(3, 10**6)) / F(3, 10**6))
     found = integers(key, **given | {"complexity_average": 100}, spectral_gap=F(1, 2))[0]
-    assert found == rounded((100 * (mp.sqrt(3) + 2) / (1 + 1 / mp.sqrt(2))) ** 2)
+    assert found == markov(100, F(3), 1, F(1)) < 100**2 * 3.1
 
 
 def test_a_mixing_time_that_is_an_integer_is_not_rounded_up():
     """ln(1/π_min)/ln(1/λ) = 2 and 3: the least m with λ^m ≤ π_min."""
     given = {"epsilon": F(0), "target": F(2), "complexity_average": 1, "positional_margin": F(1)}
-    for rest, power in [(F(1, 10), 2), (F(2, 3), 2), (F(1, 2), 3), (F(3, 7), 5)]:
-        theta = mp.sqrt(real((1 + rest) / (1 - rest)))
+    for rest, power in [(F(1, 10), 2), (F(2, 3), 2), (F(1, 4), 3), (F(3, 7), 5)]:
+        theta = (1 + rest) / (1 - rest)
         for pi_min, m in [(rest**power, power), (rest**power * F(999, 1000), power + 1)]:
-            value = rounded(((theta + 1 + m) / (1 + 1 / mp.sqrt(2))) ** 2)
+            value = markov(1, theta, m, F(1))
             found = integers(
                 "derived.average_softmax_two_layer_markov",
                 **given,

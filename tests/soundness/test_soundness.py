@@ -87,6 +87,7 @@ BITTEN = {
     "derived.average_two_layer_argmax",
     "derived.average_two_layer_argmax_fixed",
     "derived.average_softmax",
+    "derived.average_softmax_euclidean",
     "derived.average_softmax_dirichlet",
     "derived.average_softmax_two_layer",
     "derived.average_softmax_two_layer_markov",

@@ -46,6 +46,10 @@ BASE = {
         "alpha_total": 2,
     },
     "derived.average_softmax": SOFTMAX,
+    "derived.average_softmax_euclidean": {
+        **{k: v for k, v in SOFTMAX.items() if k not in ("lipschitz", "vocabulary_size")},
+        "lipschitz_euclidean": 2,
+    },
     "derived.average_softmax_dirichlet": {**SOFTMAX, "lipschitz_euclidean": 2, "alpha_total": 2},
     "derived.average_softmax_two_layer": {
         "epsilon": F(1, 10),
@@ -318,7 +322,8 @@ def test_softmax_lengths_meet_their_theorems():
             rise * 2 * urn / k + end / n + max(leak, end * rise * n ** -float(margin))
         )
         tilted = size * (
-            (2 + math.sqrt(2)) * math.exp(spread / 2) / math.sqrt(k)
+            math.exp(spread / 2) / math.sqrt(2 * k)
+            + (1 + math.sqrt(0.5)) * math.exp(spread) / k
             + end / n
             + max(leak, end * rise * n ** -float(margin))
         )
@@ -330,18 +335,30 @@ def test_two_layer_softmax_lengths():
     assert n == math.ceil((50 / 0.1) ** 2.5)
     assert length("derived.average_softmax_two_layer", positional_margin=2).length == 500**2
     theta, m = 5, math.ceil(math.log(10) / math.log(1.5))
-    ratio = max(math.sqrt(theta), (math.sqrt(theta) + 1 + m) / (1 + math.sqrt(0.5)))
+    one = 1 + math.sqrt(0.5)
+    ratio = max(math.sqrt(theta), (math.sqrt(theta) + 1 + m) / one)
+    apart = max(math.sqrt(theta), (math.sqrt(theta) + 1) / one)
     found = length("derived.average_softmax_two_layer_markov").length
-    assert found == math.ceil((ratio * 500) ** 2.5)
-    # The factor covers what C5 needs at every τ.
-    assert all(
-        (math.sqrt(2 * tau + theta) + 2 * tau + 1 + m) / (math.sqrt(tau + 0.5) + 2 * tau + 1)
-        <= ratio
-        for tau in range(200)
-    )
+    assert found == math.ceil((min(ratio, 2 * apart) * 500) ** 2.5)
+    # The factors cover what C5 needs at every τ.
+    for tau in range(200):
+        least = math.sqrt(tau + 0.5) + 2 * tau + 1
+        assert (math.sqrt(2 * tau + theta) + 2 * tau + 1 + m) / least <= ratio
+        assert (math.sqrt(2 * tau + theta) + 2 * tau + 1) / least <= apart
+        assert m / least <= m / one
     # No correlation at all: only the m = 1 step of mixing is left.
     free = length("derived.average_softmax_two_layer_markov", spectral_gap=1).length
     assert free == math.ceil((3 / (1 + math.sqrt(0.5)) * 500) ** 2.5)
+
+
+def test_the_power_of_the_gap():
+    """𝒞 = 1, s = π_min = 1/10, γ ≥ ½: 1/gap, where 1/gap² stood."""
+    given = {"complexity_average": 1, "positional_margin": 1}
+    found = [
+        length("derived.average_softmax_two_layer_markov", **given, spectral_gap=gap).length
+        for gap in (F(1, 10), F(1, 100), F(1, 1000))
+    ]
+    assert found == [2151, 22514, 226066]
 
 
 # --- monotone in every parameter, across the branches ------------------------------------------
