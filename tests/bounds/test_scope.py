@@ -62,6 +62,8 @@ def point(entry, **changes):
     values = ONE | ({"margin": F(3, 2)} if entry.key.endswith("steep") else {})
     if entry.direction is bounds.Direction.SUFFICIENT:
         values["epsilon"] = F(1, 10)
+    if entry.key in ("derived.one_layer_average_two_tokens", "derived.lower_average_rare"):
+        values["alpha_min"] = F(1, 4)
     if entry.key == "derived.lower_two_layer_argmax":
         values["locality"] = F(2)  # so that one head is too few
     for keyword in QUANTITIES:
@@ -125,6 +127,9 @@ RESTRICTED = {
         "heads": "≥ 2",
     },
     "derived.lower_average": {"vocabulary_size": "= 2", "period": "≥ 2"},
+    "derived.one_layer_average_two_tokens": {"vocabulary_size": "= 2"},
+    "derived.lower_average_every_prior": {"vocabulary_size": "= 2"},
+    "derived.lower_average_rare": {"vocabulary_size": "= 2", "period": "= 2", "heads": "≥ 2"},
     "derived.lower_average_class": {"vocabulary_size": "= 3"},
     "derived.lower_average_one_column": {"vocabulary_size": "= 2"},
     "derived.lower_average_softmax_one_column": {"vocabulary_size": "= 2"},
@@ -181,10 +186,13 @@ def test_lag_biases_logits_and_laws_are_those_of_the_proofs():
         "one_layer_average",
         "one_layer_average_nested",
         "one_layer_average_common_order",
+        "one_layer_average_two_tokens",
         "average_softmax_dirichlet",
         "average_two_layer_argmax",
         "lower_average",
         "lower_average_one_column",
+        "lower_average_every_prior",
+        "lower_average_rare",
         "lower_average_softmax_dirichlet",
         "lower_average_softmax_one_column",
         "lower_average_two_layer",
@@ -522,6 +530,8 @@ SURVIVES = {
     "derived.lower_threshold_window": {"no_lag_bias"},
     "derived.lower_limit": {"no_lag_bias", "limit_regime"},
     "derived.lower_average": {"no_lag_bias"},
+    "derived.lower_average_every_prior": {"no_lag_bias"},
+    "derived.lower_average_rare": {"no_lag_bias"},
     "derived.lower_average_class": {
         "no_lag_bias",
         "shared_logits",

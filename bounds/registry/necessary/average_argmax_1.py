@@ -209,4 +209,78 @@ LOWER_AVERAGE_ONE_COLUMN = tents(
     ("no_lag_bias", "shared_logits", "laminar_classes", "common_order"),
 )
 
-THEOREMS = (LOWER_AVERAGE, LOWER_AVERAGE_CLASS, LOWER_AVERAGE_ONE_COLUMN)
+_FIXED_RATIO = Hypothesis("target/ε is fixed, and L/ε is large enough")
+_POWER = Piecewise((1, Eq(_DELTA, 1)), (2, True))
+
+LOWER_AVERAGE_EVERY_PRIOR = Theorem(
+    key="derived.lower_average_every_prior",
+    title="Necessary, average error, argmax, any Dirichlet prior: the power 2 of 1/ε, 1 for Δ = 1",
+    source=derived("derived-lower_average_every_prior", "after Proposition A8"),
+    setting=CELL,
+    direction=Direction.NECESSARY,
+    constants="implicit",
+    statement=(
+        "The pairs of derived.lower_average and derived.lower_average_one_column show the same "
+        "exponents for Beta(α, b) whatever α and b are; the constants depend on them and are not "
+        "computed."
+    ),
+    conclusion="below the order of this length agreement on average is not enough for {target}",
+    scope=Scope(
+        vocabulary_size=exactly(2),
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="Dirichlet",
+    ),
+    survives=("no_lag_bias",),
+    parameters=("epsilon", "target", "lipschitz", "period"),
+    hypotheses=(_FIXED_RATIO,),
+    exponents={"epsilon": -_POWER, "lipschitz": _POWER},
+)
+
+_RARE = 3 / (1 + symbols.alpha_min)
+
+LOWER_AVERAGE_RARE = Theorem(
+    key="derived.lower_average_rare",
+    title="Necessary, average error, argmax, two heads, α₀ < 1/2: the power 3/(1 + α₀) of 1/ε",
+    source=derived("derived-lower_average_rare", "Theorem A5"),
+    setting=CELL,
+    direction=Direction.NECESSARY,
+    constants="implicit",
+    statement=(
+        "One head compares the counts of a rare token at odd and at even positions, the other "
+        "subtracts its share: f is a bump that short inputs meet only where the token is rare. "
+        "The constant depends on the prior and on target/ε and is not computed."
+    ),
+    conclusion="below the order of this length agreement on average is not enough for {target}",
+    scope=Scope(
+        vocabulary_size=exactly(2),
+        period=exactly(2),
+        locality=ANY,
+        heads=at_least(2),
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="Dirichlet",
+    ),
+    survives=("no_lag_bias",),
+    parameters=("epsilon", "target", "lipschitz", "alpha_min"),
+    hypotheses=(
+        Hypothesis("α₀ < 1/2", check=lambda v: compare(v["alpha_min"], Fraction(1, 2)) < 0),
+        _FIXED_RATIO,
+    ),
+    exponents={"epsilon": -_RARE, "lipschitz": _RARE},
+)
+
+THEOREMS = (
+    LOWER_AVERAGE,
+    LOWER_AVERAGE_CLASS,
+    LOWER_AVERAGE_ONE_COLUMN,
+    LOWER_AVERAGE_EVERY_PRIOR,
+    LOWER_AVERAGE_RARE,
+)

@@ -404,9 +404,50 @@ ONE_LAYER_AVERAGE_COMMON_ORDER = Theorem(
     compares_with="izzo2025.4.2",
 )
 
+_RARE = 3 / (1 + symbols.alpha_min)
+
+ONE_LAYER_AVERAGE_TWO_TOKENS = Theorem(
+    key="derived.one_layer_average_two_tokens",
+    title="One layer, argmax, average error, two tokens, α₀ < 1/2: the power 3/(1 + α₀) of 1/ε",
+    source=derived("derived-one_layer_average_two_tokens", "Theorem A7"),
+    setting=CELL,
+    direction=Direction.SUFFICIENT,
+    constants="implicit",
+    statement=(
+        "Inputs in which one token is rare are compared with inputs in which it is as rare, the "
+        "others with their last symbols: agreement within ε up to N gives an average error "
+        "≤ κε + C·Λ·N^(−(1+α₀)/3) at every length, for every κ > 1. The constant C depends on κ, "
+        "the prior, τ and Δ and is not computed. derived.lower_average_rare has the same power."
+    ),
+    conclusion=CONCLUSION,
+    scope=Scope(
+        vocabulary_size=exactly(2),
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="Dirichlet",
+    ),
+    parameters=("epsilon", "target", "lipschitz_euclidean", "alpha_min"),
+    hypotheses=(
+        Hypothesis("content logits do not depend on the key's residue"),
+        Hypothesis("α₀ < 1/2", check=lambda v: compare(v["alpha_min"], Fraction(1, 2)) < 0),
+        ROUNDING,
+        MODEL,
+        SHARED,
+        EUCLIDEAN,
+    ),
+    exponents={"epsilon": -_RARE, "lipschitz_euclidean": _RARE},
+    compares_with="izzo2025.4.2",
+)
+
 THEOREMS = (
     ONE_LAYER_AVERAGE,
     ONE_LAYER_AVERAGE_FIXED,
     ONE_LAYER_AVERAGE_NESTED,
     ONE_LAYER_AVERAGE_COMMON_ORDER,
+    ONE_LAYER_AVERAGE_TWO_TOKENS,
 )

@@ -98,7 +98,8 @@ def test_known_values(alpha, digits, value):
 
 def test_every_key_is_covered_here():
     files = [f for f in sufficient.FILES if ".average_" in f.__name__]
-    assert set(BASE) == {t.key for file in files for t in file.THEOREMS}
+    numbers = {t.key for file in files for t in file.THEOREMS if t.formula is not None}
+    assert set(BASE) == numbers
 
 
 # --- a second implementation, straight from the theorems, in 40 digits -------------------------
@@ -692,6 +693,8 @@ def test_counterparts_and_exponents():
         "derived.lower_average",
         "derived.lower_average_class",
         "derived.lower_average_one_column",
+        "derived.lower_average_every_prior",
+        "derived.lower_average_rare",
         "derived.lower_average_softmax_one_column",
         "derived.lower_average_softmax",
         "derived.lower_average_softmax_dirichlet",
@@ -723,3 +726,37 @@ def test_the_class_of_every_token_has_probability_one():
             alpha_total=2,
             alpha_class=2,
         )
+
+
+@pytest.mark.parametrize(
+    ("key", "slope", "power"),
+    [
+        ("one_layer_average_two_tokens", "lipschitz_euclidean", F(12, 5)),
+        ("lower_average_rare", "lipschitz", F(12, 5)),
+        ("lower_average_every_prior", "lipschitz", 2),
+    ],
+)
+def test_exponents_without_constants_are_no_lengths(key, slope, power):
+    given = {"epsilon": F(1, 100), slope: 1, "alpha_min": F(1, 4), "vocabulary_size": 2}
+    found = bounds.required_length(theorem=f"derived.{key}", period=2, **given)
+    assert (found.length, found.log2_length) == (None, None)
+    assert "no number" in str(found.status)
+    values = {bounds.symbols.alpha_min: F(1, 4), bounds.symbols.period: 2}
+    assert found.theorem.exponent("epsilon").subs(values) == -power
+    assert found.theorem.exponent(slope).subs(values) == power
+    if key != "lower_average_every_prior":
+        with pytest.raises(ParameterError):
+            bounds.required_length(
+                theorem=f"derived.{key}", period=2, **given | {"alpha_min": F(1, 2)}
+            )
+    cell = {"error": "average", "attention": "argmax", "layers": 1}
+    shortest = bounds.required_length(
+        **cell,
+        **given | {"lipschitz_euclidean": 1},
+        alpha_total=1,
+        locality=0,
+        precision_bits=4,
+        margin=1,
+        period=2,
+    )
+    assert shortest.theorem.key == "derived.one_layer_average"
