@@ -149,12 +149,6 @@ _TENTS: dict[str, Any] = {
         "below this length agreement on average does not give an average error ≤ {target}"
     ),
     "parameters": ("epsilon", "target", "lipschitz"),
-    "hypotheses": (
-        Hypothesis(
-            "the prior is Dir(1, 1): α₀ = 1, A = 2",
-            check=lambda v: v.get("alpha_min", 1) == 1 and v.get("alpha_total", 2) == 2,
-        ),
-    ),
     "exponents": {"epsilon": -1, "lipschitz": 1},
 }
 
@@ -178,13 +172,26 @@ def _room() -> sympy.Expr:
     return _L * _EPS / Max(_ETA, 2 * _EPS) ** 2 - 9
 
 
-def tents(key: str, cell: Setting, scope: Scope, survives: tuple[str, ...]) -> Theorem:
+_UNIFORM_PRIOR = Hypothesis(
+    "the prior is Dir(1, 1): α₀ = 1, A = 2",
+    check=lambda v: v.get("alpha_min", 1) == 1 and v.get("alpha_total", 2) == 2,
+)
+
+
+def tents(
+    key: str,
+    cell: Setting,
+    scope: Scope,
+    survives: tuple[str, ...],
+    hypotheses: tuple[Hypothesis, ...] = (),
+) -> Theorem:
     """Proposition A8 in a cell: uniform attention is argmax and softmax attention at once."""
     return Theorem(
         key=key,
         setting=cell,
         scope=scope,
         survives=survives,
+        hypotheses=(_UNIFORM_PRIOR, *hypotheses),
         formula=lambda: Formula(terms={"tents": _T}),
         choices=_later_lengths,
         searched=(_T,),

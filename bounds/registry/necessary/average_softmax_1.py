@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import sympy
 from sympy import And, Integer, Max, Piecewise, Rational, beta, exp, pi, sqrt
 
@@ -25,6 +27,12 @@ _EPS, _ETA, _L, _TAU, _GAMMA, _R, _ALPHA, _A = (
 )
 
 CELL = Setting("average", "softmax", 1)
+
+_MARGIN_ONE = Hypothesis(
+    "γ ≤ 1, the positional margin of heads without lag bias",
+    check=lambda v: compare(v.get("positional_margin", Fraction(1)), Fraction(1)) <= 0,
+    keyword="positional_margin",
+)
 
 _CONCLUSION = "below this length agreement on average does not give an average error ≤ {target}"
 
@@ -127,6 +135,7 @@ LOWER_AVERAGE_SOFTMAX_DIRICHLET = Theorem(
         Hypothesis("the prior is Beta(α₀, A − α₀)"),
         Hypothesis("α₀ < A", check=lambda v: compare(v["alpha_min"], v["alpha_total"]) < 0),
         WHOLE_RANGE,
+        _MARGIN_ONE,
     ),
     formula=_lower_average_softmax_dirichlet,
     exponents={"epsilon": -1 / _ALPHA, "lipschitz": 1 / _ALPHA},
@@ -147,6 +156,7 @@ LOWER_AVERAGE_SOFTMAX_ONE_COLUMN = tents(
         inputs="Dirichlet",
     ),
     ("no_lag_bias", "shared_logits"),
+    (_MARGIN_ONE,),
 )
 
 THEOREMS = (

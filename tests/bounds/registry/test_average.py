@@ -760,3 +760,16 @@ def test_exponents_without_constants_are_no_lengths(key, slope, power):
         period=2,
     )
     assert shortest.theorem.key == "derived.one_layer_average"
+
+
+@pytest.mark.parametrize("key", ["softmax_one_column", "softmax_dirichlet"])
+def test_pairs_without_lag_bias_have_the_positional_margin_one(key):
+    given = {"epsilon": F(1, 10**4), "lipschitz": 1, "alpha_min": 1, "alpha_total": 2}
+    given |= {"logit_range": 9} if key == "softmax_dirichlet" else {}
+    for margin, allowed in ((F(1, 2), True), (1, True), (F(3, 2), False)):
+        ask = {"theorem": f"derived.lower_average_{key}", "positional_margin": margin, **given}
+        if allowed:
+            assert bounds.required_length(**ask).length > 0
+        else:
+            with pytest.raises(ParameterError, match="positional margin of heads without"):
+                bounds.required_length(**ask)
