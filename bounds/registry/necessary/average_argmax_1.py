@@ -12,6 +12,7 @@ from sympy import Eq, Integer, Max, Piecewise, Rational, ceiling, floor, pi, sqr
 from bounds.evaluate import certify, compare
 from bounds.numbers import to_sympy
 from bounds.parameters import symbols
+from bounds.registry.hypotheses import SAME_CONSTANTS
 from bounds.registry.sources import derived
 from bounds.scope import ANY, Hypothesis, Scope, Values, at_least, exactly
 from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary
@@ -76,6 +77,7 @@ LOWER_AVERAGE = Theorem(
             keyword="alpha_class",
         ),
         Hypothesis("margin γ and precision p may be as large as the pair needs"),
+        SAME_CONSTANTS,
         Hypothesis(
             "27000·target ≤ L",
             check=lambda v: compare(27000 * v["target"], v["lipschitz"]) <= 0,
@@ -127,6 +129,7 @@ LOWER_AVERAGE_CLASS = Theorem(
     hypotheses=(
         Hypothesis("the law is (q*/2, q*/2, 1 − q*)"),
         Hypothesis("margin γ and precision p may be as large as the pair needs"),
+        SAME_CONSTANTS,
         Hypothesis(
             "125·target ≤ L",
             check=lambda v: compare(125 * v["target"], v["lipschitz"]) <= 0,
@@ -191,7 +194,7 @@ def tents(
         setting=cell,
         scope=scope,
         survives=survives,
-        hypotheses=(_UNIFORM_PRIOR, *hypotheses),
+        hypotheses=(_UNIFORM_PRIOR, SAME_CONSTANTS, *hypotheses),
         formula=lambda: Formula(terms={"tents": _T}),
         choices=_later_lengths,
         searched=(_T,),

@@ -9,7 +9,7 @@ from sympy import And, Integer, Max, Piecewise, Rational, beta, exp, pi, sqrt
 
 from bounds.evaluate import compare
 from bounds.parameters import symbols
-from bounds.registry.hypotheses import WHOLE_RANGE
+from bounds.registry.hypotheses import SAME_CONSTANTS, WHOLE_RANGE
 from bounds.registry.necessary.average_argmax_1 import tents
 from bounds.registry.sources import derived
 from bounds.scope import ANY, Hypothesis, Scope, exactly
@@ -82,6 +82,7 @@ LOWER_AVERAGE_SOFTMAX = Theorem(
     defaults={"locality": 1},
     hypotheses=(
         Hypothesis("tokens of probability 1/2, content logits 0 (R = 0)"),
+        SAME_CONSTANTS,
         Hypothesis(
             "the fair coin needs target ≤ 0.0289·L and γ ≤ 1, the window τ ≥ 1, γ < 1/2, "
             "target ≤ 3.5·ε and target ≤ L/64; where neither applies the value is 0"
@@ -135,6 +136,7 @@ LOWER_AVERAGE_SOFTMAX_DIRICHLET = Theorem(
         Hypothesis("the prior is Beta(α₀, A − α₀)"),
         Hypothesis("α₀ < A", check=lambda v: compare(v["alpha_min"], v["alpha_total"]) < 0),
         WHOLE_RANGE,
+        SAME_CONSTANTS,
         _MARGIN_ONE,
     ),
     formula=_lower_average_softmax_dirichlet,

@@ -773,3 +773,24 @@ def test_pairs_without_lag_bias_have_the_positional_margin_one(key):
         else:
             with pytest.raises(ParameterError, match="positional margin of heads without"):
                 bounds.required_length(**ask)
+
+
+def test_pairs_whose_constants_are_the_same_refuse_a_smaller_euclidean_one():
+    """Λ < L given: no model of the class has the slope L in one statistic."""
+    given = {"epsilon": F(1, 10**5), "lipschitz": 1}
+    uniform = {"alpha_min": 1, "alpha_total": 2}
+    for key, law in [
+        ("", uniform),
+        ("_one_column", uniform),
+        ("_class", {"class_probability": F(1, 2)}),
+        ("_softmax", {"positional_margin": 1}),
+        ("_softmax_one_column", uniform),
+        ("_softmax_dirichlet", uniform | {"logit_range": 9}),
+        ("_two_layer", {}),
+        ("_two_layer_argmax", {}),
+    ]:
+        ask = {"theorem": f"derived.lower_average{key}", **given, **law}
+        same = bounds.required_length(**ask, lipschitz_euclidean=1).length
+        assert bounds.required_length(**ask).length == same
+        with pytest.raises(ParameterError, match="Λ ≥ L"):
+            bounds.required_length(**ask, lipschitz_euclidean=F(1, 2))
