@@ -75,11 +75,11 @@ def test_two_lengths():
 
 def test_the_leading_constant_is_no_larger_than_it_has_to_be():
     """A fair coin, long inputs: √(2/π) of 1/√(2kq)·½·√(1 − k/K) is what the normal law gives."""
-    found = mean_difference(60, 600, (0.5, 0.5, 0.0), (0, 0), 0)
-    normal = math.sqrt(2 / math.pi) * 0.5 * math.sqrt(1 / 60 - 1 / 600)
+    found = mean_difference(40, 400, (0.5, 0.5, 0.0), (0, 0), 0)
+    normal = math.sqrt(2 / math.pi) * 0.5 * math.sqrt(1 / 40 - 1 / 400)
     assert found == pytest.approx(normal, rel=0.02)
     # A control: half of the claimed fluctuation alone is exceeded.
-    assert found > 0.5 / math.sqrt(2 * 60)
+    assert found > 0.5 / math.sqrt(2 * 40)
 
 
 def around_the_mean(number, law, end, missing):
