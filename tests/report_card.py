@@ -50,7 +50,7 @@ _VALUES: dict[str, tuple[Any, ...]] = {
     "positional_margin": (1, "1/4"),
     "logit_range": (1, 20),
     "logit_range_columns": (1, 20),
-    "alpha_min": (1, "1/2"),
+    "alpha_min": (1, "1/2", "1/4"),
     "alpha_total": (2, 3),
     "alpha_class": (1,),
     "class_probability": ("1/2",),

@@ -25,6 +25,16 @@ EUCLIDEAN = Hypothesis(
     "Λ is a Lipschitz constant, in the Euclidean norm, of what follows the attention, times the "
     "Euclidean diameter of a head's values, summed over heads, max over f and g"
 )
+
+
+def _euclidean_is_no_smaller(values: Values) -> bool:
+    euclidean = values.get("lipschitz_euclidean")
+    return euclidean is None or compare(euclidean, values["lipschitz"]) >= 0
+
+
+SAME_CONSTANTS = Hypothesis(
+    "Λ may be as large as L, as it is for the pair: Λ ≥ L", _euclidean_is_no_smaller
+)
 WHOLE_RANGE = Hypothesis(
     "the keys of one residue may have the whole logit range, as those of the pair do: R_c ≥ R",
     _columns_have_the_range,

@@ -280,6 +280,12 @@ class SuffixOnly:
         )
 
 
+def two_layer_bound(mass, locality, edge):
+    """min(1, 1/√(2t′) + C/t′), t′ = kQ/(2τ+1), C = c₀ + a′ + a′/√(c₀ + a′), a′ = a_t/(2τ+1)."""
+    t, end = mass / (2 * locality + 1), edge / (2 * locality + 1)
+    return min(1, 1 / math.sqrt(2 * t) + (C0 + end + end / math.sqrt(C0 + end)) / t)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("law", ["fixed", "dirichlet"])
 @pytest.mark.parametrize(
@@ -300,7 +306,7 @@ def test_two_argmax_layers_on_average(law, letters, locality, period):
             z = x[:locality] + x[length - n + locality :]
             gaps.append(abs(f(x) - f(z)))
             mass = k * f.top_probability(f.states(x)[-1], tokens)
-            bounds.append(min(1, C0 * math.sqrt((2 * locality + 1) / mass) + edge / mass))
+            bounds.append(two_layer_bound(mass, locality, edge))
         spread = 2.0  # the values lie in [−1, 1]
         upper = np.mean(gaps) + 4 * np.std(gaps) / math.sqrt(samples)
         lower = np.mean(bounds) - 4 * np.std(bounds) / math.sqrt(samples)
@@ -329,6 +335,6 @@ def test_the_first_symbols_must_be_kept():
         naive.append(abs(f(x) - f(z)))
         kept.append(abs(f(x) - f(x[:1] + z[1:])))
     mass = 1500 - 5
-    bound = 2 * 1.0 * (C0 * math.sqrt(3 / mass) + 5 / mass)
+    bound = 2 * 1.0 * two_layer_bound(mass, 1, 5)
     assert np.mean(naive) - 4 * np.std(naive) / math.sqrt(200) > bound
     assert np.mean(kept) == 0

@@ -5,11 +5,15 @@ y, c = content logits of its keys, R their range, q = Σ_s π_s e^(c_s − max c
 values, γ = max P − second largest of P = {φ(0), …, φ(τ), 1}, c₀ = 1 + 1/√2.
 
 Fluctuation (z = last n symbols of x, tokens i.i.d. of law π, given the suffix), token dominant and
-balanced heads:  E|o_x − o_z| ≤ D·min{1, c₀(1 + √(k/K))/√(kq) + (a/n)·[balanced] + a n^(1−γ)/(kq)};
-position dominant: D·min(1, a e^R n^(−γ)). With π from a Dirichlet prior (t₁ = (2c₀)²/k,
-t₂ = a n^(1−γ)/k, top = tokens of maximal c, U bounds of E min(1, (t/q)^θ)):
+balanced heads:  E|o_x − o_z| ≤ D·min{1, (1 + √(k/K))/√(2kq) + 2c₀/(kq) + (a/n)·[balanced]
++ a n^(1−γ)/(kq)}; position dominant: D·min(1, a e^R n^(−γ)). With π from a Dirichlet prior
+(t₁ = 2/k, t₂ = a n^(1−γ)/k, t₃ = 2c₀/k, top = tokens of maximal c, U bounds of E min(1, (t/q)^θ)):
 
-    D·{min[2c₀ e^(R/2) k^(−1/2), U_½(t₁)] + (a/n)·[balanced] + min[e^R t₂, U_1(t₂)]}.
+    D·{min[√2 e^(R/2) k^(−1/2), U_½(t₁)] + min[e^R t₃, U_1(t₃)] + (a/n)·[balanced]
+       + min[e^R t₂, U_1(t₂)]}.
+
+Any exchangeable law, that is, x with given contents in random order, q the mean of e^(c − max c)
+over x before the suffix: D·min{1, 1/√(2kq) + c₀/(kq) + (a/n)·[balanced] + a n^(1−γ)/(kq)}.
 
 Urn: z and x coupled along a binary tree, W̄ = largest Σ of W(α + suffix) over its inner nodes,
 ω_R(δ) = δe^R/(1 + δ(e^R − 1)):  E|o_x − o_z| ≤ D·{ω_R(2W̄/k) + (a/n)·[balanced] + a e^R n^(1−γ)/k}.
@@ -26,7 +30,9 @@ from scipy.special import betaln, gammaln
 
 import bounds
 
-pytestmark = pytest.mark.covers("attack", "derived.average_softmax_dirichlet")
+pytestmark = pytest.mark.covers(
+    "attack", "derived.average_softmax_dirichlet", "derived.average_softmax_euclidean"
+)
 
 C0 = 1 + 1 / math.sqrt(2)
 REGIMES = ("token", "balanced", "position")
@@ -122,7 +128,8 @@ def claim_given_law(case, k, large, power=0.5):
     q = float(case.law @ np.exp(case.content - case.content.max()))
     return min(
         1,
-        C0 * (1 + math.sqrt(k / large)) / (k * q) ** power
+        (1 + math.sqrt(k / large)) / (2 * k * q) ** power
+        + (2 * C0 / (k * q) if power == 0.5 else 0)
         + (a / n if case.regime == "balanced" else 0)
         + a * n ** (1 - case.margin) / (k * q),
     )
@@ -160,6 +167,46 @@ def test_fluctuation_has_the_square_root():
     assert claim_given_law(case, k, large, power=1) < error <= claim_given_law(case, k, large)
 
 
+def drawn_error(case, k, large, ones):
+    """E|o_x − o_z| for x with `ones` of token 0 before the suffix; z drawn without replacement."""
+    j = np.arange(max(0, k - large + ones), min(k, ones) + 1)
+
+    def log_choose(n, m):
+        return gammaln(n + 1) - gammaln(m + 1) - gammaln(n - m + 1)
+
+    p = np.exp(log_choose(ones, j) + log_choose(large - ones, k - j) - log_choose(float(large), k))
+    return float((p * np.abs(case.two(j, k) - case.two(np.array(ones), large))).sum())
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_contents_in_random_order(regime):
+    rng, worst = np.random.default_rng(REGIMES.index(regime) + 10), 0.0
+    for _ in range(600):
+        case = Case(rng, regime=regime)
+        k, large = LENGTHS[rng.integers(len(LENGTHS))]
+        ones = int(rng.choice([0, 1, large // 2, large - 1, rng.integers(large + 1)]))
+        weights = np.exp(case.content - case.content.max())
+        q = (ones * weights[0] + (large - ones) * weights[1]) / large
+        a, n = case.a, k + case.a
+        claim = a * math.exp(case.spread) * n**-case.margin
+        if regime != "position":
+            claim = 1 / math.sqrt(2 * k * q) + (C0 + a * n ** (1 - case.margin)) / (k * q)
+            claim += a / n if regime == "balanced" else 0
+            assert q >= math.exp(-case.spread) * (1 - 1e-12)
+        error = drawn_error(case, k, large, ones)
+        assert error <= min(1, claim) + 1e-12
+        worst = max(worst, error / min(1, claim))
+    assert worst > 0.1
+
+
+def test_a_rare_heavy_token_needs_the_second_order():
+    """A control: without e^R the fluctuation is exceeded."""
+    case = Case(np.random.default_rng(0), regime="token", logits=[6.0, 0.0])
+    case.suffix, case.bias = np.array([1]), np.array([-9.0])
+    error = drawn_error(case, 120, 12000, 60)
+    assert error > 1 / math.sqrt(2 * 120)
+
+
 def U(theta, t, a, b):
     if t >= 1:
         return 1.0
@@ -174,9 +221,10 @@ def claim_dirichlet(case, k):
         return min(1, a * math.exp(case.spread) * n**-gamma)
     top = float(case.alpha[case.content == case.content.max()].sum())
     rest = float(case.alpha.sum()) + 1 - top
-    t1, t2 = (2 * C0) ** 2 / k, a * n ** (1 - gamma) / k
+    t1, t2, t3 = 2 / k, a * n ** (1 - gamma) / k, 2 * C0 / k
     return (
-        min(2 * C0 * math.exp(case.spread / 2) / math.sqrt(k), U(0.5, t1, top, rest))
+        min(math.sqrt(2 / k) * math.exp(case.spread / 2), U(0.5, t1, top, rest))
+        + min(math.exp(case.spread) * t3, U(1, t3, top, rest))
         + (a / n if case.regime == "balanced" else 0)
         + min(math.exp(case.spread) * t2, U(1, t2, top, rest))
     )
@@ -358,9 +406,8 @@ def test_registered_length_makes_a_bound_small_enough():
         a, n = locality + 1, math.floor(2.0**r.log2_length * (1 + 1e-12))
         k = n - a
         assert k >= 1
-        last = (
-            2 * C0 * math.exp(R / 2) / math.sqrt(k) + a / n + math.exp(R) * a * n ** (1 - gamma) / k
-        )
+        last = math.exp(R / 2) / math.sqrt(2 * k) + math.exp(R) * C0 / k
+        last += a / n + math.exp(R) * a * n ** (1 - gamma) / k
         urn = tilt(R, 2 * W / k) + a / n + a * math.exp(R) * n ** (1 - gamma) / k
         # A position dominant head has a e^R n^(−γ) only, which is less than the last term.
         assert L * min(last, urn) <= s * (1 + 1e-9)

@@ -49,6 +49,7 @@ SOMETIMES = {
 LAWS = [
     {},
     {"alpha_min": [Fraction(1, 2), 1], "alpha_total": [50, 200]},
+    {"alpha_min": [1], "alpha_total": [2]},
     {"class_probability": [Fraction(1, 8), Fraction(1, 2)]},
 ]
 COMPARED = {
@@ -56,6 +57,7 @@ COMPARED = {
     ("linf", "argmax", 2): 30,
     ("linf", "softmax", 1): 30,
     ("linf", "softmax", 2): 15,
+    ("average", "argmax", 1): 5,
     ("average", "softmax", 1): 5,
 }
 """Cells, and how many pairs of numbers 1000 draws have to compare at least."""

@@ -63,6 +63,8 @@ def point(entry, **changes):
     values = ONE | ({"margin": F(3, 2)} if entry.key.endswith("steep") else {})
     if entry.direction is bounds.Direction.SUFFICIENT:
         values["epsilon"] = F(1, 10)
+    if entry.key in ("derived.one_layer_average_two_tokens", "derived.lower_average_rare"):
+        values["alpha_min"] = F(1, 4)
     if entry.key == "derived.lower_two_layer_argmax":
         values["locality"] = F(2)  # so that one head is too few
     for keyword in QUANTITIES:
@@ -104,6 +106,7 @@ RESTRICTED = {
     "derived.two_layer_softmax": {"period": "= 1"},
     "derived.one_layer_average_nested": {"period": "= 1"},
     "derived.average_softmax": {"period": "= 1"},
+    "derived.average_softmax_euclidean": {"period": "= 1"},
     "derived.average_softmax_dirichlet": {"period": "= 1"},
     "derived.average_softmax_two_layer": {"period": "= 1"},
     "derived.average_softmax_two_layer_markov": {"period": "= 1"},
@@ -126,6 +129,12 @@ RESTRICTED = {
         "heads": "≥ 2",
     },
     "derived.lower_average": {"vocabulary_size": "= 2", "period": "≥ 2"},
+    "derived.one_layer_average_two_tokens": {"vocabulary_size": "= 2"},
+    "derived.lower_average_every_prior": {"vocabulary_size": "= 2"},
+    "derived.lower_average_rare": {"vocabulary_size": "= 2", "period": "= 2", "heads": "≥ 2"},
+    "derived.lower_average_class": {"vocabulary_size": "= 3"},
+    "derived.lower_average_one_column": {"vocabulary_size": "= 2"},
+    "derived.lower_average_softmax_one_column": {"vocabulary_size": "= 2"},
     "derived.lower_near_tie": {"vocabulary_size": "≥ 2"},
     "derived.lower_average_two_layer_argmax": {"vocabulary_size": "= 3", "locality": "≥ 1"},
     "derived.lower_average_softmax": {"vocabulary_size": "= 2"},
@@ -162,22 +171,32 @@ def test_lag_biases_logits_and_laws_are_those_of_the_proofs():
     }
     assert with_("logits", "shared") == {"one_layer_linf_shared_logits"}
     assert with_("precision", "common") == {"one_layer_linf_shared_logits"}
-    assert with_("inputs", "exchangeable") == {"average_softmax"}
+    assert with_("inputs", "exchangeable") == {
+        "average_softmax",
+        "average_softmax_euclidean",
+    }
     assert with_("inputs", "mixed") == {"average_softmax_two_layer"}
     assert with_("inputs", "Markov") == {"average_softmax_two_layer_markov"}
     assert with_("inputs", "fixed") == {
         "one_layer_average_fixed",
         "average_two_layer_argmax_fixed",
+        "lower_average_class",
         "lower_average_softmax",
     }
     assert with_("inputs", "Dirichlet") == {
         "izzo2025.4.2",
         "one_layer_average",
         "one_layer_average_nested",
+        "one_layer_average_common_order",
+        "one_layer_average_two_tokens",
         "average_softmax_dirichlet",
         "average_two_layer_argmax",
         "lower_average",
+        "lower_average_one_column",
+        "lower_average_every_prior",
+        "lower_average_rare",
         "lower_average_softmax_dirichlet",
+        "lower_average_softmax_one_column",
         "lower_average_two_layer",
         "lower_average_two_layer_argmax",
     }
@@ -522,6 +541,21 @@ SURVIVES = {
     "derived.lower_limit": {"no_lag_bias", "limit_regime"},
     "derived.lower_shared_logits": {"no_lag_bias", "shared_logits"},
     "derived.lower_average": {"no_lag_bias"},
+    "derived.lower_average_every_prior": {"no_lag_bias"},
+    "derived.lower_average_rare": {"no_lag_bias"},
+    "derived.lower_average_class": {
+        "no_lag_bias",
+        "shared_logits",
+        "laminar_classes",
+        "common_order",
+    },
+    "derived.lower_average_one_column": {
+        "no_lag_bias",
+        "shared_logits",
+        "laminar_classes",
+        "common_order",
+    },
+    "derived.lower_average_softmax_one_column": {"no_lag_bias", "shared_logits"},
     "derived.lower_average_softmax_dirichlet": {"no_lag_bias"},
     "derived.lower_softmax_exact": {"no_lag_bias", "shared_logits"},
     "derived.lower_softmax_margin": {"shared_logits"},
@@ -552,6 +586,7 @@ def test_names_that_restrict_the_models():
         "finite_state_first_layer",
         "generic_first_layer",
         "laminar_classes",
+        "common_order",
         "limit_regime",
         "lipschitz_from_weights",
         "positional_attention",
@@ -656,7 +691,7 @@ def test_average_softmax_refuses_positions():
         with pytest.raises(bounds.ParameterError, match="Δ = 1"):
             bounds.required_length(**cell, **given)
         assert bounds.required_length(**cell, **given | {"period": 1}).length > 0
-    for key in ("", "_dirichlet", "_two_layer", "_two_layer_markov"):
+    for key in ("", "_euclidean", "_dirichlet", "_two_layer", "_two_layer_markov"):
         entry = bounds.theorem(f"derived.average_softmax{key}")
         with pytest.raises(bounds.ParameterError, match="Δ = 1"):
             answer(entry, **point(entry) | {"period": 2})
@@ -686,6 +721,7 @@ def test_measured_states_cannot_exceed_those_of_a_path():
         ("one_layer_average_fixed", "class_probability", "gram_probability"),
         ("one_layer_average_nested", "lipschitz", "lipschitz_euclidean"),
         ("average_softmax", "lipschitz", "lipschitz_euclidean"),
+        ("average_softmax_euclidean", "lipschitz_euclidean", "lipschitz"),
         ("two_layer_softmax", "complexity_balanced", "complexity"),
         ("two_layer_softmax_periodic", "complexity_periodic", "complexity_balanced"),
         ("average_softmax_two_layer", "complexity_average", "complexity"),
@@ -711,7 +747,7 @@ def test_the_total_variation_constant_does_not_stand_in_for_the_euclidean():
     entry = bounds.theorem("derived.one_layer_average_fixed")
     given = point(entry) | {"epsilon": F(1, 10), "class_probability": 1, "period": 1, "locality": 0}
     given["margin"] = 8
-    lengths = [answer(entry, **given | {"lipschitz_euclidean": F(8) * k}).length for k in (1, 2)]
+    lengths = [answer(entry, **given | {"lipschitz_euclidean": F(800) * k}).length for k in (1, 2)]
     assert lengths[1] > 3.9 * lengths[0]
     given = {k: v for k, v in given.items() if k != "lipschitz_euclidean"}
     with pytest.raises(bounds.ParameterError, match="lipschitz_euclidean: got None"):

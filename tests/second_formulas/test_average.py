@@ -18,17 +18,22 @@ from tests.helpers.second_implementation import evaluation, integers, mp, real, 
 pytestmark = pytest.mark.covers(
     "second formula",
     "derived.average_softmax",
+    "derived.average_softmax_euclidean",
     "derived.average_softmax_dirichlet",
     "derived.average_softmax_two_layer",
     "derived.average_softmax_two_layer_markov",
     "derived.average_two_layer_argmax",
     "derived.average_two_layer_argmax_fixed",
     "derived.lower_average",
+    "derived.lower_average_class",
+    "derived.lower_average_one_column",
+    "derived.lower_average_softmax_one_column",
     "derived.lower_average_softmax",
     "derived.lower_average_softmax_dirichlet",
     "derived.lower_average_two_layer",
     "derived.lower_average_two_layer_argmax",
     "derived.one_layer_average",
+    "derived.one_layer_average_common_order",
     "derived.one_layer_average_fixed",
     "derived.one_layer_average_nested",
 )
@@ -100,9 +105,12 @@ def by_moment(theta, a, total, m, u):
 
 
 def reciprocal_root(theta, a, total, m, u, smaller):
-    """K_θ(u): the least of (S), (W) and (M)."""
+    """K_θ(u): the least of (S), (W) and (M); the class of all tokens has q = 1."""
+    everything = a == total
     theta, a, total, u, smaller = (real(x) for x in (theta, a, total, u, smaller))
     assert smaller <= a
+    if everything:
+        return u ** (-1 / theta)
     forms = [by_lambert(min(a, theta), total, m, u), by_power(theta, smaller, total, m, u)]
     if a > theta:
         forms.append(by_moment(theta, a, total, m, u))
@@ -110,8 +118,34 @@ def reciprocal_root(theta, a, total, m, u, smaller):
 
 
 def chosen(found):
-    """The masses at which the registry took form (S)."""
+    """The share, and the masses at which the registry took form (S)."""
     return {symbol.name: mass for symbol, mass in found.choice.items()}
+
+
+QUARTERS = [F(1, 4), F(1, 2), F(3, 4)]
+
+
+def best_share(lengths):
+    """The terms at the share whose longest term is shortest."""
+    return min(lengths, key=lambda terms: max(terms.values()))
+
+
+def one_layer_constant(tau, period):
+    """C of Theorem A1 at the longest end."""
+    end, c = mp.mpf(tau + period), 2 + mp.sqrt(2)
+    return c + end + 2 * end / mp.sqrt(c + end)
+
+
+def two_layer_constant(tau, period):
+    end, c0 = mp.mpf(4 * tau + period) / (2 * tau + 1), 1 + 1 / mp.sqrt(2)
+    return c0 + end + end / mp.sqrt(c0 + end)
+
+
+def solved(constant, error):
+    """The t at which 1/√(2t) + C/t is `error`."""
+    root = (mp.sqrt(mp.mpf(1) / 2 + 4 * constant * error) + 1 / mp.sqrt(2)) / (2 * error)
+    assert abs(1 / mp.sqrt(2) / root + constant / root**2 - error) < error * mp.mpf(10) ** -20
+    return root**2
 
 
 @pytest.mark.parametrize("v", [*draws(40, 1)])
@@ -133,16 +167,24 @@ def test_one_layer(v):
         assert masses == {}
         expected = {HARDMAX: d, "fluctuation": d, "suffix": d}
     else:
-        u, a, total = s / (2 * lip), v["alpha_class"], v["alpha_total"]
-        for name, theta in [("a_1", F(1, 2)), ("a_2", F(1))]:
-            assert masses[name] == smaller_mass(a, total, 1, theta, u)
-        half = reciprocal_root(F(1, 2), a, total, 1, u, masses["a_1"])
-        one = reciprocal_root(F(1), a, total, 1, u, masses["a_2"])
-        periods = {
-            "fluctuation": (2 + mp.sqrt(2)) ** 2 * max(half, mp.mpf(1)),
-            "suffix": (tau + d) * max(one, mp.mpf(1)),
-        }
-        expected = {name: d * rounded(k) + tau + d for name, k in periods.items()}
+        a, total = v["alpha_class"], v["alpha_total"]
+        constant, lengths = one_layer_constant(tau, d), []
+        for xi in QUARTERS:
+            shares = (xi * s / lip, (1 - xi) * s / lip)
+            thetas = (F(1, 2), F(1))
+            smaller = [smaller_mass(a, total, 1, t, u) for t, u in zip(thetas, shares, strict=True)]
+            half, one = (
+                max(reciprocal_root(t, a, total, 1, u, m), mp.mpf(1))
+                for t, u, m in zip(thetas, shares, smaller, strict=True)
+            )
+            periods = {"fluctuation": half / 2, "suffix": constant * one}
+            lengths.append({n: d * max(rounded(k), 1) + tau + d for n, k in periods.items()})
+            if xi == masses["xi"]:
+                assert [masses["a_1"], masses["a_2"]] == smaller
+                taken = lengths[-1]
+        hard = threshold(v) + d - 1
+        assert max(hard, *taken.values()) == max(hard, *best_share(lengths).values())
+        expected = taken
         expected[HARDMAX] = threshold(v) + d - 1
     found = integers("derived.one_layer_average", **given)
     assert found == (max(expected.values()), expected)
@@ -238,27 +280,53 @@ def test_fixed_laws(v):
     d, tau, s, lip = v["period"], v["locality"], v["s"], v["lipschitz"]
     q, grams = v["class_probability"], v["gram_probability"]
     if s >= lip:
-        one = {HARDMAX: d, "fluctuation": d, "suffix": d}
-        two = {"fluctuation": d + tau, "suffix": d + tau}
+        one = {HARDMAX: d, "simulation": d}
+        two = {"simulation": d + tau}
     else:
-        ratio = lip / s
-        periods = {
-            "fluctuation": (2 * (2 + mp.sqrt(2)) * real(ratio)) ** 2 / real(q),
-            "suffix": real(2 * (tau + d) * ratio / q),
-        }
-        one = {name: d * max(rounded(k), 1) + tau + d for name, k in periods.items()}
-        one[HARDMAX] = threshold(v) + d - 1
-        c0 = 1 + 1 / mp.sqrt(2)
-        periods = {
-            "fluctuation": (4 * c0 * real(ratio)) ** 2 * (2 * tau + 1) / real(grams),
-            "suffix": real(4 * (4 * tau + d) * ratio / grams),
-        }
-        two = {name: d * (max(rounded(k), 1) + 1) + 4 * tau + 1 for name, k in periods.items()}
+        error = real(s / lip)
+        k = solved(one_layer_constant(tau, d), error) / real(q)
+        one = {HARDMAX: threshold(v) + d - 1, "simulation": d * max(rounded(k), 1) + tau + d}
+        k = (2 * tau + 1) * solved(two_layer_constant(tau, d), error / 2) / real(grams)
+        two = {"simulation": d * (max(rounded(k), 1) + 1) + 4 * tau + 1}
     two[HARDMAX] = threshold(v) + d - 1  # the query is a first-layer output: hard even if s ≥ Λ
     found = integers("derived.one_layer_average_fixed", **given, class_probability=q)
     assert found == (max(one.values()), one)
     found = integers("derived.average_two_layer_argmax_fixed", **given, gram_probability=grams)
     assert found == (max(two.values()), two)
+
+
+def common_order(v, varsigma):
+    """The simulation term of Theorem A6 at one share ς."""
+    d, tau, alpha = v["period"], v["locality"], real(v["alpha_min"])
+    gap = real(v["s"] * varsigma) * 2
+    theta = gap / (real(v["epsilon"]) + gap)
+    sigma = real(v["s"] * (1 - varsigma) / v["lipschitz"])
+    m = (mp.sqrt(2) + mp.sqrt(2 + 8 * (tau + d) * sigma)) ** 2 / (4 * sigma**2)
+    if d == 1:
+        smaller = real(v["s"] * (1 - varsigma) / (v["lipschitz"] * F(2, 3)))  # L is smaller than Λ
+        m = min(m, 2 * (real(v["urn_constant"]) + tau + 1) / smaller)
+    m = rounded(max(m, 4 * mp.log(100 / theta)))
+    seen = real(v["alpha_total"]) + tau + d
+    beta = alpha * mp.gamma(alpha) * mp.gamma(seen - alpha) / mp.gamma(seen)
+    steps = [2 * (mp.mpf(99) / 100 * theta * beta) ** (-1 / alpha), seen / alpha]
+    steps.append(1 + mp.sqrt(d) / 2)
+    return d * rounded(m * max(steps) / d) + tau + d
+
+
+@pytest.mark.parametrize("v", [*draws(40, 7)])
+def test_one_order_of_the_tokens(v):
+    names = ["period", "locality", "precision_bits", "margin", "alpha_min", "alpha_total"]
+    given = pick(v, "lipschitz_euclidean", "vocabulary_size", "urn_constant", *names)
+    given["lipschitz"] = v["lipschitz"] * F(2, 3)
+    key, shares = "derived.one_layer_average_common_order", [F(1, 16), F(1, 4), F(1, 2), F(3, 4)]
+    taken = chosen(evaluation(key, **given))
+    if v["s"] >= v["lipschitz"]:
+        expected = {HARDMAX: v["period"], "simulation": v["period"]}
+    else:
+        hard = threshold(v) + v["period"] - 1
+        expected = {HARDMAX: hard, "simulation": common_order(v, taken["varsigma"])}
+        assert max(expected.values()) == max(hard, min(common_order(v, q) for q in shares))
+    assert integers(key, **given) == (max(expected.values()), expected)
 
 
 @pytest.mark.parametrize("v", [*draws(40, 4)])
@@ -280,18 +348,28 @@ def test_two_layers_argmax(v):
     if s >= lip:
         expected = {"fluctuation": d + tau, "suffix": d + tau}
     else:
-        u = s / (4 * min(v["vocabulary_size"], m) * lip)
+        whole = s / (2 * min(v["vocabulary_size"], m) * lip)
         a, total = v["alpha_min"], v["alpha_total"]
-        for name, theta in [("a_1", F(m, 2)), ("a_2", F(m))]:
-            assert masses[name] == smaller_mass(a, total, m, theta, u)
-        half = reciprocal_root(F(m, 2), a, total, m, u, masses["a_1"]) ** m
-        one = reciprocal_root(F(m), a, total, m, u, masses["a_2"]) ** m
-        c0 = 1 + 1 / mp.sqrt(2)
-        periods = {
-            "fluctuation": c0**2 * (2 * tau + 1) * max(half, mp.mpf(1)),
-            "suffix": (4 * tau + d) * max(one, mp.mpf(1)),
-        }
-        expected = {name: d * (rounded(k) + 1) + 4 * tau + 1 for name, k in periods.items()}
+        constant, lengths = two_layer_constant(tau, d), []
+        for xi in QUARTERS:
+            parts = [(F(m, 2), xi * whole), (F(m), (1 - xi) * whole)]
+            smaller = [smaller_mass(a, total, m, t, u) for t, u in parts]
+            half, one = (
+                max(reciprocal_root(t, a, total, m, u, least) ** m, mp.mpf(1))
+                for (t, u), least in zip(parts, smaller, strict=True)
+            )
+            periods = {"fluctuation": half / 2, "suffix": constant * one}
+            lengths.append(
+                {
+                    name: d * (max(rounded((2 * tau + 1) * k), 1) + 1) + 4 * tau + 1
+                    for name, k in periods.items()
+                }
+            )
+            if xi == masses["xi"]:
+                assert [masses["a_1"], masses["a_2"]] == smaller
+                expected = dict(lengths[-1])
+        hard = threshold(v) + d - 1
+        assert max(hard, *expected.values()) == max(hard, *best_share(lengths).values())
     expected[HARDMAX] = threshold(v) + d - 1  # even if s ≥ Λ
     assert integers(key, **given) == (max(expected.values()), expected)
 
@@ -338,21 +416,36 @@ def test_softmax_one_layer(v):
     }
     assert integers("derived.average_softmax", **given) == (max(terms.values()), terms)
 
-    c0 = 1 + 1 / mp.sqrt(2)
-    # C3 reads L, C2 reads Λ: they differ here
+    # C3 reads L, C1″ reads Λ: they differ here
     euclidean = v["lipschitz"] * F(2, 3)
     urn = rounded((ratio * rise * real(4 * v["urn_constant"] + 3 * end)) ** max(mp.mpf(1), power))
     ratio = real(euclidean / v["s"])
-    tilted = [
-        end + rounded((4 * c0 * ratio) ** 2 * rise),
-        rounded(4 * end * ratio),
-        rounded((8 * end * rise * ratio) ** power),
-    ]
-    value = min(max(2 * end, urn), max(2 * end, *tilted))
-    given |= {"alpha_total": v["alpha_total"], "urn_constant": v["urn_constant"]}
+    lengths = {xi: by_variance(ratio, rise, power, end, xi) for xi in FLUCTUATION}
     given["lipschitz_euclidean"] = euclidean
+    alone = {k: x for k, x in given.items() if k not in ("lipschitz", "vocabulary_size")}
+    key = "derived.average_softmax_euclidean"
+    terms = lengths[chosen(evaluation(key, **alone))["vartheta"]]
+    value = min(max(parts.values()) for parts in lengths.values())
+    assert integers(key, **alone) == (value, terms)
+    assert max(terms.values()) == value
+    value = max(2 * end, min(urn, value))
+    given |= {"alpha_total": v["alpha_total"], "urn_constant": v["urn_constant"]}
     found = integers("derived.average_softmax_dirichlet", **given)
     assert found == (value, {"simulation": value})
+
+
+FLUCTUATION = [F(1, 2), F(3, 4), F(15, 16)]
+
+
+def by_variance(ratio, rise, power, end, xi):
+    """The parts of Theorem C1″ for Λ/s = `ratio`, e^R = `rise`, 1/γ = `power`."""
+    share, rest = real(xi), real(1 - xi)
+    c0, error = 1 + 1 / mp.sqrt(2), share / ratio
+    return {
+        "fluctuation": end + rounded(rise * solved(c0, error)),
+        "end": max(2 * end, rounded(2 * end * ratio / rest)),
+        "other lags": max(rounded((4 * end * rise * ratio / rest) ** power), 1),
+    }
 
 
 @pytest.mark.parametrize("s", [F(1), F(3), F(2, 7)])
@@ -373,8 +466,12 @@ def test_each_part_of_the_dirichlet_length_counts_somewhere(s):
         given = base | slopes | {"locality": tau} | changes
         return integers("derived.average_softmax_dirichlet", **given)[0]
 
+    def root(ratio, xi):
+        return solved(1 + 1 / mp.sqrt(2), real(xi) / ratio)
+
     assert length(F(1, 100), 4) == 10
-    assert length(10, 0) == 1 + rounded(100 * (4 + 2 * mp.sqrt(2)) ** 2)
+    assert length(40, 0) == 1 + rounded(root(40, F(3, 4)))
+    assert length(1000, 0) == 1 + rounded(root(1000, F(15, 16)))
     assert length(F(20), 10**6, positional_margin=F(9)) == 80 * (10**6 + 1)
     assert length(F(2), 9, positional_margin=F(1, 2)) == 160**2
     assert length(100, 0, urn_constant=F(0)) == 300
@@ -405,6 +502,20 @@ def test_default_urn_constants():
         assert any_tree(given) == (size - 1) * (2 + F(9, 8) * mass)
 
 
+def markov(ratio, theta, m, gamma):
+    """The least n that either bound of Theorem C5 gives, 𝒞/s = `ratio`."""
+    root, one = mp.sqrt(real(theta)), 1 + 1 / mp.sqrt(2)
+    power = max(mp.mpf(2), 1 / real(gamma))
+    together = (max(root, (root + 1 + m) / one) * ratio) ** power
+    factor, rest = max(root, (root + 1) / one), m / one
+    if gamma < F(1, 2):
+        apart = max((2 * factor * ratio) ** power, 2 * rest * ratio)
+    else:  # y = √n solves y² = ϱ′y·ratio + m′·ratio
+        y = factor * ratio / 2 + mp.sqrt((factor * ratio / 2) ** 2 + rest * ratio)
+        apart = y**2
+    return rounded(min(together, apart))
+
+
 @pytest.mark.parametrize("v", [*draws(60, 6)])
 def test_softmax_two_layers(v):
     given = pick(v, "complexity_average") | {"positional_margin": v["gamma"]}
@@ -417,9 +528,7 @@ def test_softmax_two_layers(v):
     theta, m = (1 + rest) / (1 - rest), 1
     while rest > 0 and rest**m > v["stationary_min"]:
         m += 1
-    root = mp.sqrt(real(theta))
-    factor = max(root, (root + 1 + m) / (1 + 1 / mp.sqrt(2)))
-    value = max(1, rounded((factor * ratio) ** power))
+    value = max(1, markov(ratio, theta, m, v["gamma"]))
     found = integers(
         "derived.average_softmax_two_layer_markov",
         **given,
@@ -442,16 +551,16 @@ def test_the_root_of_the_correlations_decides_where_mixing_costs_nothing():
     found = integers(key, **given, spectral_gap=F(3, 10**6))[0]
     assert found == rounded((2 - F(3, 10**6)) / F(3, 10**6))
     found = integers(key, **given | {"complexity_average": 100}, spectral_gap=F(1, 2))[0]
-    assert found == rounded((100 * (mp.sqrt(3) + 2) / (1 + 1 / mp.sqrt(2))) ** 2)
+    assert found == markov(100, F(3), 1, F(1)) < 100**2 * 3.1
 
 
 def test_a_mixing_time_that_is_an_integer_is_not_rounded_up():
     """ln(1/π_min)/ln(1/λ) = 2 and 3: the least m with λ^m ≤ π_min."""
     given = {"epsilon": F(0), "target": F(2), "complexity_average": 1, "positional_margin": F(1)}
-    for rest, power in [(F(1, 10), 2), (F(2, 3), 2), (F(1, 2), 3), (F(3, 7), 5)]:
-        theta = mp.sqrt(real((1 + rest) / (1 - rest)))
+    for rest, power in [(F(1, 10), 2), (F(2, 3), 2), (F(1, 4), 3), (F(3, 7), 5)]:
+        theta = (1 + rest) / (1 - rest)
         for pi_min, m in [(rest**power, power), (rest**power * F(999, 1000), power + 1)]:
-            value = rounded(((theta + 1 + m) / (1 + 1 / mp.sqrt(2))) ** 2)
+            value = markov(1, theta, m, F(1))
             found = integers(
                 "derived.average_softmax_two_layer_markov",
                 **given,
@@ -486,6 +595,46 @@ def test_the_ring():
             assert found == (longer, {"ring": longer})
     for target, allowed in [(F(1), True), (1 - F(1, 10**9), True), (1 + F(1, 10**9), False)]:
         assert admitted("derived.lower_average", target=target, lipschitz=F(27000)) == allowed
+
+
+def test_a_rare_class():
+    key = "derived.lower_average_class"
+    for eps, eta, ratio, q in product(
+        [F(0), F(1, 3), F(10**9)], [F(1), F(4, 3)], [125, 10**4, F(4001, 10)], [F(1), F(2, 7)]
+    ):
+        rest = mp.mpf("0.2408") ** 2 - 4 * mp.mpf("1.71") / real(F(ratio))
+        w = (mp.mpf("0.2408") - mp.sqrt(rest)) / 2 / mp.mpf("1.71")
+        assert abs(w * (mp.mpf("0.2408") - mp.mpf("1.71") * w) * real(F(ratio)) - 1) < 1e-20
+        given = {"epsilon": eps, "target": eta, "lipschitz": ratio * eta, "class_probability": q}
+        slope = real(F(ratio) * eta)
+        value = (real(eps) / slope) ** 2 * (1 / w**2 - 1) ** 2 * mp.pi / 2 / real(q)
+        value = rounded(value, up=False)
+        assert integers(key, **given) == (value, {"class": value})
+    for target, allowed in [(F(1), True), (1 + F(1, 10**9), False)]:
+        assert admitted(key, target=target, lipschitz=F(125)) == allowed
+
+
+def is_prime(number):
+    return number > 1 and all(number % k for k in range(2, math.isqrt(number) + 1))
+
+
+@pytest.mark.parametrize("attention", ["", "_softmax"])
+def test_tents_at_the_shares_of_a_prime_length(attention):
+    """The largest prime T ≥ 3 with T + 9 < λε/max(η, 2ε)²."""
+    key = f"derived.lower_average{attention}_one_column"
+    for eps, eta, lip in product(
+        [F(0), F(1, 3), F(1)], [F(1, 2), F(3), F(7, 2)], [F(10), F(320), F(1280), F(5000), F(16800)]
+    ):
+        room = lip * eps / max(eta, 2 * eps) ** 2 - 9
+        value = next((t for t in range(math.ceil(room) - 1, 2, -1) if is_prime(t)), 0)
+        found = integers(key, epsilon=eps, target=eta, lipschitz=lip)
+        assert found == (value, {"tents": value})
+    given = {"epsilon": F(1), "target": F(3)}
+    assert integers(key, **given, lipschitz=F(1280))[0] == 131
+    assert integers(key, **given, lipschitz=F(9 * 140))[0] == 127  # 131 + 9 is not below 140
+    assert integers(key, **given, lipschitz=F(9 * 140) + F(1, 10**9))[0] == 131
+    far = F(9 * 10**40)
+    assert integers(key, **given, lipschitz=far)[0] == (10**40 - 9) * 999 // 1000
 
 
 def coin(eps, eta, lip):

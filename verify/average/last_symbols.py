@@ -3,9 +3,10 @@ r"""What Theorem A1 says about one model: a bound on E|f(x) − f(z)|, z the las
 Per head h: Λ_h = ℓ D_h (output norm times the diameter of the values), and the mass of its top
 class, the least over queries of the largest mass of one residue of the class. The bound is
 
-    Σ_h Λ_h [ E min(1, √(c²/(kq))) + E min(1, a/(kq)) ],   c = 2 + √2, a ≤ τ + Δ,
+    Σ_h Λ_h E min(1, 1/√(2kq) + C/(kq)),   C = c + a + 2a/√(c + a), c = 2 + √2, a ≤ τ + Δ,
 
-with q ~ Beta(a*_h, A + 1 − a*_h) for a Dirichlet prior and q = q*_h for a fixed law.
+with q ~ Beta(a*_h, A + 1 − a*_h) for a Dirichlet prior, where the two terms are bounded one by
+one, and q = q*_h for a fixed law, or if a class always holds every token (q = 1).
 Source: [derived, Theorem A1] and [derived, Theorem A2′].
 """
 
@@ -112,16 +113,18 @@ def last_symbols_bound(f: LimitTransformer, short: int, *, law: Law) -> float | 
     periods = (short - f.locality - 1) // period
     if periods < 1 or not is_hardmax(f, short):
         return None
-    end = short - periods * period
+    end = C + short - periods * period
+    joined = end + 2 * (end - C) / math.sqrt(end)
     total = 0.0
     for head in heads:
-        mass = float(head.class_mass)
-        if isinstance(law, DirichletLaw):
+        mass = head.class_mass
+        if isinstance(law, DirichletLaw) and mass < sum(law.alpha):
             alpha_total = float(sum(law.alpha))
-            size = tail_mean(C * C / periods, mass, alpha_total + 1, 0.5)
-            size += tail_mean(end / periods, mass, alpha_total + 1, 1.0)
+            size = tail_mean(1 / (2 * periods), float(mass), alpha_total + 1, 0.5)
+            size += tail_mean(joined / periods, float(mass), alpha_total + 1, 1.0)
         else:
-            size = C / math.sqrt(periods * mass) + end / (periods * mass + end)
+            expected = periods * (1.0 if isinstance(law, DirichletLaw) else float(mass))
+            size = 1 / math.sqrt(2 * expected) + joined / expected
         total += float(head.lipschitz) * min(1.0, size)
     return total
 

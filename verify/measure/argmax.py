@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from verify.measure.argmax_constants import ArgmaxConstants, ArgmaxModel
 from verify.measure.clusters import clusterings
@@ -14,6 +17,8 @@ from verify.measure.margin import head_margins
 from verify.measure.size import Progress, no_progress
 from verify.measure.value_types import content_columns, minimal_locality, minimal_period
 from verify.model.transformer import LimitTransformer
+
+Integers: TypeAlias = npt.NDArray[Any]
 
 
 def measure_argmax(
@@ -41,6 +46,7 @@ def measure_argmax(
         margin_realised=_least([head.margin_realised for head in margins]),
         largest_gap=max(head.largest_gap for head in margins),
         shared_logits=len(models) == 2 and share_logits(*models),
+        common_order=len(models) == 2 and order_in_common(*models),
         horizon=horizon,
         candidates=candidates,
         chosen=len(candidates) - 1,
@@ -84,6 +90,35 @@ def share_logits(f: LimitTransformer, g: LimitTransformer) -> bool:
         if any((other - first).numerators.any() for other in others):
             return False
     return True
+
+
+def order_in_common(f: LimitTransformer, g: LimitTransformer) -> bool:
+    """Return whether all heads of f and g order the tokens in the same way, exactly.
+
+    For each query (token and residue): the content logits do not depend on the key's residue, and
+    those of all heads have the same order, ties included.
+    """
+    heads = [(model, head) for model in (f, g) for head in range(model.heads[0])]
+    orders: list[Iterable[Integers | None]] = [_orders(model, head) for model, head in heads]
+    if minimal_period(f) != minimal_period(g):
+        queries = math.lcm(minimal_period(f), minimal_period(g)) * f.vocabulary_size
+        listed = [list(of_head) for of_head in orders]
+        orders = [[row[q % len(row)] for q in range(queries)] for row in listed]
+    for first, *others in zip(*orders, strict=True):
+        if first is None or any(o is None or not np.array_equal(o, first) for o in others):
+            return False
+    return True
+
+
+def _orders(f: LimitTransformer, head: int) -> Iterator[Integers | None]:
+    """Yield, for each query, the ranks of the tokens; None where they depend on the residue."""
+    for _, logits in content_columns(f, head):
+        for column in logits.numerators.T:
+            rows = column.reshape(-1, f.vocabulary_size)
+            if not np.array_equal(rows, np.broadcast_to(rows[:1], rows.shape)):
+                yield None
+            else:
+                yield np.unique(rows[0], return_inverse=True)[1]
 
 
 def _least(margins: list[Fraction | None]) -> Fraction | None:

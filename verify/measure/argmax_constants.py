@@ -68,6 +68,9 @@ class ArgmaxConstants:
         shared_logits: whether all heads of f and g have the same logits, up to a constant per
             query, and f and g the same precision. False where only one model was given: what else
             it stands for is not known.
+        common_order: whether, for each query, the content logits of all heads of f and g order the
+            tokens in the same way, ties included, whatever the key's residue. False where only
+            one model was given.
         horizon: T*, the longest length of interest; None: every length, and only exact ties.
         candidates: the clusters with κ = 0, then those of near ties up to the horizon, if any
             (see `verify.measure.clusters`: there are no others worth looking at).
@@ -92,6 +95,7 @@ class ArgmaxConstants:
     margin_realised: Fraction | None
     largest_gap: Fraction
     shared_logits: bool
+    common_order: bool
     horizon: int | None
     candidates: tuple[Clustering, ...]
     chosen: int
@@ -122,12 +126,14 @@ class ArgmaxConstants:
     def assume(self) -> frozenset[str]:
         """The named hypotheses of `bounds` that f and g satisfy.
 
-        "no_lag_bias": no head has a lag bias other than 0. "shared_logits": see there.
+        "no_lag_bias": no head has a lag bias other than 0. "shared_logits" and
+        "common_order": see there.
         "positional_attention", "heavy", "all_light": with the chosen clusters, see `Clustering`.
         """
         facts = {
             "no_lag_bias": not any(model.lag_bias for model in self.models),
             "shared_logits": self.shared_logits,
+            "common_order": self.common_order,
         }
         names = frozenset(name for name, holds in facts.items() if holds)
         return names | self.clustering.assume

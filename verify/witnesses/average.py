@@ -2,8 +2,9 @@
 
 In each pair g = 0 and f is a bump in one statistic of the input that is narrower than the steps of
 the statistic at short lengths, so that short inputs rarely meet it, and as wide as the
-fluctuation of the statistic at length T. Proofs: [derived, Proposition A4], [derived, L1 to L3]
-and [derived, Proposition C4′] in docs/theory.md.
+fluctuation of the statistic at length T; or, in `prime_tents`, a sum of bumps at the steps of the
+statistic at length T. Proofs: [derived, Propositions A4, A8 and C4′] and [derived, L1 to L3] in
+docs/theory.md.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bounds.numbers import exact
 from verify.average.laws import DirichletLaw, FixedLaw
 from verify.errors import InputError
 from verify.model.transformer import LimitTransformer
@@ -114,6 +117,88 @@ def fair_coin(long_length: int) -> AverageWitness:
         lambda n: math.sqrt(2 / math.pi) * width**2 * math.sqrt(n),
         long_length,
         width * (0.2408 - width / 2),
+    )
+
+
+def rare_class(long_length: int, class_probability: Any) -> AverageWitness:
+    """A fixed law, argmax, no positions: N of order Λ²/(q*ε²) is necessary.
+
+    Source: [derived, L1 with a rare class].
+
+    Tokens 0 and 1 are attended to and equally likely, token 2 is not attended to; the statistic is
+    |output − ½|.
+
+    Args:
+        long_length: T; the bump has the width (qT)^(−1/2).
+        class_probability: q, the probability of tokens 0 and 1 together; qT ≥ 2.
+
+    Raises:
+        InputError: an argument is none of those.
+    """
+    _check_length("long_length", long_length, 2)
+    q = exact(class_probability)
+    if not (isinstance(q, Fraction) and 0 < q <= 1 and q * long_length >= 2):
+        raise InputError("class_probability", class_probability, "a rational in [2/T, 1]")
+    width = float(q * long_length) ** -0.5
+    # Coordinates: token 0 or 1, constant, value, statistic, output.
+    embedding = np.array([[1, 1, 0, 0, 0], [1, 1, 1, 0, 0], [0, 1, 0.5, 0, 0]])
+    prefer, value = _zeros(5, 5), _zeros(5, 5)
+    prefer[0, 1] = float(_BITS)
+    value[3, 2] = 1.0
+    layer = Layer(
+        (Head(prefer, value, np.zeros(1)),), *_bump(5, 3, 4, (0.0, width), 0.5, both=True)
+    )
+    return AverageWitness(
+        LimitTransformer(embedding, _zeros(1, 5), (layer,), _row(5, 4), _BITS),
+        FixedLaw([q / 2, q / 2, 1 - q]),
+        1.0,
+        lambda n: math.sqrt(2 / math.pi * float(q) * n) * width**2,
+        long_length,
+        width * (0.2408 - 1.71 * width),
+    )
+
+
+def prime_tents(long_length: int, height: Any) -> AverageWitness:
+    """No positions, uniform attention, Dir(1, 1): N of order Λ/ε is necessary.
+
+    Source: [derived, Proposition A8].
+
+    The statistic is the share of token 1, the tents stand at its values k/T.
+
+    Args:
+        long_length: T, a prime ≥ 3.
+        height: c; the tents have the height and the half-width c/T, 0 < c ≤ ½.
+
+    Raises:
+        InputError: an argument is none of those.
+    """
+    _check_length("long_length", long_length, 3)
+    if any(long_length % k == 0 for k in range(2, math.isqrt(long_length) + 1)):
+        raise InputError("long_length", long_length, "a prime")
+    c = float(height)
+    if not 0 < c <= 0.5:
+        raise InputError("height", height, "a number in (0, 1/2]")
+    half = c / long_length
+    edges, weights = [], []
+    for k in range(1, long_length):
+        edges += [(k - c) / long_length, k / long_length, (k + c) / long_length]
+        weights += [1.0, -2.0, 1.0]
+    # Coordinates: token 1, constant, its share, output.
+    embedding = np.array([[0.0, 1, 0, 0], [1, 1, 0, 0]])
+    mlp_in, mlp_out = _zeros(len(edges), 4), _zeros(4, len(edges))
+    mlp_in[:, 2] = 1.0
+    mlp_out[3] = weights
+    value = _zeros(4, 4)
+    value[2, 0] = 1.0
+    head = Head(_zeros(4, 4), value, np.zeros(1))
+    layer = Layer((head,), mlp_in, -np.array(edges), mlp_out)
+    return AverageWitness(
+        LimitTransformer(embedding, _zeros(1, 4), (layer,), _row(4, 3), _BITS),
+        DirichletLaw([1, 1]),
+        1.0,
+        lambda n: half * (c if n < long_length else 1.0),
+        long_length,
+        half * (long_length - 1) / (long_length + 1),
     )
 
 

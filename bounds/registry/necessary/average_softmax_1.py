@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import sympy
 from sympy import And, Integer, Max, Piecewise, Rational, beta, exp, pi, sqrt
 
 from bounds.evaluate import compare
 from bounds.parameters import symbols
-from bounds.registry.hypotheses import WHOLE_RANGE
+from bounds.registry.hypotheses import SAME_CONSTANTS, WHOLE_RANGE
+from bounds.registry.necessary.average_argmax_1 import tents
 from bounds.registry.sources import derived
 from bounds.scope import ANY, Hypothesis, Scope, exactly
 from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary
@@ -24,6 +27,12 @@ _EPS, _ETA, _L, _TAU, _GAMMA, _R, _ALPHA, _A = (
 )
 
 CELL = Setting("average", "softmax", 1)
+
+_MARGIN_ONE = Hypothesis(
+    "γ ≤ 1, the positional margin of heads without lag bias",
+    check=lambda v: compare(v.get("positional_margin", Fraction(1)), Fraction(1)) <= 0,
+    keyword="positional_margin",
+)
 
 _CONCLUSION = "below this length agreement on average does not give an average error ≤ {target}"
 
@@ -73,6 +82,7 @@ LOWER_AVERAGE_SOFTMAX = Theorem(
     defaults={"locality": 1},
     hypotheses=(
         Hypothesis("tokens of probability 1/2, content logits 0 (R = 0)"),
+        SAME_CONSTANTS,
         Hypothesis(
             "the fair coin needs target ≤ 0.0289·L and γ ≤ 1, the window τ ≥ 1, γ < 1/2, "
             "target ≤ 3.5·ε and target ≤ L/64; where neither applies the value is 0"
@@ -126,10 +136,33 @@ LOWER_AVERAGE_SOFTMAX_DIRICHLET = Theorem(
         Hypothesis("the prior is Beta(α₀, A − α₀)"),
         Hypothesis("α₀ < A", check=lambda v: compare(v["alpha_min"], v["alpha_total"]) < 0),
         WHOLE_RANGE,
+        SAME_CONSTANTS,
+        _MARGIN_ONE,
     ),
     formula=_lower_average_softmax_dirichlet,
     exponents={"epsilon": -1 / _ALPHA, "lipschitz": 1 / _ALPHA},
 )
 
+LOWER_AVERAGE_SOFTMAX_ONE_COLUMN = tents(
+    "derived.lower_average_softmax_one_column",
+    CELL,
+    Scope(
+        vocabulary_size=exactly(2),
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="infinite",
+        ties="no matter",
+        inputs="Dirichlet",
+    ),
+    ("no_lag_bias", "shared_logits"),
+    (_MARGIN_ONE,),
+)
 
-THEOREMS = (LOWER_AVERAGE_SOFTMAX, LOWER_AVERAGE_SOFTMAX_DIRICHLET)
+THEOREMS = (
+    LOWER_AVERAGE_SOFTMAX,
+    LOWER_AVERAGE_SOFTMAX_DIRICHLET,
+    LOWER_AVERAGE_SOFTMAX_ONE_COLUMN,
+)

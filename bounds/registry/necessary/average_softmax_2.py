@@ -7,6 +7,7 @@ from sympy import Piecewise, Rational, ceiling, floor
 
 from bounds.evaluate import compare
 from bounds.parameters import symbols
+from bounds.registry.hypotheses import SAME_CONSTANTS
 from bounds.registry.sources import derived
 from bounds.scope import ANY, Hypothesis, Scope, at_least, exactly
 from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary
@@ -32,6 +33,7 @@ CIRCULATION = (
     Hypothesis(
         "L is the Lipschitz constant in the total variation of the second layer's attention"
     ),
+    SAME_CONSTANTS,
     Hypothesis(
         "11430·target ≤ L", check=lambda v: compare(11430 * v["target"], v["lipschitz"]) <= 0
     ),

@@ -6,10 +6,11 @@ enough. s = (target − ε)/2.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 import sympy
-from sympy import Integer, Max, Rational, ceiling, sqrt
+from sympy import Eq, Integer, Max, Min, Piecewise, Rational, beta, ceiling, log, sqrt
 
 from bounds.evaluate import compare
 from bounds.numbers import Exact
@@ -21,13 +22,20 @@ from bounds.registry.sufficient.average import (
     H0,
     POWER_MASS_1,
     POWER_MASS_2,
+    U_1,
+    U_2,
     S,
     U,
     all_lengths_hard,
+    joined,
     power_masses,
+    quadratic_root,
+    shared_masses,
+    split,
     unless_trivial,
     where,
 )
+from bounds.registry.sufficient.average_softmax_1 import urn_constant_of_balanced_tree
 from bounds.registry.sufficient.beta_roots import reciprocal_root
 from bounds.scope import ANY, Hypothesis, Scope, Values, exactly
 from bounds.theorem import (
@@ -52,8 +60,8 @@ _A, _CLASS, _Q, _W = (
     symbols.class_probability,
     symbols.urn_constant,
 )
-_K_HALF, _K_ONE = auxiliary("K_{1/2}"), auxiliary("K_1")
-_C = 2 + sqrt(2)
+_K_HALF, _K_ONE, _C = auxiliary("K_{1/2}"), auxiliary("K_1"), auxiliary("C")
+_END = joined(_TAU + _DELTA, 2 + sqrt(2), 2)
 
 CELL = Setting("average", "argmax", 1)
 
@@ -82,13 +90,14 @@ def _one_layer_average() -> Formula:
     return Formula(
         terms={
             "hardmax threshold": _hardmax(_LAMBDA),
-            "fluctuation": length(_C**2 * Max(_K_HALF, 1, evaluate=False)),
-            "suffix": length((_TAU + _DELTA) * Max(_K_ONE, 1, evaluate=False)),
+            "fluctuation": length(Max(_K_HALF, 1, evaluate=False) / 2),
+            "suffix": length(_C * Max(_K_ONE, 1, evaluate=False)),
         },
         where={
-            _K_HALF: reciprocal_root(_CLASS, _A, 1, Rational(1, 2), U, POWER_MASS_1),
-            _K_ONE: reciprocal_root(_CLASS, _A, 1, Integer(1), U, POWER_MASS_2),
-            **where(S / (2 * _LAMBDA)),
+            _C: _END,
+            _K_HALF: reciprocal_root(_CLASS, _A, 1, Rational(1, 2), U_1, POWER_MASS_1),
+            _K_ONE: reciprocal_root(_CLASS, _A, 1, Integer(1), U_2, POWER_MASS_2),
+            **split(S / _LAMBDA),
         },
     )
 
@@ -132,9 +141,7 @@ ONE_LAYER_AVERAGE = Theorem(
     defaults={"alpha_class": lambda v: v["alpha_min"]},
     hypotheses=(MASSES, ROUNDING, MODEL, SHARED, EUCLIDEAN),
     formula=_one_layer_average,
-    choices=lambda v: power_masses(
-        v, "alpha_class", "lipschitz_euclidean", 1, 1, (Fraction(1, 2), Fraction(1))
-    ),
+    choices=lambda v: shared_masses(v, "alpha_class", 1, 1, (Fraction(1, 2), Fraction(1))),
     exponents={
         "epsilon": -Max(2, 1 / _CLASS),
         "lipschitz_euclidean": Max(2, 1 / _CLASS),
@@ -152,10 +159,9 @@ def _one_layer_average_fixed() -> Formula:
     return Formula(
         terms={
             "hardmax threshold": _hardmax(_LAMBDA),
-            "fluctuation": length(4 * _C**2 * _LAMBDA**2 / (_Q * S**2)),
-            "suffix": length(2 * (_TAU + _DELTA) * _LAMBDA / (_Q * S)),
+            "simulation": length(quadratic_root(_C, S / _LAMBDA) / _Q),
         },
-        where={S: simulation_error(), H0: hardmax_length()},
+        where={_C: _END, S: simulation_error(), H0: hardmax_length()},
     )
 
 
@@ -279,9 +285,169 @@ ONE_LAYER_AVERAGE_NESTED = Theorem(
         SHARED,
     ),
     formula=_one_layer_average_nested,
-    choices=lambda v: power_masses(v, "alpha_class", "lipschitz", 1, 1, (Fraction(1),)),
+    choices=lambda v: power_masses(v, "alpha_class", "lipschitz", 1, Fraction(1)),
     exponents={"epsilon": -Max(1, 1 / _CLASS), "lipschitz": Max(1, 1 / _CLASS), "urn_constant": 1},
     compares_with="izzo2025.4.2",
 )
 
-THEOREMS = (ONE_LAYER_AVERAGE, ONE_LAYER_AVERAGE_FIXED, ONE_LAYER_AVERAGE_NESTED)
+
+COMMON_ORDER = "common_order"
+
+_KAPPA_SHARE, _THETA, _M0, _BETA = (
+    auxiliary("varsigma"),
+    auxiliary("vartheta"),
+    auxiliary("m_0"),
+    auxiliary("beta"),
+)
+_OF_DENSITY = Rational(99, 100)
+"""The share of ϑ that is left for the rare first tokens."""
+
+
+def _one_layer_average_common_order() -> Formula:
+    end = _TAU + _DELTA
+    error = S * (1 - _KAPPA_SHARE)  # s for the density κ
+    ratio = error / _LAMBDA
+    by_variance = (1 + sqrt(1 + 4 * end * ratio)) ** 2 / (2 * ratio**2)
+    by_urn = 2 * (_W + _TAU + 1) * _L / error
+    seen = Piecewise((Min(by_urn, by_variance, evaluate=False), Eq(_DELTA, 1)), (by_variance, True))
+    observed = symbols.alpha_total + end
+    steps = Max(
+        2 * _M0 / (_OF_DENSITY * _THETA * _BETA) ** (1 / symbols.alpha_min),
+        _M0 * observed / symbols.alpha_min,
+        _M0 * (1 + sqrt(_DELTA) / 2),
+        evaluate=False,
+    )
+    return Formula(
+        terms={
+            "hardmax threshold": _hardmax(_LAMBDA),
+            "simulation": unless_trivial(_DELTA, _full(steps / _DELTA), _LAMBDA),
+        },
+        where={
+            _M0: ceiling(Max(seen, 4 * log(100 / _THETA), evaluate=False)),
+            _BETA: symbols.alpha_min * beta(symbols.alpha_min, observed - symbols.alpha_min),
+            _THETA: 2 * _KAPPA_SHARE * S / (symbols.epsilon + 2 * _KAPPA_SHARE * S),
+            S: simulation_error(),
+            H0: hardmax_length(),
+        },
+    )
+
+
+def _densities(values: Values) -> Iterator[Mapping[sympy.Symbol, Exact]]:
+    """Shares of target − ε that the density of the short inputs may take."""
+    if compare(values["simulation_error"], values["lipschitz_euclidean"]) >= 0:
+        yield {}
+        return
+    for share in (Fraction(1, 4), Fraction(1, 16), Fraction(1, 2), Fraction(3, 4)):
+        yield {_KAPPA_SHARE: share}
+
+
+_POWER = Piecewise((1, Eq(_DELTA, 1)), (2, True))
+
+ONE_LAYER_AVERAGE_COMMON_ORDER = Theorem(
+    key="derived.one_layer_average_common_order",
+    title="One layer, argmax, average error, one order of the tokens: the power 2, for Δ = 1 the 1",
+    source=derived("derived-one_layer_average_common_order", "Theorem A6"),
+    setting=CELL,
+    direction=Direction.SUFFICIENT,
+    constants="proved",
+    statement=(
+        "If all heads of f and g prefer the tokens in one order, ties included, that does not "
+        "depend on the residue, z is drawn afresh with as many symbols of the first class that "
+        "occurs, or also with many of them: its law has a density ≤ κ, and the power of 1/ε does "
+        "not depend on α₀."
+    ),
+    conclusion=CONCLUSION,
+    scope=Scope(
+        vocabulary_size=ANY,
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="Dirichlet",
+    ),
+    parameters=(
+        "epsilon",
+        "target",
+        "lipschitz",
+        "lipschitz_euclidean",
+        "vocabulary_size",
+        "period",
+        "locality",
+        "precision_bits",
+        "margin",
+        "alpha_min",
+        "alpha_total",
+        "urn_constant",
+    ),
+    defaults={
+        "lipschitz": lambda v: v["lipschitz_euclidean"],
+        "urn_constant": urn_constant_of_balanced_tree,
+    },
+    hypotheses=(
+        Hypothesis(
+            "content logits do not depend on the key's residue, and for each query all heads of f "
+            "and g order the tokens by their content logits in the same way, ties included",
+            name=COMMON_ORDER,
+        ),
+        Hypothesis("α₀ ≤ A", check=lambda v: compare(v["alpha_min"], v["alpha_total"]) <= 0),
+        ROUNDING,
+        MODEL,
+        SHARED,
+        EUCLIDEAN,
+    ),
+    formula=_one_layer_average_common_order,
+    choices=_densities,
+    exponents={"epsilon": -_POWER, "lipschitz_euclidean": _POWER},
+    compares_with="izzo2025.4.2",
+)
+
+_RARE = 3 / (1 + symbols.alpha_min)
+
+ONE_LAYER_AVERAGE_TWO_TOKENS = Theorem(
+    key="derived.one_layer_average_two_tokens",
+    title="One layer, argmax, average error, two tokens, α₀ < 1/2: the power 3/(1 + α₀) of 1/ε",
+    source=derived("derived-one_layer_average_two_tokens", "Theorem A7"),
+    setting=CELL,
+    direction=Direction.SUFFICIENT,
+    constants="implicit",
+    statement=(
+        "Inputs in which one token is rare are compared with inputs in which it is as rare, the "
+        "others with their last symbols: agreement within ε up to N gives an average error "
+        "≤ κε + C·Λ·N^(−(1+α₀)/3) at every length, for every κ > 1. The constant C depends on κ, "
+        "the prior, τ and Δ and is not computed. derived.lower_average_rare has the same power."
+    ),
+    conclusion=CONCLUSION,
+    scope=Scope(
+        vocabulary_size=exactly(2),
+        period=ANY,
+        locality=ANY,
+        heads=ANY,
+        lag_bias="any",
+        logits="any",
+        precision="any",
+        ties="exact",
+        inputs="Dirichlet",
+    ),
+    parameters=("epsilon", "target", "lipschitz_euclidean", "alpha_min"),
+    hypotheses=(
+        Hypothesis("content logits do not depend on the key's residue"),
+        Hypothesis("α₀ < 1/2", check=lambda v: compare(v["alpha_min"], Fraction(1, 2)) < 0),
+        ROUNDING,
+        MODEL,
+        SHARED,
+        EUCLIDEAN,
+    ),
+    exponents={"epsilon": -_RARE, "lipschitz_euclidean": _RARE},
+    compares_with="izzo2025.4.2",
+)
+
+THEOREMS = (
+    ONE_LAYER_AVERAGE,
+    ONE_LAYER_AVERAGE_FIXED,
+    ONE_LAYER_AVERAGE_NESTED,
+    ONE_LAYER_AVERAGE_COMMON_ORDER,
+    ONE_LAYER_AVERAGE_TWO_TOKENS,
+)

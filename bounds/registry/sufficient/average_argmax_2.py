@@ -21,12 +21,15 @@ from bounds.registry.sufficient.average import (
     H0,
     POWER_MASS_1,
     POWER_MASS_2,
+    U_1,
+    U_2,
     S,
-    U,
     all_lengths_hard,
-    power_masses,
+    joined,
+    quadratic_root,
+    shared_masses,
+    split,
     unless_trivial,
-    where,
 )
 from bounds.registry.sufficient.beta_roots import reciprocal_root
 from bounds.scope import ANY, Hypothesis, Scope, Values
@@ -47,7 +50,9 @@ _LAMBDA, _SIGMA, _DELTA, _TAU = (
     symbols.locality,
 )
 _A, _Q = symbols.alpha_total, symbols.gram_probability
-_C0 = 1 + 1 / sqrt(2)
+_WINDOW = 2 * _TAU + 1
+_C = auxiliary("C")
+_END = joined((4 * _TAU + _DELTA) / _WINDOW, 1 + 1 / sqrt(2), 1)
 
 CELL = Setting("average", "argmax", 2)
 
@@ -57,7 +62,7 @@ SUFFIX_ONLY = Hypothesis(
 )
 
 
-def _terms(fluctuation: sympy.Expr, suffix: sympy.Expr) -> dict[str, sympy.Expr]:
+def _terms(**periods: sympy.Expr) -> dict[str, sympy.Expr]:
     """The query is a first-layer output and changes across h₀: it has to be hard even if s ≥ Λ."""
 
     def length(periods: sympy.Expr) -> sympy.Expr:
@@ -66,8 +71,7 @@ def _terms(fluctuation: sympy.Expr, suffix: sympy.Expr) -> dict[str, sympy.Expr]
 
     return {
         "hardmax threshold": all_lengths_hard(),
-        "fluctuation": length(fluctuation),
-        "suffix": length(suffix),
+        **{name: length(number) for name, number in periods.items()},
     }
 
 
@@ -76,13 +80,14 @@ def _average_two_layer_argmax() -> Formula:
     half, one = auxiliary("K_{(tau+1)/2}"), auxiliary("K_{tau+1}")
     return Formula(
         terms=_terms(
-            _C0**2 * (2 * _TAU + 1) * Max(half**grams, 1, evaluate=False),
-            (4 * _TAU + _DELTA) * Max(one**grams, 1, evaluate=False),
+            fluctuation=_WINDOW * Max(half**grams, 1, evaluate=False) / 2,
+            suffix=_WINDOW * _C * Max(one**grams, 1, evaluate=False),
         ),
         where={
-            half: reciprocal_root(mass, _A, grams, grams / 2, U, POWER_MASS_1),
-            one: reciprocal_root(mass, _A, grams, grams, U, POWER_MASS_2),
-            **where(S / (4 * Min(_SIGMA, grams) * _LAMBDA)),
+            _C: _END,
+            half: reciprocal_root(mass, _A, grams, grams / 2, U_1, POWER_MASS_1),
+            one: reciprocal_root(mass, _A, grams, grams, U_2, POWER_MASS_2),
+            **split(S / (2 * Min(_SIGMA, grams) * _LAMBDA)),
         },
     )
 
@@ -91,7 +96,7 @@ def _gram_masses(values: Values) -> Iterator[Mapping[sympy.Symbol, Exact]]:
     grams = int(values["locality"]) + 1
     terms = 2 * min(int(values["vocabulary_size"]), grams)
     thetas = (Fraction(grams, 2), Fraction(grams))
-    yield from power_masses(values, "alpha_min", "lipschitz_euclidean", grams, terms, thetas)
+    yield from shared_masses(values, "alpha_min", grams, terms, thetas)
 
 
 AVERAGE_TWO_LAYER_ARGMAX = Theorem(
@@ -150,10 +155,9 @@ AVERAGE_TWO_LAYER_ARGMAX = Theorem(
 def _average_two_layer_argmax_fixed() -> Formula:
     return Formula(
         terms=_terms(
-            16 * _C0**2 * (2 * _TAU + 1) * _LAMBDA**2 / (_Q * S**2),
-            4 * (4 * _TAU + _DELTA) * _LAMBDA / (_Q * S),
+            simulation=_WINDOW * quadratic_root(_C, S / (2 * _LAMBDA)) / _Q,
         ),
-        where={S: simulation_error(), H0: hardmax_length()},
+        where={_C: _END, S: simulation_error(), H0: hardmax_length()},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sympy
-from sympy import Max, Piecewise, Rational, ceiling, log, sqrt
+from sympy import Max, Min, Piecewise, Rational, ceiling, log, sqrt
 
 from bounds.parameters import symbols
 from bounds.registry.sources import derived
@@ -25,11 +25,10 @@ SOFTMAX = Hypothesis(
 )
 
 
-def _two_layer(factor: sympy.Expr, where: dict[sympy.Symbol, sympy.Expr]) -> Formula:
-    steps = ceiling((factor * _COMPLEXITY / S) ** Max(2, 1 / _GAMMA))
+def _two_layer() -> Formula:
+    steps = ceiling((_COMPLEXITY / S) ** Max(2, 1 / _GAMMA))
     return Formula(
-        terms={"simulation": Max(steps, 1, evaluate=False)},
-        where={S: simulation_error(), **where},
+        terms={"simulation": Max(steps, 1, evaluate=False)}, where={S: simulation_error()}
     )
 
 
@@ -58,20 +57,35 @@ AVERAGE_SOFTMAX_TWO_LAYER = Theorem(
     ),
     parameters=("epsilon", "target", "complexity_average", "positional_margin"),
     hypotheses=(SOFTMAX,),
-    formula=lambda: _two_layer(sympy.Integer(1), {}),
+    formula=_two_layer,
     exponents={"epsilon": -Max(2, 1 / _GAMMA), "complexity_average": Max(2, 1 / _GAMMA)},
 )
 
 
 def _markov() -> Formula:
     theta, steps, factor = auxiliary("Theta"), auxiliary("m"), auxiliary("varrho")
+    root, rest = auxiliary("varrho'"), auxiliary("m'")
     mixing = log(1 / symbols.stationary_min) / log(1 / (1 - _GAP))
-    # Largest at τ = 0; 𝒞 itself grows with τ.
-    grown = (sqrt(theta) + 1 + steps) / (1 + sqrt(Rational(1, 2)))
-    return _two_layer(
-        factor,
-        {
-            factor: Max(sqrt(theta), grown, evaluate=False),
+    power = Max(2, 1 / _GAMMA)
+
+    def grown(constant: sympy.Expr) -> sympy.Expr:
+        """Largest at τ = 0; 𝒞 itself grows with τ."""
+        return Max(
+            sqrt(theta), (sqrt(theta) + constant) / (1 + sqrt(Rational(1, 2))), evaluate=False
+        )
+
+    reach = root * _COMPLEXITY
+    quadratic = ((reach + sqrt(reach**2 + 4 * rest * S * _COMPLEXITY)) / (2 * S)) ** 2
+    halves = Max((2 * reach / S) ** power, 2 * rest * _COMPLEXITY / S, evaluate=False)
+    split = Piecewise((quadratic, 2 * _GAMMA >= 1), (halves, True))
+    together = (factor * _COMPLEXITY / S) ** power
+    return Formula(
+        terms={"simulation": Max(ceiling(Min(together, split, evaluate=False)), 1, evaluate=False)},
+        where={
+            S: simulation_error(),
+            factor: grown(1 + steps),
+            root: grown(sympy.Integer(1)),
+            rest: steps / (1 + sqrt(Rational(1, 2))),
             theta: (2 - _GAP) / _GAP,
             steps: Piecewise((1, _GAP >= 1), (Max(1, ceiling(mixing), evaluate=False), True)),
         },
@@ -88,7 +102,7 @@ AVERAGE_SOFTMAX_TWO_LAYER_MARKOV = Theorem(
     statement=(
         "For inputs from a stationary Markov chain with spectral gap 1 − λ (λ: norm on mean-zero "
         "functions of L²(π)) the length of i.i.d. tokens grows by a factor that depends on the "
-        "gap and on π_min only; the power of 1/ε is the same."
+        "gap and on π_min only, like 1/gap for γ ≥ 1/2; the power of 1/ε is the same."
     ),
     conclusion=CONCLUSION,
     scope=Scope(
@@ -115,7 +129,7 @@ AVERAGE_SOFTMAX_TWO_LAYER_MARKOV = Theorem(
     exponents={
         "epsilon": -Max(2, 1 / _GAMMA),
         "complexity_average": Max(2, 1 / _GAMMA),
-        "spectral_gap": -Max(2, 1 / _GAMMA),
+        "spectral_gap": -Max(1, 1 / (2 * _GAMMA)),
     },
 )
 

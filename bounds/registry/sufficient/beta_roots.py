@@ -9,8 +9,9 @@ Three closed forms bound the expectation ([derived, Lemma T2]); solved for 1/t t
 
 and in each a may be replaced by any smaller number. (S) explodes as a ↑ θ and (M) as a ↓ θ;
 the least of (M) at a, (W) at min(a, θ) and (S) at min(a, its minimiser) is monotone in a, u and A
-([derived, Lemma T3]). The minimiser is found in floats: any number does, only sharpness depends
-on it. The result is certified like every formula.
+([derived, Lemma T3]). For a = A the class holds every token: q is 1, and K_θ(u) = u^(−1/θ). The
+minimiser is found in floats: any number does, only sharpness depends on it. The result is
+certified like every formula.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from fractions import Fraction
 
 import sympy
 from flint import arb
-from sympy import E, LambertW, Min, Piecewise, beta
+from sympy import E, Eq, LambertW, Min, Piecewise, beta
 
 from bounds.evaluate import compare, enclose, log2
 from bounds.numbers import Exact, to_sympy
@@ -64,6 +65,7 @@ def reciprocal_root(
         moment = beta(mass - theta, total + observed - mass) / beta(mass, total + observed - mass)
     by_moment = (moment / u) ** (1 / theta)
     return Piecewise(
+        (u ** (-1 / theta), Eq(mass, total)),
         (Min(by_moment, by_lambert(theta), by_power(smaller_mass), evaluate=False), mass > theta),
         (Min(by_lambert(mass), by_power(smaller_mass), evaluate=False), True),
     )

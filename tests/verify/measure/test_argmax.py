@@ -331,6 +331,40 @@ def test_shared_logits_need_the_same_precision():
     assert abs(reference(f, x) - reference(g, x))[0] > 0.94
 
 
+def test_order_in_common():
+    """The same tokens preferred, and tied, by all heads for each query; positions do not matter."""
+    low = np.array([[0, 1, 0], [0, 2, 1], [1, 0, 1]])  # keys × queries
+    f = one_hot_model(low, [0], np.eye(3))
+    assert measure(f, f).common_order
+    assert not measure(f).common_order
+    stretched = one_hot_model(np.where(low == 2, 7.5, low) - 3, [0, 0.5], np.eye(3))
+    assert "common_order" in measure(f, stretched).assume
+    for key, query, value in [(0, 0, 0.25), (1, 1, 1), (2, 2, 0.5), (2, 0, 0)]:
+        other = low.astype(float)
+        other[key, query] = value
+        assert not measure(f, one_hot_model(other, [0], np.eye(3))).common_order
+
+
+def test_order_in_common_with_positions():
+    def model(token_weight, key_weight, query_weight, positions):
+        # coordinates: token 1, constant, sign of the residue
+        embedding = [[0.0, 1, 0], [1, 1, 0]]
+        query_key = np.zeros((3, 3))
+        query_key[0, 1], query_key[2, 1], query_key[0, 2] = token_weight, key_weight, query_weight
+        head = Head(query_key, np.eye(3), [0])
+        rows = [[0.0, 0, sign] for sign in positions]
+        return LimitTransformer(embedding, rows, (Layer((head,)),), np.eye(3), 4)
+
+    plain = model(1, 0, 0, [0])
+    assert measure(plain, model(2, 0, 0, [1, -1])).common_order  # of period 1 and 2
+    assert measure(plain, model(2, 0, 1, [1, -1, -1])).common_order
+    assert not measure(plain, model(1, 0, 2, [1, -1])).common_order  # reversed at one residue
+    turning = model(1, 0, 2, [1, -1])
+    assert measure(turning, turning).common_order
+    assert not measure(turning, model(1, 0, 2, [-1, 1])).common_order
+    assert not measure(plain, model(1, 1, 0, [1, -1])).common_order  # the key's residue counts
+
+
 @pytest.mark.parametrize("bias", [[0], [0, 0, 0], [0.5], [0, 0.5]])
 def test_assume_never_contradicts_the_parameters(bias):
     f = one_hot_model([[0, 0.5], [0.25, 0]], bias, np.eye(2))

@@ -243,7 +243,13 @@ def test_groups_of_heads_with_one_order_are_counted_once():
     assert measure(f, other).clustering.light_groups == 2
     # One model alone stands for a pair: each has its own group.
     assert measure(f).clustering.light_groups == 2
-    assert measure(f, f).assume == {"no_lag_bias", "shared_logits", "heavy", "all_light"}
+    assert measure(f, f).assume == {
+        "no_lag_bias",
+        "shared_logits",
+        "common_order",
+        "heavy",
+        "all_light",
+    }
 
 
 def test_a_set_with_a_whole_column_is_heavy_whatever_occurs():

@@ -2,21 +2,36 @@
 
 import itertools
 import math
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from scipy.special import gammaln
 from scipy.stats import beta, binom
 
+import bounds
+from verify import measure
 from verify.average import average_error, exact_average_error
 from verify.errors import InputError
 from verify.model.reference import reference
-from verify.witnesses.average import circulation, fair_coin, rare_token, ring, window
+from verify.witnesses.average import (
+    circulation,
+    fair_coin,
+    prime_tents,
+    rare_class,
+    rare_token,
+    ring,
+    window,
+)
 
 pytestmark = [
     pytest.mark.covers(
         "attack",
         "derived.lower_average",
+        "derived.lower_average_class",
+        "derived.lower_average_one_column",
+        "derived.lower_average_softmax_one_column",
         "derived.lower_average_softmax",
         "derived.lower_average_softmax_dirichlet",
         "derived.lower_average_two_layer",
@@ -25,6 +40,9 @@ pytestmark = [
     pytest.mark.covers(
         "tightness",
         "derived.lower_average",
+        "derived.lower_average_class",
+        "derived.lower_average_one_column",
+        "derived.lower_average_softmax_one_column",
         "derived.lower_average_softmax",
         "derived.lower_average_softmax_dirichlet",
         "derived.lower_average_two_layer",
@@ -213,3 +231,110 @@ def test_circulation():
 def test_what_is_no_witness(build):
     with pytest.raises(InputError, match="allowed"):
         build()
+
+
+def shares_mean(f, n, outputs):
+    """E f under Dir(1, 1): the number of ones is uniform on 0..n."""
+    return sum(outputs(f, j, n) for j in range(n + 1)) / (n + 1)
+
+
+def tents_of(prime, c):
+    def value(_, j, n):
+        scaled = Fraction(j * prime, n)
+        nearest = round(scaled)
+        return max(c - abs(scaled - nearest), 0) / prime if 0 < nearest < prime else Fraction(0)
+
+    return value
+
+
+@pytest.mark.parametrize("prime", [3, 13, 37, 131])
+@pytest.mark.parametrize("c", [Fraction(1, 2), Fraction(8, 25), Fraction(1, 9)])
+def test_tents_at_a_prime_length_in_rational_numbers(prime, c):
+    """‖f‖_n ≤ c²/T for n < T, with equality of the claim at T, exactly."""
+    means = [shares_mean(None, n, tents_of(prime, c)) for n in range(1, prime + 1)]
+    assert max(means[:-1]) <= c**2 / prime
+    assert means[-1] == c / prime * Fraction(prime - 1, prime + 1)
+    # A control: a composite length is met by the shares of its divisors.
+    composite = prime * 5
+    assert prime == 3 or shares_mean(None, prime, tents_of(composite, c)) > c**2 / composite
+
+
+def test_the_registered_length_without_positions():
+    """λ/ε = 1280, target 3ε: agreement up to 130 does not do, whatever the attention."""
+    slope, prime = 1280, 131
+    c = Fraction(math.isqrt(10**12 * prime // slope), 10**6)
+    means = [shares_mean(None, n, tents_of(prime, c)) for n in range(1, prime + 1)]
+    assert slope * max(means[:-1]) <= 1
+    assert slope * means[-1] > 3
+    for attention, name in (("argmax", ""), ("softmax", "_softmax")):
+        key = f"derived.lower_average{name}_one_column"
+        found = bounds.required_length(theorem=key, epsilon=1, lipschitz=slope)
+        assert (found.length, found.theorem.setting.attention) == (131, attention)
+
+
+def test_prime_tents_is_the_model_it_claims():
+    pair = prime_tents(13, Fraction(2, 5))
+    soft = replace(pair.f, precision_bits=None)
+    rng = np.random.default_rng(1)
+    for n in (1, 2, 5, 12, 13, 14):
+        for j in range(n + 1):
+            x = rng.permutation([1] * j + [0] * (n - j))
+            expected = float(tents_of(13, Fraction(2, 5))(None, j, n))
+            assert pair.f(x)[0] == pytest.approx(expected, abs=1e-12)
+            assert soft(x)[0] == pytest.approx(expected, abs=1e-12)
+        mean = exact_average_error(pair.f, pair.g, n, law=pair.law).mean if n < 9 else 0.0
+        assert mean <= pair.short_error(n)
+    found = measure(pair.f, pair.g)
+    assert found.assume >= {"no_lag_bias", "shared_logits", "common_order"}
+    for height in (0, 0.6):
+        with pytest.raises(InputError):
+            prime_tents(13, height)
+    with pytest.raises(InputError, match="a prime"):
+        prime_tents(15, 0.3)
+
+
+def class_mean(n, q, width):
+    """E of the bump: the number M of class symbols is binomial, the ones a fair coin each."""
+    total = 0.0
+    for m, p in enumerate(binom.pmf(np.arange(n + 1), n, q)):
+        if m and p > 1e-15:
+            ones = np.arange(m + 1)
+            total += p * (binom.pmf(ones, m, 0.5) * tent(np.abs(ones / m - 0.5), width)).sum()
+    return total
+
+
+@pytest.mark.parametrize("q", [Fraction(1), Fraction(1, 2), Fraction(1, 10)])
+def test_rare_class(q):
+    pair = rare_class(round(400 / q), q)
+    width = 400**-0.5
+    for n in (1, 2, 7, 60, round(40 / q)):
+        assert class_mean(n, float(q), width) <= pair.short_error(n) + 1e-12
+    late = class_mean(pair.long_length, float(q), width)
+    assert pair.long_error <= late <= 0.2409 * width
+    assert 0.23 * width < late
+    for n in (2, 5):
+        exact = exact_average_error(pair.f, pair.g, n, law=pair.law).mean
+        assert exact == pytest.approx(class_mean(n, float(q), width), abs=1e-12)
+    found = measure(pair.f, pair.g)
+    assert found.assume >= {"no_lag_bias", "shared_logits", "common_order"}
+    with pytest.raises(InputError):
+        rare_class(100, Fraction(1, 100))
+
+
+def test_rare_class_at_the_registered_length():
+    """λ = 125·target: the mean exceeds the target at T, and not ε up to the value."""
+    target, slope, q = Fraction(1), 125, Fraction(1, 4)
+    root = (0.2408 - math.sqrt(0.2408**2 - 6.84 / slope)) / 3.42
+    long = math.ceil(4 * root**-2) - 1
+    pair = rare_class(long, q)
+    assert slope * pair.long_error > target
+    for eps in (Fraction(1, 3), Fraction(1, 2)):
+        found = bounds.required_length(
+            theorem="derived.lower_average_class",
+            epsilon=eps,
+            target=target,
+            lipschitz=slope,
+            class_probability=q,
+        )
+        assert slope * pair.short_error(found.length) <= eps * 1.000001
+        assert found.length < long
