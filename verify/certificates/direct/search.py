@@ -61,6 +61,7 @@ class Search:
         table: the pieces.
         waiting: the cells that are neither done nor halved.
         best: the point with the largest |f − g| so far.
+        ended: cells that cannot be halved any more, as long as their bound is too large.
         done: the largest bound among the cells that are done.
         cells: how many cells were bounded.
         splits: what was halved, round by round.
@@ -72,6 +73,7 @@ class Search:
 
     table: Table
     waiting: Cells
+    ended: Cells
     best: Found | None = None
     done: float = 0.0
     cells: int = 0
@@ -86,14 +88,15 @@ class Search:
     @classmethod
     def of(cls, table: Table) -> Search:
         """Start with one cell for each piece."""
-        search = cls(table, Cells.roots(table)[:0], nodes=len(table.pieces))
+        none = Cells.roots(table)[:0]
+        search = cls(table, none, none, nodes=len(table.pieces))
         search.waiting = search._taken_in(tightened(table, Cells.roots(table)))
         return search
 
     @classmethod
     def taken_up(cls, table: Table, cells: Cells, splits: list[Split], nodes: int) -> Search:
         """Return a search with cells that an earlier one has made; they are bounded here."""
-        search = cls(table, cells[:0], splits=splits, nodes=nodes)
+        search = cls(table, cells[:0], cells[:0], splits=splits, nodes=nodes)
         search.waiting = search._taken_in(cells)
         return search
 
@@ -113,7 +116,8 @@ class Search:
     @property
     def upper(self) -> float:
         """An upper bound of |f − g| over all cells."""
-        return max(self.done, float(self.waiting.bound.max(initial=0.0)))
+        left = (self.waiting.bound.max(initial=0.0), self.ended.bound.max(initial=0.0))
+        return max(self.done, *map(float, left))
 
     @property
     def lower(self) -> float:
@@ -155,16 +159,21 @@ class Search:
         self.shortest = start
         if self.best is not None and self.best.length < start:
             self.best = None
-        first = np.maximum(self.waiting.first, float(start))
-        self.waiting = replace(self.waiting, first=first)
-        self.waiting = tightened(self.table, self.waiting)
+        self.waiting, self.ended = (
+            tightened(self.table, replace(cells, first=np.maximum(cells.first, float(start))))
+            for cells in (self.waiting, self.ended)
+        )
 
     def _finish(self, level: float) -> None:
         """Set aside the cells whose bound is at most `level`."""
-        stays = self.waiting.bound > level
+        self.waiting, self.ended = (self._above(c, level) for c in (self.waiting, self.ended))
+
+    def _above(self, cells: Cells, level: float) -> Cells:
+        """Return the cells whose bound is above `level`; the others are done."""
+        stays = cells.bound > level
         if not stays.all():
-            self.done = max(self.done, float(self.waiting.bound[~stays].max()))
-            self.waiting = self.waiting[stays]
+            self.done = max(self.done, float(cells.bound[~stays].max()))
+        return cells[stays]
 
     def _round(self, most: int) -> None:
         """Halve the cells with the largest bounds; they wait until both halves are bounded.
@@ -204,8 +213,8 @@ class Search:
             self.bounds.append((part.node, known.bound))
             self._remember(part, points, known.value, known.rounding)
             at_end = np.asarray(~can.any(axis=1))
-            self.done = max(self.done, float(bound[at_end].max(initial=0.0)))
             kept = replace(part, bound=bound, part=parts.argmax(axis=1), light=known.light)
+            self.ended = Cells.joined([self.ended, kept[at_end]])
             taken.append(kept[~at_end])
         return Cells.joined(taken)
 
