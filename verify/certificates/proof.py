@@ -24,6 +24,7 @@ from verify.certificates.target import read_target
 from verify.certificates.verdict import ProofStatus, Verdict
 from verify.certificates.window import LIMIT, Progress
 from verify.errors import InputError
+from verify.lengths import show_long
 from verify.model.transformer import LimitTransformer
 
 _MOST_EXPONENT = 900
@@ -165,6 +166,12 @@ def prove(
         return replace(
             by_windows, reason=f"{by_cells.reason} {by_windows.reason}", cells=by_cells.cells
         )
+    if by_windows.status is ProofStatus.OPEN and by_windows.finished and route is None:
+        # Cells cover no unbounded lengths here, but they may carry further than a window.
+        reached = _farthest(decision)
+        if reached is not None and reached > (by_windows.proved_horizon or 0):
+            reason = f"{by_windows.reason} By cells it is proved up to length {show_long(reached)}."
+            return replace(by_windows, proved_horizon=reached, reason=reason)
     return by_windows
 
 

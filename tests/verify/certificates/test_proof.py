@@ -406,7 +406,11 @@ def test_scaled_inputs_lose_no_more_than_is_said(seed):
 def test_near_ties_are_open_with_the_largest_horizon():
     f, g = simple_pair(0.01)
     g = near_ties(np.random.default_rng(1), g, 0.003)
-    v = prove(f, g, target="3/10", horizon=None)
+    by_cells = prove(f, g, target="3/10", horizon=None)
+    assert by_cells.status is OPEN
+    v = prove(f, g, target="3/10", horizon=None, route="windows")
+    assert by_cells.proved_horizon >= v.proved_horizon
+    assert prove(f, g, target="3/10", horizon=by_cells.proved_horizon).status is PROVED
     assert v.status is OPEN
     assert v.proved_horizon > 2**40
     assert "nearly equal" in v.reason
