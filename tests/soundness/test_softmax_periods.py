@@ -58,7 +58,7 @@ def test_a_false_constant_is_noticed(keyword):
         return {k: FALSE[k](Fraction(v)) if k == keyword else v for k, v in given.items()}
 
     found = run(
-        60, 0, families=(FAMILY,), most_subsets=1, spoil=spoil, stop_at_first=True, **LEVELS
+        150, 1, families=(FAMILY,), most_subsets=1, spoil=spoil, stop_at_first=True, **LEVELS
     )
     assert found.violations, table(found)
 
