@@ -27,6 +27,7 @@ import bounds
 from bounds.parameters import BY_KEYWORD
 from bounds.registry import all_theorems
 from bounds.theorem import Direction, Theorem
+from tests.helpers.theory_pages import page_with
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "report_card.md"
@@ -196,15 +197,15 @@ def refuses(theorem: Theorem) -> bool:
 
 
 def proof_section(theorem: Theorem) -> str:
-    """The section of docs/theory.md that the source names, with a proof where we claim one."""
-    page = (ROOT / "docs" / "theory.md").read_text(encoding="utf-8")
-    anchor = f'<a id="{theorem.source.section}"></a>'
-    if anchor not in page:
+    """The section of theory that the source names, with a proof where we claim one."""
+    page = page_with(theorem.source.section)
+    if page is None:
         return MISSING
     if theorem.constants != "proved" or theorem.unknown:
         return NOT_APPLICABLE
     # Neighbouring anchors share a section.
-    section = next(part for part in page.split(anchor)[1].split('<a id="') if len(part) > 80)
+    after = page.split(f'<a id="{theorem.source.section}"></a>')[1]
+    section = next(part for part in after.split('<a id="') if len(part) > 80)
     return PASS if "*Proof" in section or "∎" in section else MISSING
 
 

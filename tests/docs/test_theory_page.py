@@ -1,36 +1,49 @@
-"""docs/theory.md: every theorem of the registry has its section, every link a target."""
+"""The pages of theory: every theorem of the registry has its section, every link a target."""
 
 import re
-from pathlib import Path
+from collections import Counter
+from posixpath import dirname, join, normpath
 
 import pytest
 
 import bounds
+from tests.helpers.theory_pages import PAGES, page_with
 
-PAGE = (Path(__file__).parents[2] / "docs" / "theory.md").read_text(encoding="utf-8")
-ANCHORS = re.findall(r'<a id="([^"]+)"></a>', PAGE)
+ANCHORS = [
+    (page, anchor)
+    for page, text in PAGES.items()
+    for anchor in re.findall(r'<a id="([^"]+)"', text)
+]
 
 
 def section(anchor):
     """The text from an anchor to the next heading but its own."""
-    text = PAGE.split(f'<a id="{anchor}"></a>', 1)[1].lstrip()
+    text = page_with(anchor).split(f'<a id="{anchor}"></a>', 1)[1].lstrip()
     own, rest = text.split("\n", 1)
     return own + "\n" + re.split(r"(?m)^#+ ", rest, maxsplit=1)[0]
 
 
 @pytest.mark.parametrize("entry", bounds.theorems(), ids=lambda entry: entry.key)
 def test_every_theorem_has_its_section(entry):
-    assert entry.source.section in ANCHORS
+    assert page_with(entry.source.section) is not None
     text = section(entry.source.section)
     assert entry.key in text or entry.source.section != entry.key.replace(".", "-")
     if entry.constants == "proved":
         assert "*Proof" in text or "∎" in text
 
 
-def test_anchors_are_unique_and_links_resolve():
-    assert len(ANCHORS) == len(set(ANCHORS))
-    links = set(re.findall(r"\]\(#([^)]+)\)", PAGE))
-    assert links <= set(ANCHORS)
+def test_anchors_are_unique_on_all_pages_together():
+    assert [a for a, count in Counter(anchor for _, anchor in ANCHORS).items() if count > 1] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_resolve(page):
+    broken = []
+    for path, anchor in re.findall(r"\]\(([\w./]*)#([^)]+)\)", PAGES[page]):
+        target = normpath(join(dirname(page), path)) if path else page
+        if (target, anchor) not in ANCHORS:
+            broken.append(f"{path}#{anchor}")
+    assert broken == []
 
 
 def test_every_uncertain_point_is_marked():
@@ -38,9 +51,10 @@ def test_every_uncertain_point_is_marked():
         assert "*Uncertain.*" in section(entry.source.section)
 
 
-def test_mathematics_is_closed():
-    outside_blocks = re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL)
+@pytest.mark.parametrize("page", PAGES)
+def test_mathematics_is_closed(page):
+    outside_blocks = re.sub(r"```.*?```", "", PAGES[page], flags=re.DOTALL)
     for number, paragraph in enumerate(outside_blocks.split("\n\n")):
         assert paragraph.replace("$$", "").count("$") % 2 == 0, (number, paragraph[:80])
-    assert PAGE.count("```") % 2 == 0
+    assert PAGES[page].count("```") % 2 == 0
     assert outside_blocks.count("$$") % 2 == 0

@@ -4,7 +4,7 @@ For one context and one set of kept lags, inputs are told apart by the largest l
 among free types and kept lags, hence by the set U of types whose logits are nowhere above. For
 each U a choice of one cut per head gives the sets P, S that the head attends to, its near ties κ,
 its gap γ, the constant L of its values, and the atoms that rounding works on.
-[docs/theory.md, Instance certificates]
+[docs/theory/certificates.md, Instance certificates]
 """
 
 from __future__ import annotations

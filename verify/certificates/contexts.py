@@ -3,7 +3,7 @@
 A *type* is a pair (residue r mod Δ, token s) with the number r·|Σ| + s, Δ the least common
 multiple of the models' periods. A *context* is what fixes the query and everything that a lag
 bias can reach: the length mod Δ and the tokens at the lags 0..τ, τ the larger locality.
-[docs/theory.md, Instance certificates]
+[docs/theory/certificates.md, Instance certificates]
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ the cost of the window theorem,
 
     max a_i ≤ sup over N_0−Δ < |x| ≤ N_k of |f − g| ≤ max(a_i + c_i),
 
-and the lower side is attained by an explicit input. [docs/theory.md, Instance certificates]
+and the lower side is attained by an explicit input. [docs/theory/certificates.md, Instance
+certificates]
 """
 
 from __future__ import annotations

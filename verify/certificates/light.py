@@ -1,7 +1,8 @@
 """Accuracies of light sets: δ of each group, so that what they cost together is least.
 
 Every δ in (0, 1) with S ≤ n is valid, so a search in floats is enough: its result is rounded to
-rationals, and all that is claimed is computed from those. [docs/theory.md, Theorem S]
+rationals, and all that is claimed is computed from those. [docs/theory/one_layer_argmax.md,
+Theorem S]
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ variation of at most r_h = (S_h + Δ)/M_h, where M_h positions of x are attended
 suffix; r_h = 0 if all of them are. Hence |f − g|(x_s) ≥ |f − g|(x) − Σ_h L_h r_h for all s: if that
 is above the target, the claim fails at lengths beyond every bound.
 
-[docs/theory.md, Every length]
+[docs/theory/certificates.md, Every length]
 """
 
 from __future__ import annotations

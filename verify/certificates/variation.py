@@ -2,7 +2,8 @@
 
 For lengths Z (of z) and T* (the horizon): TV_i ≤ θ(κ_i, T*/Z) + ω̂(Z^κ_i, δ_i) + M_i(Z) + sup M_i,
 every number an upper bound: exact where no near tie and no mild lag comes in, else enclosed by
-ball arithmetic and rounded up to the grid of `contexts`. [docs/theory.md, Instance certificates]
+ball arithmetic and rounded up to the grid of `contexts`. [docs/theory/certificates.md, Instance
+certificates]
 """
 
 from __future__ import annotations

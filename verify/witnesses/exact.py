@@ -9,7 +9,8 @@ Statements about two argmax layers speak of other rules, so they get their own e
 
 Every number is a Fraction. Under "rounded" the weights that are kept are irrational in general;
 an output is given only where it does not depend on them, because the kept keys of different
-logits have the same value. Source: [derived, docs/theory.md#derived-no_bound_two_layer_argmax].
+logits have the same value. Source: [derived,
+docs/theory/two_layer_argmax.md#derived-no_bound_two_layer_argmax].
 """
 
 from __future__ import annotations

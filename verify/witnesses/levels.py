@@ -3,7 +3,8 @@
 Head i averages over the tokens o₁, ..., o_i at the residue of position 1; the first one sees the
 last symbols too. On a long input each head can find its last token almost alone. On a short one
 the shares that are missing have a product that is not small.
-Source: [derived, docs/theory.md#derived-lower_linf_c3 and #derived-lower_presence].
+Source: [derived, docs/theory/one_layer_argmax.md#derived-lower_linf_c3 and
+#derived-lower_presence].
 """
 
 from __future__ import annotations

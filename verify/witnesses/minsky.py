@@ -2,7 +2,8 @@
 
 For every machine there is a model that is 1 on (an encoding of) the machine's halting run and
 0 on every other input. Agreement with the zero model up to any computable length would decide
-whether the machine halts. Source: [derived, docs/theory.md#derived-no_bound_two_layer_argmax].
+whether the machine halts. Source: [derived,
+docs/theory/two_layer_argmax.md#derived-no_bound_two_layer_argmax].
 
 Tokens: 0 begin, 1 start, 2 halt, 3 + k the k-th instruction. The accepted inputs are
 begin … begin start t_1 … t_r halt, with t_1 … t_r a halting run from empty counters.

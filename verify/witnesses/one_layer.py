@@ -4,7 +4,7 @@ In these pairs the logits are apart by p or are equal, so that attention is a un
 length 2 on: the hardmax threshold plays no part. The models are functions of the counts of the
 tokens at the residue of the first position; tents and nested classes are switched off unless Δ
 divides the length, so that W tokens are read only by an input of ΔW.
-Source: [derived, docs/theory.md#derived-lower_presence, #derived-lower_tent and
+Source: [derived, docs/theory/one_layer_argmax.md#derived-lower_presence, #derived-lower_tent and
 #derived-lower_linf_c3].
 """
 

@@ -3,7 +3,8 @@
 f = L·relu(θ − σ − 1[last token is not b]), σ the attention on b, and g = −ε − f. Where the input
 ends in b, σ is at least u_n, the attention that one b has as the last of n tokens; so f = 0 up to
 the length N if u_N > θ, and on a…ab of growing length f → L·θ: |f − g| is ε, then ε + 2L·θ.
-Source: [derived, docs/theory.md#derived-lower_softmax_exact and #derived-lower_softmax_margin].
+Source: [derived, docs/theory/softmax.md#derived-lower_softmax_exact and
+#derived-lower_softmax_margin].
 """
 
 from __future__ import annotations

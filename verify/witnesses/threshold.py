@@ -1,7 +1,7 @@
 """The hardmax threshold T₁ = ⌈2^(p/γ)⌉ is real: pairs that agree below it and differ after it.
 
-Source: [derived, docs/theory.md#derived-lower_threshold, #derived-lower_threshold_window,
-#derived-lower_limit and #derived-lower_shared_logits].
+Source: [derived, docs/theory/one_layer_argmax.md#derived-lower_threshold,
+#derived-lower_threshold_window, #derived-lower_limit and #derived-lower_shared_logits].
 """
 
 from __future__ import annotations

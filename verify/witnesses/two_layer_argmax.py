@@ -2,8 +2,8 @@
 
 Evaluate `bounded_norms` and `doubling_machine` with `ExactTwoLayer`, under the rule that their
 text names: `LimitTransformer` drops attention weights by its own rule of finite precision.
-Source: [derived, docs/theory.md#derived-no_bound_two_layer_argmax and
-docs/theory.md#derived-lower_two_layer_argmax].
+Source: [derived, docs/theory/two_layer_argmax.md#derived-no_bound_two_layer_argmax and
+docs/theory/two_layer_argmax.md#derived-lower_two_layer_argmax].
 """
 
 from __future__ import annotations

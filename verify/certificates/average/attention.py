@@ -16,7 +16,7 @@ where κ is the expectation of
 The bias of a level with M prefix positions is a'/(M + a') if they lie in one column and a' last
 positions join; TV((k_r, a')/(Σk_r + a'), uniform on its columns) if it consists of whole columns of
 k_r positions; 0 if its values are equal. Other levels are not *covered*.
-[docs/theory.md, average ladder]
+[docs/theory/certificates.md, average ladder]
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ averaged over the last tokens: the *curvature* that longer inputs lose, since |F
 convex in what attention adds and longer inputs vary less, and the *drift* of the attention's mean.
 Each rung carries to the next one, the last one to every length (`limit`). Rungs are put where the
 bound is largest. Near ties, up to a horizon, are taken for ties; what that changes is added at both
-lengths. [docs/theory.md, average ladder]
+lengths. [docs/theory/certificates.md, average ladder]
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ that of g's units), F_o = A_o + Σ_k c_ok relu(l_k), all affine in the attention
 is convex: ±F_o + ½Σ C_k|l_k| is affine plus Σ_k ½(C_k ± c_ok)|l_k|. Units whose sign is fixed are
 affine and are counted with A. If attention is one number t and max_o|F_o| has the slope jumps J at
 t_k, then Φ = max_o|F_o| + ½Σ_{J_k<0}|J_k||t − t_k| is convex: only negative jumps count.
-[docs/theory.md, average ladder]
+[docs/theory/certificates.md, average ladder]
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ def enclose(
     The inputs of all lengths are boxes of token shares and ranges of lengths; the box with the
     largest bound is halved until the bound is within the tolerance of what some input attains.
     When the budget ends, or after Ctrl-C, the enclosure is wider, `.finished` is False, and
-    `.resume()` goes on. [docs/theory.md, Every length at once]
+    `.resume()` goes on. [docs/theory/certificates.md, Every length at once]
 
     Args:
         f: a model of one layer, in finite precision or both in infinite precision (softmax).

@@ -21,7 +21,7 @@ with the prefix; if lag 0 is among them, the query's type is present.
 
 A head whose types and lags all have one value gives that value, whatever the weights (*inert*).
 Types of one residue that no head of a piece can tell apart are merged.
-[docs/theory.md, Every length at once]
+[docs/theory/certificates.md, Every length at once]
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ A hidden unit whose input moves by less than its size at P_0 is linear on the ce
 relu differs from half its input by at most half of it. So |(f−g)(P) − (f−g)(P_0)| is at most the
 sum, over coordinates and over distinct functions ω, of how far each moves times an interval of its
 coefficient (in which f and g cancel), plus Σ ½|G_k| ξ_k over the units not known to be linear, ξ_k
-a bound on how far input k moves. [docs/theory.md, Every length at once]
+a bound on how far input k moves. [docs/theory/certificates.md, Every length at once]
 
 **Rounding.** P_0 is what the floats s⁰ and v_0 say, exactly. Every weight ω(v), every sum of
 weights and the attention then have relative errors below 2^−39 (NumPy's exp and log within 8 units

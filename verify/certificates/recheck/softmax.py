@@ -1,9 +1,9 @@
 """The checker of softmax certificates.
 
 It reads a certificate (format and names: `verify.certificates.softmax.certificate`; mathematics:
-docs/theory.md, Softmax certificates) and two models, and works every line out again: weights as
-exact rationals, logarithms and exponentials as rational enclosures. Lines that state a bound may
-lie further on the safe side than needed; everything else must be as it is found here.
+docs/theory/certificates.md, Softmax certificates) and two models, and works every line out again:
+weights as exact rationals, logarithms and exponentials as rational enclosures. Lines that state a
+bound may lie further on the safe side than needed; everything else must be as it is found here.
 Order: the certificate; a context; the rule "image"; the rules of two groups.
 """
 

@@ -1,7 +1,7 @@
 """What the attention of softmax heads changes from a long input to its short image: Theorem 1.
 
 For one context and one set of kept lags; the other lags are mild, and count with the prefix by
-type. All numbers are certified bounds. [docs/theory.md, Softmax certificates]
+type. All numbers are certified bounds. [docs/theory/certificates.md, Softmax certificates]
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Where f and g differ by at most a on all inputs of the Δ lengths N−Δ+1, …, N, they differ by at
 most a + c(N → T*) on all inputs of the lengths N−Δ+1, …, T*, T* = ∞ included.
-[docs/theory.md, Softmax certificates]
+[docs/theory/certificates.md, Softmax certificates]
 """
 
 from __future__ import annotations

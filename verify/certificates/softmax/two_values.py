@@ -3,7 +3,8 @@
 Where Δ = 1, no lag has a bias, no head tells more than two groups of tokens apart and each model
 has at most one head with more than one value, outputs depend on the query and on the share s of
 the query's group alone: the attention on it is π(s) = ks/(ks + 1 − s), k = e^(difference of the
-logits), and each model is piecewise linear in its π. [docs/theory.md, Softmax certificates]
+logits), and each model is piecewise linear in its π. [docs/theory/certificates.md, Softmax
+certificates]
 """
 
 from __future__ import annotations
