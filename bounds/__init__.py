@@ -6,6 +6,7 @@ bounds.required_length(error="linf", attention="argmax", layers=1,
                        period=2, locality=1, precision_bits=4, margin=1)
 """
 
+from bounds import models
 from bounds.catalogue import TheoremList, cube, theorem, theorems
 from bounds.errors import (
     BoundsError,
@@ -42,6 +43,7 @@ __all__ = [
     "TheoremList",
     "UnsupportedSetting",
     "cube",
+    "models",
     "required_length",
     "solve_for",
     "sweep",
