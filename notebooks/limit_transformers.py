@@ -78,15 +78,16 @@ for ax, (title, picture) in zip(axes, pictures.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# The columns are the tokens of the input. Attention is uniform on the positions 3, 6, 9, …, whatever
-# stands there: *attention by position*. (In the first two rows no such position exists yet, so all
+# The columns are the tokens of the input. Attention is uniform on the positions 3, 6, 9, …,
+# whatever stands there: *attention by position*. (In the first two rows no such position exists yet, so all
 # keys have equal logits.)
 #
 # ## Finite precision: p and γ
 #
-# In finite precision (`precision_bits=p`) all logits are multiplied by log T, and a weight of at most
-# $2^{-p}$ relative to the largest becomes 0. The *margin* γ is the least positive difference of two
-# logits of one query. So from length $2^{p/\gamma}$ on, softmax is exactly hardmax: the *threshold*.
+# In finite precision (`precision_bits=p`) all logits are multiplied by log T, and a weight of at
+# most $2^{-p}$ relative to the largest becomes 0. The *margin* γ is the least positive difference
+# of two logits of one query. So from length $2^{p/\gamma}$ on, softmax is exactly hardmax: this
+# length is the *threshold*.
 
 # %%
 gap, bits = 0.5, 4
