@@ -79,8 +79,8 @@ plt.show()
 
 # %% [markdown]
 # The columns are the tokens of the input. Attention is uniform on the positions 3, 6, 9, …,
-# whatever stands there: *attention by position*. (In the first two rows no such position exists yet, so all
-# keys have equal logits.)
+# whatever stands there: *attention by position*. (In the first two rows no such position exists
+# yet, so all keys have equal logits.)
 #
 # ## Finite precision: p and γ
 #
