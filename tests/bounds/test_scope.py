@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import bounds
-from bounds.length import restrictions
+from bounds.apply import restrictions
 from bounds.parameters import BY_KEYWORD
 from bounds.scope import ANY, at_least, contradictions, exactly
 from verify import witnesses
@@ -634,6 +634,12 @@ def test_the_pair_of_the_threshold_has_a_lag_bias():
 
 
 # Defaults
+
+
+def said_of_itself(text):
+    """Whether an answer names defaults of its own, not of the necessary lengths beside it."""
+    own = text.split("Necessary all the same")[0].split(">necessary<")[0]
+    return "default" in own
 
 
 @pytest.mark.parametrize("entry", SCOPED, ids=by_key)
