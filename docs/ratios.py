@@ -116,7 +116,8 @@ def _cell_text(side: Side) -> str:
 
 
 def _parameters(cell: Cell) -> str:
-    shown = [f"{SYMBOLS[k]} = {v}" for k, v in cell.base.items()]
+    base, _ = given(cell, Question("base", {}))
+    shown = [f"{SYMBOLS[k]} = {v}" for k, v in base.items()]
     return ", ".join(shown)
 
 
@@ -189,12 +190,12 @@ def eight_cells(now: Mapping[tuple[str, str], tuple[Side, Side]]) -> str:
         lines.append(f"| {link} | {enough} | {least} | {'; '.join(ratios)} | {unsettled} |")
     deep = [t.key for t in bounds.theorems() if t.setting is not None and _is_deep(t.setting)]
     known = ", ".join(map(_section, deep)) or "nothing proved"
-    lines.append(f"| more than two layers | {known} | – | – | every cell |")
+    lines.append(f"| more than two layers | {known} | – | – | the other cells |")
     return "\n".join(lines)
 
 
 def _is_deep(setting: Any) -> bool:
-    return setting.layers not in (1, 2)
+    return setting.layers not in (1, 2) or getattr(setting, "or_more", False)
 
 
 def with_table(theory: str, table: str) -> str:
