@@ -9,6 +9,7 @@ The answer explains itself: `.explain()`, `.alternatives`, `.cite()`.
 """
 
 from bounds import models
+from bounds.bracket import Bracket, bracket
 from bounds.catalogue import TheoremList, cube, theorem, theorems
 from bounds.errors import (
     BoundsError,
@@ -29,6 +30,7 @@ __all__ = [
     "PARAMETERS",
     "Assumption",
     "BoundsError",
+    "Bracket",
     "Direction",
     "LengthBound",
     "NoSolution",
@@ -44,6 +46,7 @@ __all__ = [
     "Theorem",
     "TheoremList",
     "UnsupportedSetting",
+    "bracket",
     "cube",
     "models",
     "required_length",

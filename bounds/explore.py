@@ -14,7 +14,7 @@ from typing import Any
 from bounds import models
 from bounds.bracket import Bracket, bracket
 from bounds.errors import BoundsError, ParameterError, Problem
-from bounds.length import CHOICES
+from bounds.request import CHOICES
 from bounds.numbers import exact, written
 from bounds.parameters import BY_KEYWORD, PARAMETERS
 from bounds.registry import all_theorems
