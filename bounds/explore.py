@@ -14,10 +14,11 @@ from typing import Any
 from bounds import models
 from bounds.bracket import Bracket, bracket
 from bounds.errors import BoundsError, ParameterError, Problem
-from bounds.request import CHOICES
 from bounds.numbers import exact, written
 from bounds.parameters import BY_KEYWORD, PARAMETERS
 from bounds.registry import all_theorems
+from bounds.request import CHOICES
+from bounds.signs import sign
 from bounds.theorem import Setting
 
 _SETTING = ("error", "attention", "layers")
@@ -87,7 +88,8 @@ class Explorer:
                 self._parameters,
                 self._more,
                 self._against,
-                w.HBox([self._low, self._high]),
+                self._low,
+                self._high,
             ]
         )
         self.box = w.HBox([controls, w.VBox([self._answer, self._curve])])
@@ -120,7 +122,8 @@ class Explorer:
         self._fields = {}
         for keyword, value in values.items():
             if keyword in BY_KEYWORD:
-                self._new_field(keyword, written(exact(value)))
+                text = value if isinstance(value, str) else written(exact(value))
+                self._new_field(keyword, text)
         self._show_fields()
         self._against.value = against if against in self._fields else "epsilon"
         self._set_range()
@@ -131,7 +134,7 @@ class Explorer:
         row = BY_KEYWORD[keyword]
         field = self._widgets.Text(
             value=text,
-            description=f"{keyword.replace('_', ' ')} {row.symbol}",
+            description=f"{keyword.replace('_', ' ')} {sign(keyword)}",
             placeholder=row.domain,
             tooltip=row.meaning,
             continuous_update=False,
