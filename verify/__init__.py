@@ -56,6 +56,7 @@ from verify.simulation import Simulation, simulate
 from verify.simulation.softmax.balanced import simulate_balanced
 from verify.simulation.softmax.one_layer import simulate_softmax_one_layer
 from verify.simulation.softmax.random_chain import simulate_random_chain
+from verify.tightness import Shortest, ShortestStatus, shortest
 
 __all__ = [
     "Agreement",
@@ -80,6 +81,8 @@ __all__ = [
     "ProofStatus",
     "Rechecked",
     "Report",
+    "Shortest",
+    "ShortestStatus",
     "Simulation",
     "SlopeReport",
     "SoftmaxCertificate",
@@ -103,6 +106,7 @@ __all__ = [
     "recheck",
     "reference",
     "replay",
+    "shortest",
     "simulate",
     "simulate_balanced",
     "simulate_last",
