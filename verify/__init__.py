@@ -56,7 +56,17 @@ from verify.simulation import Simulation, simulate
 from verify.simulation.softmax.balanced import simulate_balanced
 from verify.simulation.softmax.one_layer import simulate_softmax_one_layer
 from verify.simulation.softmax.random_chain import simulate_random_chain
-from verify.tightness import Shortest, ShortestStatus, shortest
+from verify.tightness import (
+    LengthComparison,
+    Shortest,
+    ShortestStatus,
+    WorstInput,
+    WorstPair,
+    compare_lengths,
+    shortest,
+    worst_input,
+    worst_pair,
+)
 
 __all__ = [
     "Agreement",
@@ -75,6 +85,7 @@ __all__ = [
     "InputError",
     "Ladder",
     "Layer",
+    "LengthComparison",
     "LimitTransformer",
     "MarkovLaw",
     "Profile",
@@ -90,12 +101,15 @@ __all__ = [
     "Verdict",
     "VerifyError",
     "WeightsError",
+    "WorstInput",
+    "WorstPair",
     "agreement",
     "average_error",
     "average_profile",
     "average_simulation_error",
     "certify",
     "check",
+    "compare_lengths",
     "enclose",
     "enclose_average",
     "error_profile",
@@ -114,4 +128,6 @@ __all__ = [
     "simulate_softmax_one_layer",
     "summarise",
     "tasks",
+    "worst_input",
+    "worst_pair",
 ]

@@ -1,7 +1,8 @@
 """Figures of `verify`: functions that take and return matplotlib Axes.
 
 `error_profile` shows what is proved of two models; `counts` looks at one simulation, `errors` and
-`lengths` at checks of one-layer models; `regimes`, `slopes` and `k_gram_error` at softmax models.
+`lengths` at checks of one-layer models, `lengths_compared` at what is proved beside what was found;
+`regimes`, `slopes` and `k_gram_error` at softmax models.
 The `..._figure` functions compose them at column width.
 """
 
@@ -16,6 +17,7 @@ from verify.figures.softmax import (
     slopes,
     slopes_figure,
 )
+from verify.figures.tightness import lengths_compared, lengths_compared_figure
 
 __all__ = [
     "attention_on_suffix",
@@ -26,6 +28,8 @@ __all__ = [
     "errors",
     "k_gram_error",
     "lengths",
+    "lengths_compared",
+    "lengths_compared_figure",
     "regimes",
     "slopes",
     "slopes_figure",
