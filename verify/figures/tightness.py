@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours; markers and lines tell the series apart without them.
 _STYLES = {
     "paper": ("paper, order of growth (C = 1)", "#999999", ":", "x"),
+    "wide": ("sufficient for the wide class", "#56B4E9", "-", "D"),
     "class": ("sufficient for the class", "#0072B2", "-", "s"),
     "certified": ("sufficient for this pair", "#009E73", "-", "o"),
     "found": ("longest simulation found", "#D55E00", "--", "v"),
-    "necessary": ("necessary in the class", "#000000", "-.", "^"),
+    "necessary": ("necessary for the wide class", "#000000", "-.", "^"),
 }
 
 _MOST = 256
@@ -27,7 +28,7 @@ _MOST = 256
 def lengths_compared(
     comparisons: Mapping[float, LengthComparison], parameter: str = "ε", ax: Axes | None = None
 ) -> Axes:
-    """Draw the five lengths against a parameter, both axes logarithmic.
+    """Draw the six lengths against a parameter, both axes logarithmic.
 
     Lengths above 2^256 are left out.
 
@@ -66,7 +67,7 @@ def lengths_compared_figure(
         text.set_fontsize(7)
     for line in ax.lines:
         line.set_linewidth(1.1)
-    ax.get_legend().remove()
+    ax.legend_ = None
     result.legend(
         *ax.get_legend_handles_labels(),
         loc="outside upper center",

@@ -1,9 +1,11 @@
 """`verify.compare_lengths`: what suffices for a class and for a pair, and what a search found.
 
-    longest found ≤ certified for this pair ≤ sufficient for its class;  necessary ≤ sufficient
+    longest found ≤ certified for this pair ≤ sufficient for its class
+    necessary ≤ sufficient in the wide class
 
-The necessary length is about the worst pair of the class, so it may exceed what is certified for
-this one.
+The *class* is that of all measured constants and hypotheses, the *wide class* that of Δ, τ, |Σ|, H,
+p, γ and L (near ties: κ and T* too). The necessary length is about the worst pair of the wide
+class, so it may exceed what is certified for this one.
 """
 
 from __future__ import annotations
@@ -25,24 +27,32 @@ from verify.tables import aligned
 from verify.tightness.request import Query
 from verify.tightness.worst_input import LIMIT, Progress, WorstInput, worst_input
 
-SIDES = ("paper", "class", "certified", "found", "necessary")
+_WIDE = (
+    *("attention", "layers", "vocabulary_size", "period", "locality", "heads", "precision_bits"),
+    *("margin", "lipschitz", "tie_tolerance", "horizon"),
+)
+"""What describes the wide class; L is the least constant there."""
+
+SIDES = ("paper", "wide", "class", "certified", "found", "necessary")
 
 
 @dataclass(frozen=True)
 class LengthComparison:
-    """Five lengths for one pair and one claim.
+    """Six lengths for one pair and one claim.
 
     Attributes:
         paper: the paper's order of growth at C = 1, no guarantee; None where it does not cover
             the class.
-        class_bound: sufficient for every pair with the measured constants.
+        wide_bound: sufficient for every pair of the wide class.
+        class_bound: sufficient for every pair with the measured constants and hypotheses.
         certified: sufficient for this pair, `verify.certify`; None: no certificate was found.
         worst: the longest shortest simulation found, with its input.
-        necessary: for the worst pair of the class, not for this one.
+        necessary: for the worst pair of the wide class, not for this one.
         reasons: why a side is None.
     """
 
     paper: LengthBound | None
+    wide_bound: LengthBound | None
     class_bound: LengthBound | None
     certified: int | None
     worst: WorstInput
@@ -51,9 +61,10 @@ class LengthComparison:
 
     @property
     def log2(self) -> dict[str, float | None]:
-        """log2 of the five lengths, by the names of SIDES."""
+        """log2 of the six lengths, by the names of SIDES."""
         return {
             "paper": None if self.paper is None else self.paper.log2_length,
+            "wide": None if self.wide_bound is None else self.wide_bound.log2_length,
             "class": None if self.class_bound is None else self.class_bound.log2_length,
             "certified": None if self.certified is None else math.log2(self.certified),
             "found": math.log2(self.worst.length),
@@ -72,12 +83,13 @@ class LengthComparison:
     def violations(self) -> tuple[str, ...]:
         """What contradicts the inequalities above; empty unless somebody made an error."""
         exact: dict[str, int | None] = {
+            "wide": None if self.wide_bound is None else self.wide_bound.length,
             "class": None if self.class_bound is None else self.class_bound.length,
             "certified": self.certified,
             "found": int(self.worst.length),
             "necessary": None if self.necessary is None else self.necessary.length,
         }
-        pairs = (("found", "certified"), ("certified", "class"), ("necessary", "class"))
+        pairs = (("found", "certified"), ("certified", "class"), ("necessary", "wide"))
         return tuple(
             f"{low} = {exact[low]} > {high} = {exact[high]}"
             for low, high in (*pairs, ("found", "class"))
@@ -93,13 +105,15 @@ class LengthComparison:
         """Return a line per length, with its ratio to the longest found."""
         kinds = {
             "paper": "order of growth at C = 1, no guarantee",
+            "wide": "sufficient for the wide class",
             "class": "sufficient for the class",
             "certified": "sufficient for this pair",
             "found": "longest shortest simulation found",
-            "necessary": "necessary for the worst pair of the class, not for this one",
+            "necessary": "necessary for the worst pair of the wide class",
         }
         bounds_of = {
             "paper": self.paper,
+            "wide": self.wide_bound,
             "class": self.class_bound,
             "necessary": self.necessary,
         }
@@ -110,10 +124,10 @@ class LengthComparison:
             if bound is not None:
                 by = bound.theorem.key
             ratio = self.ratio(side, "found")
-            by = by if ratio is not None else self.reasons.get(side, "")
             shown = "" if ratio is None else f"{ratio:.3g}"
             cells.append([self._length(side), shown, kinds[side], by])
-        return "\n".join(aligned(cells))
+        missing = [f"{side}: {self.reasons[side]}" for side in SIDES if side in self.reasons]
+        return "\n".join([*aligned(cells), *missing])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -122,6 +136,7 @@ class LengthComparison:
             "log2": self.log2,
             "theorems": {
                 "paper": self.paper and self.paper.theorem.key,
+                "wide": self.wide_bound and self.wide_bound.theorem.key,
                 "class": self.class_bound and self.class_bound.theorem.key,
                 "necessary": self.necessary and self.necessary.theorem.key,
             },
@@ -139,7 +154,12 @@ class LengthComparison:
             return "–" if self.certified is None else show_integer(self.certified)
         if side == "found":
             return show_integer(int(self.worst.length))
-        bound = {"paper": self.paper, "class": self.class_bound}.get(side, self.necessary)
+        bound = {
+            "paper": self.paper,
+            "wide": self.wide_bound,
+            "class": self.class_bound,
+            "necessary": self.necessary,
+        }[side]
         if bound is None:
             return "–"
         return show_integer(bound.length) if bound.length else f"2^{bound.log2_length:.0f}"
@@ -162,8 +182,8 @@ def compare_lengths(
 ) -> LengthComparison:
     """Return how long training must be by each account, for one pair in finite precision.
 
-    The class is that of the measured constants: with exact ties, or with those that training has
-    split taken for ties up to the horizon, whichever needs less.
+    Either class has exact ties, or the ties that training has split taken for ties up to the
+    horizon, whichever needs less.
 
     Args:
         f, g: one-layer models in finite precision with the same |Σ| and number of outputs.
@@ -191,40 +211,59 @@ def compare_lengths(
     reasons: dict[str, str] = {}
     if certificate.length is None:
         reasons["certified"] = "no length below the horizon was found"
-    found = _bracket(f, g, epsilon, target, horizon, reasons)
+    of_class, wide = _brackets(f, g, epsilon, target, horizon, reasons)
     return LengthComparison(
-        paper=None if found is None else found.paper,
-        class_bound=None if found is None else found.sufficient,
+        paper=None if wide is None else wide.paper,
+        wide_bound=None if wide is None else wide.sufficient,
+        class_bound=None if of_class is None else of_class.sufficient,
         certified=certificate.length,
         worst=worst,
-        necessary=None if found is None else found.necessary,
+        necessary=None if wide is None else wide.necessary,
         reasons=reasons,
     )
 
 
-def _bracket(
+def _brackets(
     f: LimitTransformer,
     g: LimitTransformer,
     epsilon: Any,
     target: Any,
     horizon: int,
     reasons: dict[str, str],
-) -> bounds.Bracket | None:
-    """Return the bracket of the class that needs less; `reasons` gets why sides are missing."""
+) -> tuple[bounds.Bracket | None, bounds.Bracket | None]:
+    """Return the brackets of the class and of the wide class; `reasons` gets what is missing."""
     given = {"epsilon": epsilon} | ({} if target is None else {"target": target})
-    found: list[bounds.Bracket] = []
+    found: dict[str, list[bounds.Bracket]] = {"class": [], "wide": []}
     for longest in (None, horizon):
         try:
             constants: Any = measure(f, g, horizon=longest)
-            found.append(bounds.bracket(error="linf", measured=constants, **given))
-        except (BoundsError, InputError) as problem:
-            reasons["class"] = str(problem)
-    covered = [(b.sufficient.log2_length, k) for k, b in enumerate(found) if b.sufficient]
-    known = [(log, k) for log, k in covered if log is not None]
-    if not known:
-        reasons.update(found[0].reasons if found else {})
-        return found[0] if found else None
-    best = found[min(known)[1]]
-    reasons.pop("class", None)
-    reasons.update({side: why for side, why in best.reasons.items() if side != "sufficient"})
-    return best
+        except InputError as problem:
+            reasons["class"] = reasons["wide"] = str(problem)
+            continue
+        measured = dict(constants.parameters())
+        plain = {name: value for name, value in measured.items() if name in _WIDE}
+        for side, values, assume in (
+            ("class", measured, set(constants.assume)),
+            ("wide", plain, {"true_lipschitz"}),
+        ):
+            try:
+                found[side].append(bounds.bracket(error="linf", assume=assume, **values, **given))
+            except BoundsError as problem:
+                reasons[side] = str(problem)
+    best = {side: _least(brackets) for side, brackets in found.items()}
+    for side, chosen in best.items():
+        if chosen is not None and chosen.sufficient is not None:
+            reasons.pop(side, None)
+    return best["class"], best["wide"]
+
+
+def _least(found: list[bounds.Bracket]) -> bounds.Bracket | None:
+    """Return the bracket with the shortest sufficient length, if there is one."""
+    known = [
+        (b.sufficient.log2_length, k)
+        for k, b in enumerate(found)
+        if b.sufficient is not None and b.sufficient.log2_length is not None
+    ]
+    if known:
+        return found[min(known)[1]]
+    return found[0] if found else None
