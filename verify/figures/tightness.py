@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 _STYLES = {
     "paper": ("paper, order of growth (C = 1)", "#999999", ":", "x"),
     "wide": ("sufficient for the wide class", "#56B4E9", "-", "D"),
+    "necessary": ("necessary for the wide class", "#000000", "-.", "^"),
     "class": ("sufficient for the class", "#0072B2", "-", "s"),
     "certified": ("sufficient for this pair", "#009E73", "-", "o"),
     "found": ("longest simulation found", "#D55E00", "--", "v"),
-    "necessary": ("necessary for the wide class", "#000000", "-.", "^"),
 }
+
+_MOST_TICKS = 6
 
 _MOST = 256
 """log2 of the longest length that is drawn: longer ones would flatten all others."""
@@ -50,6 +52,10 @@ def lengths_compared(
             size = 4.0 if marker != "o" else 4.5
             ax.plot(x, y, line, marker=marker, color=colour, label=label, markersize=size)
     ax.set(xscale="log", yscale="log", xlabel=parameter, ylabel="length (tokens)")
+    step = -(-len(values) // _MOST_TICKS)
+    ticks = values[::step]
+    ax.set_xticks(ticks, [f"{value:g}" for value in ticks])
+    ax.set_xticks([], minor=True)
     ax.legend(frameon=False)
     return ax
 
