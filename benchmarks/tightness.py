@@ -34,7 +34,7 @@ from verify.tightness.worst_pair import own_inputs, pairs_of_class
 
 HORIZON = 2**20
 RANDOM = 200
-INPUTS = 1600
+INPUTS = 800
 FIELDS = (
     "kind",
     "name",
@@ -211,7 +211,7 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, default=Path("docs/tightness.csv"))
     parser.add_argument("--every", type=int, default=1, help="only every k-th case")
     parser.add_argument("--seconds", type=float, default=480.0, help="CPU seconds")
-    parser.add_argument("--limit", type=int, default=150_000, help="short inputs per pair")
+    parser.add_argument("--limit", type=int, default=60_000, help="short inputs per pair")
     parser.add_argument("--report", type=Path)
     options = parser.parse_args()
     if options.report:

@@ -246,16 +246,17 @@ class _Search:
     def round(self) -> None:
         """Try one round of inputs."""
         rng = np.random.default_rng([self._seed, self.tried // ROUND])
+        if self.tried == 0:
+            self._try(self._longest(rng))
+            self.tried = ROUND
+            return
         groups = []
         per_class = ROUND // (2 * _CLASSES)
         for _ in range(_CLASSES):
             one_class = self._random_class(rng)
             groups.append(self._structured(rng, one_class, per_class))
         for k in range(_CLASSES):
-            if self.kept:
-                groups.append(self._local(rng, self.kept[k % len(self.kept)], per_class))
-            else:
-                groups.append(self._structured(rng, self._random_class(rng), per_class))
+            groups.append(self._local(rng, self.kept[k % len(self.kept)], per_class))
         self._try(groups)
         self.tried += 2 * _CLASSES * per_class
 
@@ -266,6 +267,17 @@ class _Search:
 
     def _class(self, length: int, suffix: tuple[int, ...]) -> InputClass:
         return InputClass(self._request.inputs, length, suffix)
+
+    def _longest(self, rng: np.random.Generator) -> list[_Group]:
+        """The first round: the longest lengths, with every suffix if there are not too many."""
+        inputs = self._request.inputs
+        lengths = range(max(self._horizon - inputs.period + 1, 1), self._horizon + 1)
+        number = sum(inputs.number_of_suffixes(length) for length in lengths)
+        if number > ROUND // 5:
+            classes = [self._random_class(rng) for _ in range(2 * _CLASSES)]
+        else:
+            classes = [c for length in lengths for c in inputs.classes(length)]
+        return [self._structured(rng, c, -(-ROUND // len(classes))) for c in classes]
 
     def _random_class(self, rng: np.random.Generator) -> InputClass:
         """Half of the lengths are the longest of each residue, the others of any scale."""
