@@ -14,7 +14,7 @@ from verify.certificates.input_class import LONGEST
 from verify.certificates.window import LIMIT
 from verify.errors import InputError
 from verify.lengths import Length
-from verify.model.plain import summary_data
+from verify.model.plain import summary_data, summary_from
 from verify.model.summary import Summary
 from verify.model.transformer import LimitTransformer
 from verify.simulation.argmax.one_layer import OneLayerSimulator
@@ -108,6 +108,26 @@ class Shortest:
             "method": self.method,
             "evaluations": self.evaluations,
         }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Shortest:
+        """Return the result that `to_dict` described."""
+        low_f, high_f = map(Fraction, data["error_f"])
+        low_g, high_g = map(Fraction, data["error_g"])
+        return cls(
+            summary=summary_from(data["x"]),
+            short_summary=summary_from(data["z"]),
+            lower_bound=data["lower_bound"],
+            reproduces=data["reproduces"],
+            query=data["query"],
+            budget=Fraction(data["budget"]),
+            error_f=Interval(low_f, high_f),
+            error_g=Interval(low_g, high_g),
+            tolerances=tuple(map(Fraction, data["tolerances"])),
+            variations=tuple(None if v is None else Fraction(v) for v in data["variations"]),
+            method=data["method"],
+            evaluations=data["evaluations"],
+        )
 
     def __str__(self) -> str:
         """Return lengths, what is reproduced, and what is proved."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -93,7 +93,7 @@ class WorstInput:
         return CountedInput(self.shortest.summary)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
+        """Return plain data for JSON; `from_dict` reads it."""
         return {
             "length": int(self.length),
             "shortest": self.shortest.to_dict(),
@@ -104,7 +104,28 @@ class WorstInput:
             "finished": self.finished,
             "exhausted": self.exhausted,
             "weights": list(self.weights),
+            "kept": [asdict(candidate) for candidate in self.kept],
         }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> WorstInput:
+        """Return the result that `to_dict` described, to resume it."""
+        kept = [
+            Candidate(c["length"], tuple(c["suffix"]), tuple(c["counts"]), c["needs"], c["family"])
+            for c in data["kept"]
+        ]
+        f, g = data["weights"]
+        return cls(
+            shortest=Shortest.from_dict(data["shortest"]),
+            family=data["family"],
+            kept=tuple(kept),
+            tried=data["tried"],
+            seed=data["seed"],
+            horizon=data["horizon"],
+            finished=data["finished"],
+            exhausted=data["exhausted"],
+            weights=(f, g),
+        )
 
     def __str__(self) -> str:
         """Return the length, what was tried, and the input."""

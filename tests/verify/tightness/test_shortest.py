@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import verify
+import verify.witnesses
 from tests.helpers.model_pairs import random_pair
 from tests.helpers.random_models import random_model
 from tests.helpers.short_inputs import shortest_length
@@ -129,6 +130,21 @@ def test_a_wrong_solver_cannot_make_a_wrong_answer(monkeypatch):
     monkeypatch.setattr(tree, "milp", wrong_point)
     shortened, _ = check_attention(1, 15)
     assert shortened >= 5
+
+
+@pytest.mark.parametrize(("inverse", "length"), [(4, 8), (6, 18), (8, 32)])
+def test_nested_sets_need_the_square(inverse, length):
+    """A light set of two types at shares just above δ, inside a heavy one: 1/(2δ²), proved."""
+    witness = verify.witnesses.nested_classes(4, "1/10", "3/10")
+    pair = read_request(witness.f, witness.g, 1, None).inputs.pair
+    delta, light = Fraction(1, inverse), 10**6
+    rare = light // inverse + light // 10**4
+    x = verify.Summary(
+        np.array([[rare, light - rare, 10**15 - light]], dtype=object), np.array([2]), 10**15 + 1
+    )
+    found = attention_minimum(pair, x, hardmax_laws(pair, x), [delta, delta], x, 500)
+    assert found.lower == found.short.length == length
+    assert length >= (Fraction(1) / (4 * delta**2)) - 1
 
 
 def test_the_other_query_is_never_longer():

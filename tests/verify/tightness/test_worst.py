@@ -93,6 +93,9 @@ def test_a_search_goes_on_as_if_there_had_been_no_interruption(monkeypatch):
     whole = search(f, g, budget=1200)
     part = search(f, g, budget=400)
     assert search(f, g, budget=1200, resume=part).kept == whole.kept
+    read = verify.WorstInput.from_dict(json.loads(json.dumps(part.to_dict())))
+    assert read == part
+    assert search(f, g, budget=1200, resume=read).kept == whole.kept
 
     honest, calls = module._Search.round, []
 
