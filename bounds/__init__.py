@@ -7,6 +7,7 @@ bounds.required_length(error="linf", attention="argmax", layers=1,
 """
 
 from bounds.catalogue import TheoremList, cube, theorem, theorems
+from bounds.depth_constants import DepthConstants, HeadConstants, LayerConstants
 from bounds.errors import (
     BoundsError,
     NoSolution,
@@ -26,7 +27,10 @@ __all__ = [
     "PARAMETERS",
     "Assumption",
     "BoundsError",
+    "DepthConstants",
     "Direction",
+    "HeadConstants",
+    "LayerConstants",
     "LengthBound",
     "NoSolution",
     "NotComputable",

@@ -29,8 +29,9 @@ from bounds.theorem import Direction, Setting, Theorem
 CHOICES: Mapping[str, tuple[Any, ...]] = {
     "error": ("linf", "average"),
     "attention": ("argmax", "softmax"),
-    "layers": (1, 2),
 }
+LAYERS = "an integer ≥ 1"
+"""What `layers` may be."""
 
 
 def required_length(
@@ -47,7 +48,7 @@ def required_length(
     Args:
         error: "linf" (worst input) or "average" (over an input distribution).
         attention: "argmax" (finite precision) or "softmax" (infinite precision).
-        layers: 1 or 2.
+        layers: number of layers, ≥ 1; `bounds.cube()` shows what is covered beyond two.
         theorem: key of the theorem to use, e.g. "izzo2025.4.1"; the setting may then
             be left out. Without it the shortest length among the theorems with proved
             constants that cover the setting is taken; the rest are in `.alternatives`.
@@ -93,10 +94,34 @@ def read_request(
     asserted = _read_assume(assume)
     _refuse_contradictions(values, asserted)
     if theorem is None:
-        return Request(None, _read_setting(error, attention, layers), values, asserted)
+        setting = _read_setting(error, attention, layers)
+        _refuse_other_depth(values, setting)
+        return Request(None, setting, values, asserted)
     chosen = find_theorem(theorem)
     _check_setting(chosen, error, attention, layers)
-    return Request(chosen, chosen.setting, values, asserted)
+    asked = _setting_of(chosen, layers, values)
+    _refuse_other_depth(values, asked)
+    return Request(chosen, asked, values, asserted)
+
+
+def _refuse_other_depth(values: Mapping[str, Any], setting: Setting | None) -> None:
+    """Raise where the constants are those of another number of layers."""
+    constants = values.get("depth_constants")
+    if constants is None or setting is None or setting.or_more:
+        return
+    if constants.layers != setting.layers:
+        allowed = f"constants of as many layers as asked for, {setting.layers}"
+        raise ParameterError([Problem("depth_constants", Stated(constants.brief()), allowed)])
+
+
+def _setting_of(theorem: Theorem, layers: Any, parameters: Mapping[str, Any]) -> Setting | None:
+    """The theorem's setting; of one for any depth, at the number of layers that is given."""
+    if theorem.setting is None or not theorem.setting.or_more:
+        return theorem.setting
+    constants = parameters.get("depth_constants")
+    if layers is None and constants is not None:
+        layers = constants.layers
+    return theorem.setting if layers is None else theorem.setting.with_layers(int(layers))
 
 
 def _refuse_contradictions(values: Mapping[str, Exact], asserted: frozenset[str]) -> None:
@@ -110,7 +135,7 @@ def bound_for(request: Request, more: Mapping[str, Exact] | None = None) -> Leng
     values = {**request.values, **(more or {})}
     _refuse_contradictions(values, request.asserted)
     if request.theorem is not None:
-        return apply(request.theorem, values, request.asserted)
+        return apply(request.theorem, values, request.asserted, request.setting)
     assert request.setting is not None
     return _shortest(request.setting, values, request.asserted)
 
@@ -119,7 +144,7 @@ def _shortest(
     setting: Setting, values: Mapping[str, Exact], asserted: frozenset[str]
 ) -> LengthBound:
     """The shortest guarantee in a setting, with what else applies."""
-    covering = [entry for entry in all_theorems().values() if entry.setting == setting]
+    covering = covering_entries(setting)
     found: list[LengthBound] = []
     refused: dict[str, BoundsError] = {}
     for entry in covering:
@@ -133,7 +158,7 @@ def _shortest(
             refused[entry.key] = UnsupportedSetting(f"only with assume={{{needed}}}")
             continue
         try:
-            found.append(apply(entry, values, asserted))
+            found.append(apply(entry, values, asserted, setting))
         except (ParameterError, NotComputable) as problem:
             refused[entry.key] = problem
     if found:
@@ -177,16 +202,31 @@ def _reason(key: str, error: BoundsError) -> str:
     return "needs " + ", ".join(needed)
 
 
+def covering_entries(setting: Setting) -> list[Theorem]:
+    """The theorems about a setting, in the order of the registry."""
+    return [t for t in all_theorems().values() if t.setting and t.setting.covers(setting)]
+
+
 def apply(
-    theorem: Theorem, values: Mapping[str, Exact], asserted: Collection[str] = ()
+    theorem: Theorem,
+    values: Mapping[str, Exact],
+    asserted: Collection[str] = (),
+    setting: Setting | None = None,
 ) -> LengthBound:
     """What one theorem says for exact parameter values.
+
+    `setting`: the one that is asked about, where the theorem covers several.
 
     Raises:
         ParameterError: parameters are missing or a hypothesis fails.
     """
     _refuse_other_models(theorem, values, asserted)
     complete, defaults = _complete(theorem, values)
+    asked = setting or theorem.setting
+    if theorem.setting is not None and theorem.setting.or_more:
+        assert asked is not None
+        if not asked.or_more:
+            complete["layers"] = Fraction(asked.layers)
     assumptions = _assumptions(theorem, {**values, **complete}, asserted)
     own = {hypothesis.name for hypothesis in theorem.hypotheses}
     own |= {name for names in theorem.switches.values() for name in names}
@@ -196,7 +236,15 @@ def apply(
     )
     if theorem.stated is None:
         status = _status_without_number(theorem)
-        return LengthBound(theorem, status, complete, assumptions, defaults=defaults, unused=unused)
+        return LengthBound(
+            theorem,
+            status,
+            complete,
+            assumptions,
+            defaults=defaults,
+            unused=unused,
+            setting=asked,
+        )
     evaluation = theorem.evaluate(complete, asserted)
     return LengthBound(
         theorem,
@@ -209,6 +257,7 @@ def apply(
         choice=evaluation.choice,
         terms={name: Term(term.integer, term.log2) for name, term in evaluation.terms.items()},
         unused=unused,
+        setting=asked,
     )
 
 
@@ -249,11 +298,11 @@ def _without_guarantee(
     for entry in covering:
         if entry.no_bound or entry.unknown:
             try:
-                answer = apply(entry, values, asserted)
+                answer = apply(entry, values, asserted, setting)
             except ParameterError:  # the question is about a smaller class
                 continue
             answer = answer.with_alternatives((), reasons)
-            return answer.with_necessary(_necessary(covering, values, asserted))
+            return answer.with_necessary(_necessary(covering, values, asserted, setting))
     unusable = {k: e for k, e in refused.items() if isinstance(e, ParameterError)}
     beyond = [problem for problem in refused.values() if isinstance(problem, NotComputable)]
     if beyond:
@@ -274,7 +323,7 @@ def _without_guarantee(
         if entry.direction is Direction.SUFFICIENT and entry.constants == "implicit"
     ]
     if orders:
-        return apply(orders[0], values, asserted).with_alternatives((), reasons)
+        return apply(orders[0], values, asserted, setting).with_alternatives((), reasons)
     if reasons:
         applicable = [f"{key}: {reason}" for key, reason in reasons.items()]
         raise UnsupportedSetting(f"{setting}: no theorem applies to what is given", applicable)
@@ -283,14 +332,17 @@ def _without_guarantee(
 
 
 def _necessary(
-    covering: list[Theorem], values: Mapping[str, Exact], asserted: Collection[str]
+    covering: list[Theorem],
+    values: Mapping[str, Exact],
+    asserted: Collection[str],
+    setting: Setting,
 ) -> tuple[LengthBound, ...]:
     """The necessary lengths that apply to what is given, longest first."""
     found = []
     for entry in covering:
         if entry.direction is Direction.NECESSARY and entry.formula is not None:
             try:
-                found.append(apply(entry, values, asserted))
+                found.append(apply(entry, values, asserted, setting))
             except (ParameterError, NotComputable):
                 continue
     return tuple(sorted(found, key=lambda b: size(b.length, b.log2_length), reverse=True))
@@ -461,12 +513,13 @@ def _read_assume(assume: Collection[str] | None) -> frozenset[str]:
 
 
 def _read_setting(error: Any, attention: Any, layers: Any) -> Setting:
-    given = {"error": error, "attention": attention, "layers": layers}
+    given = {"error": error, "attention": attention}
     problems: list[Problem] = []
     chosen = {name: _choice(name, value, problems) for name, value in given.items()}
+    number = read_layers(layers, problems)
     if problems:
         raise ParameterError(problems)
-    return Setting(**chosen)
+    return Setting(**chosen, layers=number)
 
 
 def _check_setting(theorem: Theorem, error: Any, attention: Any, layers: Any) -> None:
@@ -476,11 +529,15 @@ def _check_setting(theorem: Theorem, error: Any, attention: Any, layers: Any) ->
     for name, value in given.items():
         if value is None:
             continue
-        chosen = _choice(name, value, problems)
-        if chosen is None or theorem.setting is None:
+        read = read_layers(value, problems) if name == "layers" else _choice(name, value, problems)
+        if read is None or theorem.setting is None:
             continue
         meant = getattr(theorem.setting, name)
-        if chosen != meant:
+        if name == "layers" and theorem.setting.or_more:
+            if read < meant:
+                allowed = f"{meant} or more, the setting of {theorem.key}"
+                problems.append(Problem(name, value, allowed))
+        elif read != meant:
             problems.append(Problem(name, value, f"{meant!r}, the setting of {theorem.key}"))
     if problems:
         raise ParameterError(problems)
@@ -488,9 +545,17 @@ def _check_setting(theorem: Theorem, error: Any, attention: Any, layers: Any) ->
 
 def _choice(name: str, value: Any, problems: list[Problem]) -> Any:
     """The one of the `CHOICES` that `value` is; otherwise None, and one more problem."""
-    if isinstance(value, (str, Integral)) and not isinstance(value, bool):
+    if isinstance(value, str):
         for choice in CHOICES[name]:
             if value == choice:
                 return choice
     problems.append(Problem(name, value, " or ".join(map(repr, CHOICES[name]))))
+    return None
+
+
+def read_layers(value: Any, problems: list[Problem]) -> Any:
+    """The number of layers as an int; otherwise None, and one more problem."""
+    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1:
+        return int(value)
+    problems.append(Problem("layers", value, LAYERS))
     return None

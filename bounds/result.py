@@ -19,6 +19,9 @@ from bounds.theorem import Direction, Setting, Theorem
 _SILENT = ("constant", "tie_tolerance", "horizon")
 """Defaults that go without saying: C is shown with the number, and exact ties are the rule."""
 
+_DERIVED = ("simulation_error", "layers")
+"""What hypotheses may read beside the parameters."""
+
 Standing: TypeAlias = Literal["satisfied", "asserted", "assumed", "violated"]
 
 
@@ -93,6 +96,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         not_applicable: key → why a theorem of the setting was not used.
         necessary: where no number is justified: the necessary lengths that apply, longest first.
         unused: keywords given that the theorem does not depend on.
+        setting: the cell of error × attention × layers that was asked about; None for lemmas.
     """
 
     theorem: Theorem
@@ -108,6 +112,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
     not_applicable: Mapping[str, str] = field(default_factory=dict)
     necessary: tuple[LengthBound, ...] = ()
     unused: tuple[str, ...] = ()
+    setting: Setting | None = None
 
     def with_necessary(self, necessary: tuple[LengthBound, ...]) -> LengthBound:
         """The same answer, knowing which lengths are necessary."""
@@ -128,7 +133,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         """
         if self.theorem.stated is None:
             return None
-        if any(isinstance(self.choice.get(n), sympy.Integer) for n in self.theorem.searched):
+        if any(_is_number(self.choice.get(n)) for n in self.theorem.searched):
             return None
         chosen = {name: to_sympy(value) for name, value in self.choice.items()}
         return self.theorem.in_parameters(self.theorem.stated.length, chosen)
@@ -137,11 +142,6 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
     def direction(self) -> Direction:
         """Sufficient, necessary or failure."""
         return self.theorem.direction
-
-    @property
-    def setting(self) -> Setting | None:
-        """The cell of error × attention × layers."""
-        return self.theorem.setting
 
     @property
     def constants(self) -> str:
@@ -223,7 +223,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         """Plain data for JSON; exact numbers as strings, very long integers in hexadecimal."""
         return {
             "theorem": self.theorem.key,
-            "setting": None if self.setting is None else vars(self.setting).copy(),
+            "setting": None if self.setting is None else _json_setting(self.setting),
             "direction": str(self.direction),
             "constants": self.constants,
             "status": self.status.name,
@@ -234,9 +234,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
             "dominant": self.dominant,
             "conclusion": self.conclusion,
             "assumptions": [vars(a).copy() for a in self.assumptions],
-            "parameters": {
-                k: written(v) for k, v in self.parameters.items() if k != "simulation_error"
-            },
+            "parameters": {k: written(v) for k, v in self.parameters.items() if k not in _DERIVED},
             "defaults": list(self.defaults),
             "choice": {
                 str(name): written(value)
@@ -352,6 +350,10 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         return f"<p><b>{html.escape(self._headline())}</b></p><table>{body}</table>"
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, sympy.Basic) and bool(value.is_number)
+
+
 def show_length(length: int | None, log2_length: float | None) -> str:
     """A length as text: digits where short, a power of two where long; never a wrong digit."""
     if length is not None and length < 10**15:
@@ -362,6 +364,15 @@ def show_length(length: int | None, log2_length: float | None) -> str:
     if length is not None and length < 10**300:
         return f"≈ {float(length):.4g} ({power})"
     return f"≈ {power}"
+
+
+def _json_setting(setting: Setting) -> dict[str, Any]:
+    more = {"or_more": True} if setting.or_more else {}
+    return {
+        "error": setting.error,
+        "attention": setting.attention,
+        "layers": setting.layers,
+    } | more
 
 
 def _json_length(length: int | None, log2_length: float | None) -> dict[str, Any]:
