@@ -22,6 +22,7 @@ from bounds.depth_constants import DepthConstants
 from bounds.depth_error import Coefficients, coefficients, interval
 from bounds.errors import NotComputable
 from bounds.evaluate import enclose
+from bounds.functions import WrittenOut
 from bounds.numbers import Exact
 
 _BITS = 96
@@ -306,15 +307,15 @@ def _integer(log2: float) -> Exact:
     whole = math.floor(log2)
     if whole <= _WRITTEN:
         return Fraction(math.ceil(2.0 ** (log2 - whole + 52))) * 2 ** (whole - 52)
-    return sympy.Pow(2, math.ceil(log2), evaluate=False)
+    return sympy.Integer(2) ** WrittenOut(math.ceil(log2), 1)
 
 
 def _enclosed(value: Exact) -> Any:
     """An `arb` that contains the number."""
     if isinstance(value, Fraction):
         return interval(value)
-    if isinstance(value, sympy.Pow) and value.exp.is_Integer and value.base.is_Integer:
-        return arb(int(value.base)) ** int(value.exp)
+    if isinstance(value, sympy.Pow) and isinstance(value.exp, WrittenOut):
+        return arb(int(value.base)) ** value.exp.p
     found = enclose(value, {})
     return interval(found) if isinstance(found, Fraction) else found
 

@@ -191,7 +191,7 @@ def brief(value: Exact | Structure) -> str:
         return value.brief()
     if not isinstance(value, Fraction):
         text = str(value) if value.count_ops() < 20 and not _long_inside(value) else ""
-        return text if 0 < len(text) < 60 else f"≈ {value.evalf(6)}"
+        return text if 0 < len(text) < 60 else f"≈ {value.evalf(6)!s}"
     if _bits(value) <= _SHORT_BITS:
         return str(value)
     power = math.log10(abs(value.numerator)) - math.log10(value.denominator)
