@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from verify.float_errors import usual_float_errors
 from verify.measure.dyadic import Dyadic
 from verify.model.transformer import LimitTransformer
@@ -14,13 +12,7 @@ from verify.simulation.softmax.attention_features import attention_features
 from verify.simulation.softmax.blocks import BlockPlan, plan_blocks
 from verify.simulation.softmax.pair import SoftmaxPair, Tokens
 from verify.simulation.softmax.proven_error import two_layer_error
-from verify.simulation.softmax.windows import (
-    BalancedInput,
-    Features,
-    Floats,
-    Suffixes,
-    balance_windows,
-)
+from verify.simulation.softmax.windows import BalancedInput, balance_windows
 
 THEOREM = "derived.two_layer_softmax"
 THEOREM_PERIODIC = "derived.two_layer_softmax_periodic"
@@ -72,30 +64,10 @@ def balanced_dimension(pair: SoftmaxPair) -> int:
 
 def balanced_input(x: Tokens, pair: SoftmaxPair, plan: BlockPlan) -> BalancedInput:
     """z for the features Ψ of all second-layer heads of the pair, and how it was built."""
-    parts = [attention_features(model, x)[0] for model in pair.models]
     return balance_windows(
         x,
-        _joined(parts, [model.period for model in pair.models]),
+        [attention_features(model, x)[0] for model in pair.models],
         plan,
         vocabulary_size=pair.vocabulary_size,
         locality=pair.locality,
     )
-
-
-def _joined(parts: list[Features], periods: list[int]) -> Features:
-    """All features side by side, each on the histogram with its own model's period."""
-
-    def features(suffixes: Suffixes, histogram: Floats) -> Floats:
-        columns = []
-        for part, period in zip(parts, periods, strict=True):
-            residues = suffixes.residues % period
-            columns.append(part(Suffixes(suffixes.tokens, residues), _folded(histogram, period)))
-        return np.concatenate(columns, axis=1)
-
-    return features
-
-
-def _folded(histogram: Floats, period: int) -> Floats:
-    """The histogram over (i mod period, token) from the one over (i mod Δ, token), period | Δ."""
-    folded: Floats = histogram.reshape(-1, period, histogram.shape[1]).sum(axis=0)
-    return folded
