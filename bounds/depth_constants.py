@@ -176,8 +176,9 @@ class DepthConstants(Structure):
         shown = heads[0] if self.g is None else f"{heads[0]} and {heads[1]}"
         ranges = [h.logit_range for model in self.models for x in model for h in x.heads]
         lags = ", ".join(map(str, self.localities))
-        largest = brief(max(ranges, default=Fraction(0)))
-        return f"{self.layers} layers, heads {shown}, τ = {lags}, R ≤ {largest}"
+        largest = max(ranges, default=Fraction(0))
+        range_ = f"{float(largest):.4g}" if largest < 10**300 else brief(largest)
+        return f"{self.layers} layers, heads {shown}, τ = {lags}, largest R = {range_}"
 
 
 def _number(name: str, value: Any) -> Fraction:

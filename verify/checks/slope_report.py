@@ -17,6 +17,7 @@ from verify.lengths import show_integer, to_json
 from verify.tables import aligned, show_fraction, write_json
 
 BALANCED, CHAIN, ROUNDING, TRUNCATED = "balanced", "random chain", "rounding", "truncated"
+DEEP = "balanced, any depth"
 
 _LEAST_ERROR = 1e-12
 """Errors below are rounding, and no part of a fit."""

@@ -2,7 +2,8 @@
 
 For two softmax layers the balanced map is proven to reach n^(−1/2) ([derived, Lemma B3]); the
 paper's random keep/drop chain has n^(−1/3) ([izzo2025, Lemma 5.3]). For one layer the rounding
-map has n^(−min(γ, 1)) ([derived, Theorem B5]).
+map has n^(−min(γ, 1)) ([derived, Theorem B5]). For any depth the balanced map has n^(−1/2) up to
+logarithms ([derived, Theorem D]).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from verify.checks.output_range import largest_error
 from verify.checks.slope_report import (
     BALANCED,
     CHAIN,
+    DEEP,
     ROUNDING,
     TRUNCATED,
     SlopeReport,
@@ -33,6 +35,7 @@ from verify.model.transformer import LimitTransformer
 from verify.simulation.result import Simulation
 from verify.simulation.softmax.balanced import simulate_balanced
 from verify.simulation.softmax.controls import CONTROLS, simulate_truncated
+from verify.simulation.softmax.deep import covers_only_depth, simulate_deep
 from verify.simulation.softmax.one_layer import simulate_softmax_one_layer
 from verify.simulation.softmax.random_chain import simulate_random_chains
 from verify.simulation.softmax.simulator import SoftmaxSimulator
@@ -60,7 +63,7 @@ def measure_slopes(
     """Measure |f(x) − f(z)| of the maps that cover f and g, for growing n = |z|.
 
     Args:
-        f: one or two layers in infinite precision.
+        f: a model in infinite precision.
         g: another such model, or None.
         epsilon: ε > 0 to state the proven N for; None for no such statement.
         lengths: the n, increasing.
@@ -108,7 +111,8 @@ def new_slope_report(
         raise InputError("control", control, f"one of {', '.join(CONTROLS)}, or None")
     run = SoftmaxSimulator(f, g, 1 if epsilon is None else epsilon)
     margin = run.constants.parameters()["positional_margin"]
-    rate = min(margin, Fraction(1) if len(f.layers) == 1 else Fraction(1, 2))
+    depth = run.pair.layers
+    rate = min(margin, Fraction(1) if depth == 1 else Fraction(1, 2))
     report = SlopeReport(
         name=name, theorem=run.theorem, proven_exponent=-float(rate), control=control
     )
@@ -132,7 +136,7 @@ def extend_slopes(
     if report.control is not None:
         maps: tuple[str, ...] = (TRUNCATED,)
     else:
-        maps = (ROUNDING,) if len(f.layers) == 1 else (BALANCED, CHAIN)
+        maps = _maps(f, g)
     total = len(families) * len(lengths) * len(maps)
     largest = largest_error(f, g)
     for family, build in families.items():
@@ -148,6 +152,13 @@ def extend_slopes(
                 if progress is not None:
                     progress(report, row, total)
     report.finished = True
+
+
+def _maps(f: LimitTransformer, g: LimitTransformer | None) -> tuple[str, ...]:
+    """The maps that cover the models; the paper's random chain is for two layers."""
+    if covers_only_depth(f, g):
+        return (DEEP,)
+    return (ROUNDING,) if len(f.layers) == 1 else (BALANCED, CHAIN)
 
 
 def standard_families(
@@ -251,6 +262,7 @@ def _row(
 
 _SINGLE_MAPS: dict[str, Callable[..., Simulation]] = {
     BALANCED: simulate_balanced,
+    DEEP: simulate_deep,
     ROUNDING: simulate_softmax_one_layer,
     TRUNCATED: simulate_truncated,
 }

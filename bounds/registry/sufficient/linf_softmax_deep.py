@@ -19,6 +19,9 @@ from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary
 _THETA, _Q, _J, _END = auxiliary("theta"), auxiliary("q"), auxiliary("J"), auxiliary("tau^*")
 _GAMMA_BAR, _LOG_ETA = auxiliary(r"\bar\gamma"), auxiliary(r"\log_2\eta", real=True)
 
+CHOICE = {"theta": _THETA, "repeats": _Q, "levels": _J, "tolerance": _LOG_ETA}
+"""Where `LengthBound.choice` has θ, q, J and log2 η."""
+
 
 def _length() -> Formula:
     return Formula(
