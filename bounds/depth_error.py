@@ -13,7 +13,7 @@ from functools import lru_cache
 from math import comb
 from typing import Any
 
-from flint import arb, fmpq
+from flint import arb, ctx, fmpq
 
 from bounds.depth_constants import DepthConstants, HeadConstants, LayerConstants
 from bounds.errors import NotComputable
@@ -108,13 +108,18 @@ def monomials(head: HeadConstants, degree: int) -> int:
     return (1 + head.value_rank) * comb(head.score_rank + degree, degree) - 1
 
 
-@lru_cache(maxsize=4096)
 def taylor(logit_range: Fraction, tolerance: int) -> tuple[int, Any]:
     """The least degree δ with η_δ = (R/2)^(δ+1)/(δ+1)! ≤ η = 2^tolerance, and η_δ as an interval.
 
     Raises:
         NotComputable: the degree is too large to be found.
     """
+    return _taylor(logit_range, tolerance, ctx.prec)
+
+
+@lru_cache(maxsize=4096)
+def _taylor(logit_range: Fraction, tolerance: int, bits: int) -> tuple[int, Any]:
+    """The same at the precision that is set."""
     if logit_range == 0:
         return 0, arb(0)
     half, allowed = interval(logit_range) / 2, arb(2) ** tolerance

@@ -9,7 +9,7 @@ the length itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -28,10 +28,13 @@ from bounds.numbers import Exact
 _BITS = 96
 _WRITTEN = 20_000
 """Bits up to which θ, q and J are integers; beyond, they are powers of two."""
-_EXPONENTS = (64, 62, 60, 56, 52, 48, 40, 32, 16)
+_EXPONENTS = (62, 60, 56, 52, 48, 40, 32, 16)
 """γ̄ is one of these over 64, or the margin itself where that is below 1."""
-_TOLERANCES = range(-2, 8)
+_TOLERANCES = (-1, 0, 1, 2, 4, 6)
 """η is s/2^i over the slope of the bound in η."""
+_COARSE = (1, 4, 20, 100)
+_LENGTHS = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 2048)
+"""The J that are tried."""
 _LARGEST_LOG2 = 1e290
 
 
@@ -94,7 +97,7 @@ def shortest(
 def _exponents(margin: Exact) -> list[Fraction]:
     """The γ̄ that are tried: below 1 and at most the margin."""
     number = margin if isinstance(margin, Fraction) else _below(margin)
-    grid = [Fraction(k, 64) for k in _EXPONENTS if k < 64 and Fraction(k, 64) < number]
+    grid = [Fraction(k, 64) for k in _EXPONENTS if Fraction(k, 64) < number]
     largest = [Fraction(127, 128), Fraction(255, 256)] if number >= 1 else [number]
     return sorted({*grid, *largest}, reverse=True)
 
@@ -157,17 +160,14 @@ class _Problem:
         """The best θ, q, J found at γ̄ and η, as logarithms."""
         with ctx.workprec(self.bits):
             logs = [_logs(c, self.log2_error) for c in self.coefficients(exponent, tolerance)]
-        if not all(log.polynomials < 0 for log in logs):
-            return _Found(0, 0, 1, math.inf)
         gamma = float(exponent)
-
-        def fits(first: float, repeats: float, lengths: float) -> bool:
-            return all(self._error(x, gamma, first, repeats, lengths) <= 1 for x in logs)
-
+        if not gamma:  # below what a float can be
+            return _Found(0, 0, 1, math.inf)
+        lines = [_Line(x, gamma, math.log2(self.period), math.log2(self.end)) for x in logs]
         best = _Found(0, 0, 1, math.inf)
         worse = 0
-        for lengths in _lengths(coarse):
-            found = _best_repeats(fits, lengths, coarse)
+        for lengths in _COARSE if coarse else _LENGTHS:
+            found = _best_repeats(lines, lengths, coarse)
             if found.size < best.size:
                 best, worse = found, 0
             else:
@@ -175,27 +175,6 @@ class _Problem:
             if worse > 2:
                 break
         return best
-
-    def _error(
-        self, logs: _Logs, gamma: float, first: float, repeats: float, lengths: float
-    ) -> float:
-        """The bound divided by s, in floats."""
-        cells = repeats + math.log2(lengths) + math.log2(lengths + 1) - 1
-        length = _log2_sum(math.log2(self.period) + first + cells, math.log2(self.end))
-        logarithm = 1 + cells * math.log(2)
-        total = 0.0
-        if repeats > 0:
-            factor = math.log2(repeats * math.log(2))
-            for power, log in enumerate(logs.logarithms):
-                total += _exp2(log + power * math.log2(logarithm) + factor - cells)
-        return (
-            total
-            + _exp2(logs.limit - gamma * length)
-            + _exp2(logs.end + math.log2(self.end) - length)
-            + _exp2(logs.balance + 1 - repeats - math.log2(lengths + 1))
-            + _exp2(logs.broken + 1 - first - math.log2(lengths + 1))
-            + _exp2(logs.polynomials)
-        )
 
     def certified(self, found: _Found, exponent: Fraction, tolerance: int) -> Choice:
         """Integers near what was found at which the enclosed error is at most s."""
@@ -224,27 +203,77 @@ class _Problem:
         return Choice(first, repeats, lengths, exponent, tolerance, self.end)
 
 
-def _best_repeats(
-    fits: Callable[[float, float, float], bool], lengths: float, coarse: bool
-) -> _Found:
+class _Line:
+    """The bound of one model, divided by s, as a function of log2 θ at given q and J."""
+
+    def __init__(self, logs: _Logs, gamma: float, period: float, end: float) -> None:
+        self.logs, self.gamma, self.period, self.end = logs, gamma, period, end
+
+    def rest(self, repeats: float, lengths: int) -> float:
+        """What θ has no influence on."""
+        logs = self.logs
+        cells = _cells(repeats, lengths)
+        total = 0.0
+        if repeats > 0:
+            logarithm = math.log2(1 + cells * math.log(2))
+            factor = math.log2(repeats * math.log(2)) - cells
+            for power, log in enumerate(logs.logarithms):
+                total += _exp2(log + power * logarithm + factor)
+        balance = _exp2(logs.balance + 1 - repeats - math.log2(lengths + 1))
+        return total + balance + _exp2(logs.polynomials)
+
+    def parts(self, repeats: float, lengths: int) -> tuple[float, float]:
+        """log2 of what falls like θ^(−γ̄) and like 1/θ, at θ = 1, over the room that is left."""
+        left = 1 - self.rest(repeats, lengths)
+        if left <= 0:
+            return math.inf, math.inf
+        room = math.log2(left)
+        length = self.period + _cells(repeats, lengths)
+        broken = self.logs.broken + 1 - math.log2(lengths + 1)
+        end = self.logs.end + self.end - length
+        return self.logs.limit - self.gamma * length - room, _exp2_sum(broken, end) - room
+
+    def least_first(self, repeats: float, lengths: int, width: float) -> float:
+        """The least log2 θ ≥ 0 at which the bound is at most s; ∞ if there is none."""
+        limit, once = self.parts(repeats, lengths)
+        if math.inf in (limit, once):
+            return math.inf
+        if _exp2(limit) + _exp2(once) <= 1:
+            return 0.0
+        low = max(limit / self.gamma, once, 0.0)  # one of the two terms fills the room
+        high = max((limit + 1) / self.gamma, once + 1)  # none fills more than half
+        while high - low > max(width, 1e-13 * high):
+            middle = (low + high) / 2
+            fits = _exp2(limit - self.gamma * middle) + _exp2(once - middle) <= 1
+            low, high = (low, middle) if fits else (middle, high)
+        return high
+
+
+def _cells(repeats: float, lengths: int) -> float:
+    """log2 of qJ(J+1)/2."""
+    return repeats + math.log2(lengths) + math.log2(lengths + 1) - 1
+
+
+def _best_repeats(lines: list[_Line], lengths: int, coarse: bool) -> _Found:
     """The q (and the least θ at it) that is best for one J."""
     width = 0.05 if coarse else 1e-4
-    far = 2.0
-    while not fits(far, far, lengths):
-        far *= 2
-        if far > _LARGEST_LOG2:
-            return _Found(0, 0, lengths, math.inf)
-    largest = 4 * far + 64  # log2 of a θ beyond which nothing is gained
 
     def size(repeats: float) -> float:
-        return repeats + _bisected(lambda x: fits(x, repeats, lengths), largest, width)
+        return repeats + max(line.least_first(repeats, lengths, width) for line in lines)
 
-    low = _bisected(lambda x: fits(largest, x, lengths), largest, width)
-    alone = _bisected(lambda x: fits(0.0, x, lengths), largest, width)  # θ = 1
+    def any_first(repeats: float) -> bool:
+        return all(line.rest(repeats, lengths) < 1 for line in lines)
+
+    def first_is_one(repeats: float) -> bool:
+        return all(sum(map(_exp2, line.parts(repeats, lengths))) <= 1 for line in lines)
+
+    low = _bisected(any_first, _LARGEST_LOG2, width)
+    if low == math.inf:
+        return _Found(0, 0, lengths, math.inf)
+    alone = _bisected(first_is_one, _LARGEST_LOG2, width)
     middle = _golden(size, low, low + 24, 9 if coarse else 16)
     best = min((middle, alone) if alone < math.inf else (middle,), key=size)
-    spread = math.log2(lengths) + math.log2(lengths + 1) - 1
-    return _Found(size(best) - best, best, lengths, size(best) + spread)
+    return _Found(size(best) - best, best, lengths, size(best) + _cells(0.0, lengths))
 
 
 def _golden(value: Callable[[float], float], low: float, high: float, steps: int) -> float:
@@ -268,6 +297,8 @@ def _bisected(holds: Callable[[float], bool], largest: float, width: float) -> f
     """The least number ≥ 0 at which a monotone condition holds, to `width`; ∞ if none ≤ largest."""
     if holds(0.0):
         return 0.0
+    if not holds(largest):
+        return math.inf
     low, high = 0.0, 1.0
     while not holds(high):
         if high >= largest:
@@ -291,13 +322,6 @@ def _least(start: Fraction, holds: Callable[[Fraction], bool]) -> Fraction:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(Fraction(middle)) else (middle, high)
     return Fraction(high)
-
-
-def _lengths(coarse: bool) -> Sequence[int]:
-    """The J that are tried."""
-    if coarse:
-        return [1, 3, 10, 40, 160]
-    return [1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 2048]
 
 
 def _integer(log2: float) -> Exact:
@@ -350,6 +374,9 @@ def _exp2(log2: float) -> float:
     return math.inf if log2 > 1000 else 2.0 ** max(log2, -1070.0) if log2 > -1070 else 0.0
 
 
-def _log2_sum(a: float, b: float) -> float:
+def _exp2_sum(a: float, b: float) -> float:
+    """log2(2^a + 2^b)."""
     largest = max(a, b)
-    return largest + math.log2(2.0 ** (a - largest) + 2.0 ** (b - largest))
+    if largest == -math.inf:
+        return largest
+    return largest + math.log2(2.0 ** max(a - largest, -1070) + 2.0 ** max(b - largest, -1070))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import itertools
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +15,7 @@ import sympy
 
 from bounds.errors import BoundsError, ParameterError, Problem
 from bounds.length import bound_for, read_request
-from bounds.numbers import brief, plain, written
+from bounds.numbers import Structure, brief, plain, written
 from bounds.parameters import BY_KEYWORD, read_all
 from bounds.result import LengthBound
 
@@ -120,7 +121,7 @@ def sweep(
     for name, grid in grids.items():
         for value in grid if name in BY_KEYWORD else grid[:1]:
             try:
-                read_request("linf", "argmax", 1, None, (), {name: value})
+                read_all({name: value})
             except ParameterError as error_:
                 problems.extend(error_.problems)
     if problems:
@@ -175,6 +176,8 @@ def _cell(value: Any, digits: int) -> str:
         return hex(value) if digits > 1000 else f"{len(bin(value)) - 2} bits"
     if isinstance(value, float):
         return f"{value:.6g}" if digits < 1000 else repr(value)
+    if isinstance(value, Structure):
+        return value.brief() if digits < 1000 else json.dumps(value.data())
     if isinstance(value, (Fraction, sympy.Basic)):
-        return brief(value) if digits < 1000 else written(value)
+        return brief(value) if digits < 1000 else str(written(value))
     return str(value)

@@ -49,7 +49,7 @@ def check_softmax(
 
     Args:
         f: a model in infinite precision; with more than two layers, or lag biases behind the first,
-            default inputs have at most 2^15 tokens.
+            default inputs have at most 2^13 tokens.
         g: the other model of the pair, or None.
         epsilon: ε > 0, for which the report states the proven N.
         inputs: arrays of tokens or `verify.checks.inputs.Input`s; by default `standard_families`.

@@ -128,7 +128,7 @@ def simulate_deep(
     Pieces of x of lengths θ⌈k/q⌉ and its last τ* + 1 to τ* + Δ tokens ([derived, Theorem D]).
 
     Args:
-        x: (T,) integers in 0..|Σ|−1, T at most 2^15 where it has to be shortened.
+        x: (T,) integers in 0..|Σ|−1, T at most 2^13 where it has to be shortened.
         f: a model in infinite precision, any depth, lag biases in any layer.
         g: another such model on the same vocabulary, or None; the shorter one is padded.
         length: largest |z| allowed.

@@ -152,7 +152,8 @@ def _last(
     log_mass = np.full(total, -np.log(total))
 
     def atoms(lag: int) -> Floats:
-        return states[max(total - 1 - lag, 0)][None]
+        there: Floats = states[max(total - 1 - lag, 0)]
+        return there[None]
 
     found: list[Callable[[Floats], Floats] | None] = []
     for head in f.layers[-1].heads:

@@ -23,7 +23,7 @@ from verify.simulation.softmax.first_layer import regime
 Floats = NDArray[np.float64]
 Tokens = NDArray[np.int64]
 
-LONGEST = 1 << 15
+LONGEST = 1 << 13
 """Longest input: every state along it attends to all before, so that time grows with T²."""
 
 _ENTRIES = 1 << 22
