@@ -12,93 +12,10 @@ from flint import arb, ctx
 
 import bounds
 from bounds.depth_error import coefficients, interval
+from tests.helpers.theorem_d import mp, theorem_d
 
 KEY = "derived.softmax_deep"
 BIASES = ("none", "token dominant", "balanced", "position dominant")
-
-
-def mp(value):
-    return mpmath.mpf(value.numerator) / value.denominator
-
-
-def choose(n, k):
-    found = 1
-    for i in range(1, k + 1):
-        found = found * (n - k + i) // i
-    return found
-
-
-def degree(R, eta):
-    """δ and η_δ."""
-    delta = 0
-    while R and (mp(R) / 2) ** (delta + 1) / mpmath.factorial(delta + 1) > eta:
-        delta += 1
-    return delta, (mp(R) / 2) ** (delta + 1) / mpmath.factorial(delta + 1) if R else mpmath.mpf(0)
-
-
-def dimension(c, sigma, period, eta):
-    d = period * (sigma - 1)
-    for model in c.models:
-        for layer in model[1:-1]:
-            for h in layer.heads:
-                if h.lag_bias != "position dominant":
-                    delta, _ = degree(h.logit_range, eta)
-                    d += (1 + h.value_rank) * choose(h.score_rank + delta, delta) - 1
-        d += sum(h.value_rank for h in model[-1].heads if h.lag_bias != "position dominant")
-    return d
-
-
-def theorem_d(c, model, sigma, period, gamma, eta, theta, q, J, a, n):
-    """The last display for one model."""
-    taus = c.localities
-    d = dimension(c, sigma, period, eta)
-    half = mpmath.mpf(3) / 2 if period == 1 else mpmath.mpf(2)
-    ln1, lnq = 1 + mpmath.log(mpmath.mpf(q * J * (J + 1)) / 2), mpmath.log(q)
-    B = x = x_ = Z = W = Q = E = mpmath.mpf(0)
-    P = len(model)
-    for level, layer in enumerate(model, start=1):
-        tau, lam = taus[level - 1], mp(layer.lipschitz)
-        before = mpmath.mpf(sum(taus[: level - 1])) / period
-        a_l, c_l, k_l, n_l, s_l, m_l, u_l = mpmath.mpf(1), 0, 0, 0, 0, 0, 0
-        for h in layer.heads:
-            D, eR = mp(h.value_diameter), mpmath.exp(mp(h.logit_range))
-            ell = mp(h.tilt_lipschitz)
-            prefix = h.lag_bias != "position dominant"
-            n_l += (tau + 1) * D * eR if h.lag_bias != "none" else 0
-            s_l += D * eR if prefix else 0
-            if level == 1:
-                continue
-            a_l += D * mp(h.query_lipschitz) / 4
-            kappa = mpmath.mpf(tau + 2) ** gamma if h.lag_bias != "none" else 1
-            k_l += eR * ell * kappa / (1 - gamma)
-            c_l += eR * ell if h.lag_bias in ("balanced", "position dominant") else 0
-            m_l += eR * ell if prefix else 0
-            if level < P:
-                u_l += D * eR * degree(h.logit_range, eta)[1] if prefix else 0
-        if level == P:
-            break
-        B, x, x_, Z, W, Q, E = (
-            lam * ((a_l + k_l) * B + n_l),
-            lam * ((a_l + c_l) * x + s_l),
-            lam * ((a_l + c_l) * x_ + c_l * mpmath.mpf(tau) / period * x),
-            lam * ((a_l + c_l) * Z + 2 * m_l * (Z + half * x) + d * (s_l + 2 * u_l)),
-            lam * ((a_l + c_l) * W + 2 * m_l * (W + 2 * x_) + 3 * before * s_l),
-            lam * ((a_l + c_l) * Q + m_l * (lnq * (Z + half * x) + ln1 * Q)),
-            lam * ((a_l + c_l + m_l) * E + 2 * u_l),
-        )
-    G, H = mpmath.mpf(2) / (q * (J + 1)), mpmath.mpf(2) / (theta * (J + 1))
-    t = mpmath.mpf(2) / (q * J * (J + 1))
-    share = mpmath.mpf(a) / (theta * q * J * (J + 1) // 2 * period + a)
-    rho = Z * G + W * H + Q * t + E + 2 * x * share
-    near = mpmath.mpf(n) ** (-gamma)
-    return lam * (
-        a_l * (2 * B * near + rho)
-        + 2 * (k_l * B + n_l) * near
-        + c_l * rho
-        + s_l * (d * G + 3 * before * H + 2 * share)
-        + m_l
-        * (2 * (Z + half * x) * G + (lnq * (Z + half * x) + ln1 * Q) * t + 2 * (W + 2 * x_) * H + E)
-    )
 
 
 def random_constants(rng, depth=None, small=False):
