@@ -78,7 +78,7 @@ class Steps:
                     if j > span:
                         window = x[j - 1 - span : j][::-1]
                         gap = np.linalg.norm(limit[level][j - 1] - state(window, j))
-                        allowed = now.x * abs(1 - j / (period * end)) + now.x_ / end
+                        allowed = now.x * distance(j, end, period) + now.x_ / end
                         self.note("2", gap, allowed)
                 g, h, t = (v / mpmath.mpf(prefix) for v in (schedule.piece(k), k, schedule.theta))
                 good = _good(z.fragments, start, period * prefix, span)
@@ -105,6 +105,14 @@ class Steps:
             return
         ratio = float(measured / allowed) if allowed else np.inf
         self.worst[step] = max(self.worst.get(step, 0.0), ratio)
+
+
+def distance(j, end, period):
+    """Total variation of a uniform position of 1..j and of one before the end of the block."""
+    whole = int(end)
+    block = np.ones(period * (whole + 1)) / (period * end)
+    block[period * whole :] *= end - whole
+    return np.abs(block - (np.arange(len(block)) < j) / j).sum() / 2 if j <= len(block) else None
 
 
 def _good(fragments, start, stop, span):
