@@ -28,14 +28,14 @@ def depth_constants(
     layer 2 over the enclosure of the first layer's outputs; deeper ones are products of operator
     norms, the smaller of two where there are two. The shorter model is `padded`.
     """
-    depth = max(2, *(len(f.layers) for f in models))
-    return DepthConstants(*(_layers(padded(f, depth), progress) for f in models))
+    at_least_two = (padded(f, 2) if len(f.layers) == 1 else f for f in models)
+    return DepthConstants(*(_layers(f, progress) for f in at_least_two))
 
 
 def padded(f: LimitTransformer, depth: int) -> LimitTransformer:
     """Return the same function with `depth` layers: those that are added change nothing.
 
-    They stand before the last layer; of a one-layer model, behind it.
+    They stand before the last layer, as `DepthConstants` puts them; of a one-layer model, behind.
     """
     nothing = np.zeros((f.dimension, f.dimension))
     layer = Layer((Head(nothing, nothing, np.zeros(1)),))

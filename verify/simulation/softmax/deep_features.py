@@ -47,7 +47,7 @@ def deep_features(
     parts = [
         (layer - 1, _polynomials(f, layer, head, _degree(constants, layer, head, tolerance), along))
         for layer in range(2, len(f.layers))
-        for head in range(len(f.layers[layer - 1].heads))
+        for head in range(len(constants[layer - 1].heads))  # none in a layer that only pads
         if regime(f.layers[layer - 1].heads[head]) != "position dominant"
     ]
     parts += [
