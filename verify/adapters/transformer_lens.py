@@ -52,7 +52,7 @@ def from_transformer_lens(model: Any, *, period: int | None = None) -> LimitTran
     tokens as they are: a BOS token that `model.to_tokens` puts first is part of x.
 
     Args:
-        model: a `transformer_lens.HookedTransformer` (its versions 1 to 3).
+        model: a `transformer_lens.HookedTransformer`, of the versions below 4.
         period: Δ, after how many rows W_pos repeats: 1 where all rows are equal, n_ctx to take
             learned absolute positions as repeating.
 
