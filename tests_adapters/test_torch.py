@@ -259,6 +259,22 @@ def test_parts_that_play_no_role_are_ignored_by_name():
     assert LimitTransformer.from_torch(model, layers=packed_parts(2), **how) == f
 
 
+def test_buffers_that_are_not_saved_count():
+    model = ready(Packed(2))
+    model.register_buffer("table", torch.ones(N_CTX, D), persistent=False)
+    with pytest.raises(InputError, match=r"^state: got 'table'"):
+        LimitTransformer.from_torch(model, layers=packed_parts(2), **PLAIN, **TABLE)
+
+
+def test_a_model_may_have_any_name():
+    class WithoutNorm(Packed):
+        pass
+
+    model = ready(WithoutNorm(1))
+    f = LimitTransformer.from_torch(model, layers=packed_parts(1), **PLAIN, **TABLE)
+    agrees(f, model)
+
+
 def test_learned_positions_need_a_word():
     with pytest.raises(InputError, match=r"^period: got None .*no longer input exists"):
         LimitTransformer.from_torch(

@@ -74,8 +74,8 @@ def _check_kind(name: str, part: Any) -> None:
     kind = _kind(part)
     if kind in _FIT:
         return
-    # Containers of the user's own may be called anything; what they contain comes by itself.
-    if kind or not any(True for _ in part.children()):
+    # The user's own model and containers may be called anything; what they contain comes by itself.
+    if kind or (name and not any(True for _ in part.children())):
         called = (kind or type(part).__name__).lower()
         for words, allowed in _REASONS:
             if any(word in called for word in words):

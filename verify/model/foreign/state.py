@@ -88,7 +88,8 @@ def read_state(source: Any) -> Mapping[str, Any]:
         InputError: it is none of these, or the file cannot be read.
     """
     if is_module(source):
-        arrays = source.state_dict()
+        # Buffers that are not saved, such as tables of positions, are part of the model.
+        arrays = {**source.state_dict(), **dict(source.named_buffers())}
     elif isinstance(source, str | os.PathLike):
         arrays = _read_file(source)
     else:
