@@ -122,7 +122,7 @@ class Head(_ByValue):
 
         Raises:
             WeightsError: an array has a wrong shape or is not usable (all problems at once).
-            InputError: `vectors`, `scale` or `constant` is none, or a bias needs `constant`.
+            InputError: `vectors`, `scale` or `constant` is impossible, or a bias needs `constant`.
         """
         given = dict(
             zip(qkvo.MATRICES + qkvo.BIASES, (W_Q, W_K, W_V, W_O, b_Q, b_K, b_V, b_O), strict=True)
