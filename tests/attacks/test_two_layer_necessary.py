@@ -12,6 +12,7 @@ e^(R·c_i). Claim: A ≥ min(1/21, 0.495·√(e^R/n)).
 import itertools
 import math
 import os
+from functools import partial
 
 import numpy as np
 import pytest
@@ -184,13 +185,17 @@ def test_no_long_string_is_below_the_claims():
         n = 30 * letters * tau
         start = np.arange(n) // max(2, int(math.sqrt(n * tau / letters))) % letters
         found = descended(
-            start, lambda y: windows(y, letters, tau, gamma), letters, 20 * EFFORT, rng
+            start,
+            partial(windows, letters=letters, tau=tau, gamma=gamma),
+            letters,
+            20 * EFFORT,
+            rng,
         )
         assert found >= windows_claim(n, letters, tau, gamma)
         ratios.append(found / math.sqrt(letters * tau / n))
     for reach in (0, 2):
         start = np.arange(300) // 20 % 2
-        found = descended(start, lambda y: changes(y, reach), 2, 20 * EFFORT, rng)
+        found = descended(start, partial(changes, reach=reach), 2, 20 * EFFORT, rng)
         assert found >= changes_claim(300, reach)
         weighed.append(found / math.sqrt(math.exp(reach) / 300))
     assert tried > 1000

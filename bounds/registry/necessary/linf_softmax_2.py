@@ -21,6 +21,8 @@ _ETA, _L, _SIZE, _TAU, _R = (
     symbols.logit_range_last,
 )
 
+_ZERO = sympy.Integer(0)
+
 CELL = Setting("linf", "softmax", 2)
 
 _CONCLUSION = "below this length even exact agreement does not give |f − g| ≤ {target}"
@@ -50,8 +52,8 @@ def _complexity(
     both: sympy.Expr,
     spread: sympy.Expr,
     slope: sympy.Expr,
-    query: sympy.Expr = sympy.Integer(0),
-    reach: sympy.Expr = sympy.Integer(0),
+    query: sympy.Expr = _ZERO,
+    reach: sympy.Expr = _ZERO,
 ) -> sympy.Expr:
     """C_F (C_Δ for Δ > 1) of a pair whose margins are at least 1/2, both value ranks 1.
 
