@@ -23,7 +23,11 @@ from verify import witnesses
 from verify.witnesses.two_layer_softmax import distance_and_changes, distance_and_windows
 
 pytestmark = pytest.mark.covers(
-    "attack", "derived.lower_softmax_locality", "derived.lower_softmax_range"
+    "attack",
+    "derived.lower_softmax_locality",
+    "derived.lower_softmax_range",
+    "derived.lower_two_layer",
+    "derived.lower_logit_range",
 )
 
 EFFORT = int(os.environ.get("TWO_LAYER_NECESSARY_EFFORT", "1"))
@@ -152,6 +156,8 @@ def test_no_short_string_is_below_the_claims():
                 found = windows(x, letters, tau, gamma)
                 assert found >= windows_claim(n, letters, tau, gamma)
                 least.append(found / math.sqrt(letters * tau / n))
+                if (letters, tau) == (2, 1):  # the pair of derived.lower_two_layer, every γ ≥ 1
+                    assert found >= 0.2 / math.sqrt(n)
             if letters == 2:
                 for reach, gamma in ((0, 1), (2, 1), (6, 1), (0, 2), (2, 3)):
                     found = changes(x, reach, gamma)
@@ -173,6 +179,8 @@ def test_no_long_string_is_below_the_claims():
         for x in structured(n, letters, tau, rng):
             found = windows(x, letters, tau, gamma)
             assert found >= windows_claim(n, letters, tau, gamma)
+            if (letters, tau) == (2, 1):
+                assert found >= 0.2 / math.sqrt(n)
             ratios.append(found / math.sqrt(letters * tau / n))
             tried += 1
     for n, reach, gamma in itertools.product((30, 1000, 3000), (0, 1, 3), (1, 2)):
@@ -201,6 +209,18 @@ def test_no_long_string_is_below_the_claims():
     assert tried > 1000
     if EFFORT > 1:
         print(tried, min(ratios), min(weighed))
+
+
+def test_one_layer_of_any_margin_has_no_small_positive_attention():
+    """Bias 1 − γ on the last token, logit R on letter 0, x_n = 1: σ is 0 or ≥ e^R/(e^R + n − 1)."""
+    for x, gamma, reach in itertools.product(strings(2, 9), (1, 1.5, 4), (0, 3)):
+        y = np.append(1 - x, 1)
+        n = len(y)
+        weight = np.where(y == 0, math.exp(reach), 1.0)
+        weight[-1] *= n ** (1.0 - gamma)
+        attention = weight[y == 0].sum() / weight.sum()
+        least = math.exp(reach) / (math.exp(reach) + n - 1)
+        assert attention == 0 or attention >= least - 1e-15
 
 
 def test_changes_cost_what_the_proof_says():

@@ -44,7 +44,7 @@ _CLASS = Scope(
 )
 
 
-def _complexity(
+def _room_for_pair(
     values: Values,
     *,
     outer: sympy.Expr,
@@ -54,10 +54,11 @@ def _complexity(
     slope: sympy.Expr,
     query: sympy.Expr = _ZERO,
     reach: sympy.Expr = _ZERO,
-) -> sympy.Expr:
-    """C_F (C_Δ for Δ > 1) of a pair whose margins are at least 1/2, both value ranks 1.
+) -> bool:
+    """Whether no constant of the class that is given is below that of the pair.
 
-    outer = Λ₂, histogram = β′, both = β, spread = D₂, slope = ℓ₂, query = D₂D_Y‖M‖/4, reach = R₂.
+    Of a pair whose margins are at least 1/2, both value ranks 1: outer = Λ₂, histogram = β′,
+    both = β, spread = D₂, slope = ℓ₂, query = D₂D_Y‖M‖/4, reach = R₂.
     """
     size, tau, period, block = (
         to_sympy(values.get(keyword, Fraction(least)))
@@ -77,26 +78,22 @@ def _complexity(
         + root * (4 * tau / (block * period) + 2 * balanced) * spread
         + 2 * (tau + period) * spread
     )
-    return outer * ((1 + query) * accuracy + exp(reach) * average)
-
-
-def _has_at_least(values: Values, complexity: sympy.Expr) -> bool:
-    """Whether no constant of the class that is given is below that of the pair."""
-    given = [values[k] for k in ("complexity_balanced", "complexity_periodic") if k in values]
-    return all(not below(number, complexity) for number in given)
+    complexity = outer * ((1 + query) * accuracy + exp(reach) * average)
+    needed = {"complexity_balanced": complexity, "complexity_periodic": complexity}
+    return not any(k in values and below(values[k], least) for k, least in needed.items())
 
 
 def _room_for_runs(values: Values) -> bool:
     """Λ₂ = 2, β′ = √2, β = 2√2, D₂ = 3/2, ℓ₂ = 1, M = 0."""
-    runs = _complexity(
+    root = sqrt(sympy.Integer(2))
+    return _room_for_pair(
         values,
         outer=sympy.Integer(2),
-        histogram=sqrt(sympy.Integer(2)),
-        both=2 * sqrt(sympy.Integer(2)),
+        histogram=root,
+        both=2 * root,
         spread=Rational(3, 2),
         slope=sympy.Integer(1),
     )
-    return _has_at_least(values, runs)
 
 
 LOWER_TWO_LAYER = Theorem(
@@ -131,15 +128,15 @@ LOWER_TWO_LAYER = Theorem(
 
 def _room_for_windows(values: Values) -> bool:
     """Λ₂ = 2·(L/2), β′ = √3, β = 2√3, D₂ = 2 − 1/|Σ|, ℓ₂ = 1, M = 0."""
-    windows = _complexity(
+    root = sqrt(sympy.Integer(3))
+    return _room_for_pair(
         values,
         outer=to_sympy(values["lipschitz"]),
-        histogram=sqrt(sympy.Integer(3)),
-        both=2 * sqrt(sympy.Integer(3)),
+        histogram=root,
+        both=2 * root,
         spread=2 - 1 / to_sympy(values["vocabulary_size"]),
         slope=sympy.Integer(1),
     )
-    return _has_at_least(values, windows)
 
 
 def _small_enough_for_windows(values: Values) -> bool:
@@ -183,7 +180,7 @@ LOWER_SOFTMAX_LOCALITY = Theorem(
 def _room_for_changes(values: Values) -> bool:
     """Λ₂ = 2·(2L/3), β′ = √2, β = √2 + √34/3, D₂ = 3/2, ‖M‖ = R₂, D_Y ≤ 9/4, Y_max ≤ 7/3."""
     reach = to_sympy(values["logit_range_last"])
-    changes = _complexity(
+    return _room_for_pair(
         values,
         outer=Rational(4, 3) * to_sympy(values["lipschitz"]),
         histogram=sqrt(sympy.Integer(2)),
@@ -193,7 +190,6 @@ def _room_for_changes(values: Values) -> bool:
         query=Rational(27, 32) * reach,
         reach=reach,
     )
-    return _has_at_least(values, changes)
 
 
 LOWER_SOFTMAX_RANGE = Theorem(

@@ -25,6 +25,7 @@ PAIRS = [
     (changes, (7, 2)),
     (changes, (7, 1, "1/2", 3)),
 ]
+IDS = [f"{build.__name__}-{given}" for build, given in PAIRS]
 
 
 def strings(letters, longest):
@@ -32,7 +33,7 @@ def strings(letters, longest):
         yield from map(np.array, itertools.product(range(letters), repeat=n))
 
 
-@pytest.mark.parametrize(("build", "given"), PAIRS, ids=str)
+@pytest.mark.parametrize(("build", "given"), PAIRS, ids=IDS)
 def test_the_pair_is_zero_on_every_short_input(build, given):
     pair = build(*given)
     assert pair.agree_up_to >= given[0]
@@ -40,7 +41,7 @@ def test_the_pair_is_zero_on_every_short_input(build, given):
         assert pair.f(x)[0] == 0 == pair.g(x)[0]
 
 
-@pytest.mark.parametrize(("build", "given"), PAIRS, ids=str)
+@pytest.mark.parametrize(("build", "given"), PAIRS, ids=IDS)
 def test_the_pair_proves_the_entry_at_its_target(build, given):
     pair = build(*given)
     needed = bounds.required_length(theorem=pair.key, **pair.parameters)
