@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 
 import sympy
 from sympy import Rational, ceiling, exp, sqrt
@@ -44,7 +46,7 @@ _CLASS = Scope(
 )
 
 
-def _room_for_pair(
+def _constant_of_pair(
     values: Values,
     *,
     outer: sympy.Expr,
@@ -54,11 +56,10 @@ def _room_for_pair(
     slope: sympy.Expr,
     query: sympy.Expr = _ZERO,
     reach: sympy.Expr = _ZERO,
-) -> bool:
-    """Whether no constant of the class that is given is below that of the pair.
+) -> sympy.Expr:
+    """C_F (C_Δ for Δ > 1) of a pair whose margins are at least 1/2, both value ranks 1.
 
-    Of a pair whose margins are at least 1/2, both value ranks 1: outer = Λ₂, histogram = β′,
-    both = β, spread = D₂, slope = ℓ₂, query = D₂D_Y‖M‖/4, reach = R₂.
+    outer = Λ₂, histogram = β′, both = β, spread = D₂, slope = ℓ₂, query = D₂D_Y‖M‖/4, reach = R₂.
     """
     size, tau, period, block = (
         to_sympy(values.get(keyword, Fraction(least)))
@@ -78,15 +79,29 @@ def _room_for_pair(
         + root * (4 * tau / (block * period) + 2 * balanced) * spread
         + 2 * (tau + period) * spread
     )
-    complexity = outer * ((1 + query) * accuracy + exp(reach) * average)
-    needed = {"complexity_balanced": complexity, "complexity_periodic": complexity}
-    return not any(k in values and below(values[k], least) for k, least in needed.items())
+    return outer * ((1 + query) * accuracy + exp(reach) * average)
 
 
-def _room_for_runs(values: Values) -> bool:
+def _has_room(keyword: str, constant: Callable[[Values], sympy.Expr], values: Values) -> bool:
+    return keyword not in values or not below(values[keyword], constant(values))
+
+
+def _room(constant: Callable[[Values], sympy.Expr]) -> tuple[Hypothesis, ...]:
+    """The hypotheses that a class with a given constant contains the pair."""
+    return tuple(
+        Hypothesis(
+            f"{symbol}, where given, is at least that of the pair",
+            partial(_has_room, keyword, constant),
+            keyword=keyword,
+        )
+        for keyword, symbol in (("complexity_balanced", "C_F"), ("complexity_periodic", "C_Δ"))
+    )
+
+
+def _of_runs(values: Values) -> sympy.Expr:
     """Λ₂ = 2, β′ = √2, β = 2√2, D₂ = 3/2, ℓ₂ = 1, M = 0."""
     root = sqrt(sympy.Integer(2))
-    return _room_for_pair(
+    return _constant_of_pair(
         values,
         outer=sympy.Integer(2),
         histogram=root,
@@ -113,7 +128,7 @@ LOWER_TWO_LAYER = Theorem(
     parameters=("epsilon", "target"),
     hypotheses=(
         _NORMS,
-        Hypothesis("C_F or C_Δ, where given, is at least that of the pair", _room_for_runs),
+        *_room(_of_runs),
         Hypothesis(
             "L, where given, is at least 3/2, that of the pair (derived.lower_softmax_range with "
             "logit_range_last = 0 scales with L)",
@@ -126,10 +141,10 @@ LOWER_TWO_LAYER = Theorem(
 )
 
 
-def _room_for_windows(values: Values) -> bool:
+def _of_windows(values: Values) -> sympy.Expr:
     """Λ₂ = 2·(L/2), β′ = √3, β = 2√3, D₂ = 2 − 1/|Σ|, ℓ₂ = 1, M = 0."""
     root = sqrt(sympy.Integer(3))
-    return _room_for_pair(
+    return _constant_of_pair(
         values,
         outer=to_sympy(values["lipschitz"]),
         histogram=root,
@@ -169,7 +184,7 @@ LOWER_SOFTMAX_LOCALITY = Theorem(
         Hypothesis(
             "1200·target < L, and 120·|Σ|·target < L where γ > 1", _small_enough_for_windows
         ),
-        Hypothesis("C_F or C_Δ, where given, is at least that of the pair", _room_for_windows),
+        *_room(_of_windows),
     ),
     formula=lambda: Formula(terms={"windows": ceiling(_SIZE * _TAU * _L**2 / (500 * _ETA**2))}),
     exponents={"epsilon": -2, "lipschitz": 2, "vocabulary_size": 1, "locality": 1},
@@ -177,10 +192,10 @@ LOWER_SOFTMAX_LOCALITY = Theorem(
 )
 
 
-def _room_for_changes(values: Values) -> bool:
+def _of_changes(values: Values) -> sympy.Expr:
     """Λ₂ = 2·(2L/3), β′ = √2, β = √2 + √34/3, D₂ = 3/2, ‖M‖ = R₂, D_Y ≤ 9/4, Y_max ≤ 7/3."""
     reach = to_sympy(values["logit_range_last"])
-    return _room_for_pair(
+    return _constant_of_pair(
         values,
         outer=Rational(4, 3) * to_sympy(values["lipschitz"]),
         histogram=sqrt(sympy.Integer(2)),
@@ -211,7 +226,7 @@ LOWER_SOFTMAX_RANGE = Theorem(
     hypotheses=(
         _NORMS,
         Hypothesis("32·target < L", lambda v: below(32 * v["target"], v["lipschitz"])),
-        Hypothesis("C_F or C_Δ, where given, is at least that of the pair", _room_for_changes),
+        *_room(_of_changes),
     ),
     formula=lambda: Formula(terms={"changes": ceiling(exp(_R) * _L**2 / (10 * _ETA**2))}),
     exponents={"epsilon": -2, "lipschitz": 2},
