@@ -53,7 +53,7 @@ def other_side(
         if needed:
             refused[entry.key] = only_with(needed)
             continue
-        beyond = "" if of_paper else _not_of_the_pair(entry, values, asserted)
+        beyond = "" if of_paper else not_of_the_pair(entry, values, asserted)
         if beyond:
             refused[entry.key] = beyond
             continue
@@ -78,7 +78,7 @@ _COMPLEXITIES = (
 )
 
 
-def _not_of_the_pair(entry: Theorem, values: Mapping[str, Exact], asserted: frozenset[str]) -> str:
+def not_of_the_pair(entry: Theorem, values: Mapping[str, Exact], asserted: frozenset[str]) -> str:
     """A constant given of which it is not shown that the pair behind a necessary length has it.
 
     Alone such a length is true: of the models with the constants that it reads. Beside a
