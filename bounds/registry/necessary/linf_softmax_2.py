@@ -222,7 +222,7 @@ LOWER_SOFTMAX_RANGE = Theorem(
     conclusion=_CONCLUSION,
     scope=_CLASS,
     parameters=("epsilon", "target", "lipschitz", "logit_range_last"),
-    defaults={"lipschitz": 1},
+    defaults={"lipschitz": 1, "logit_range_last": 0},
     hypotheses=(
         _NORMS,
         Hypothesis("32·target < L", lambda v: below(32 * v["target"], v["lipschitz"])),
