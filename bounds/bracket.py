@@ -13,7 +13,7 @@ from bounds.apply import apply
 from bounds.errors import BoundsError, NotComputable, ParameterError, Problem, UnsupportedSetting
 from bounds.length import bound_for, is_guarantee
 from bounds.numbers import Exact, brief, written
-from bounds.other_side import is_necessary, other_side, reason, unasserted
+from bounds.other_side import is_necessary, not_of_the_pair, other_side, reason, unasserted
 from bounds.registry import all_theorems
 from bounds.request import Request, read_request
 from bounds.result import LengthBound, Status, show_length
@@ -156,8 +156,15 @@ class _Question:
 
     def _asked_for(self, side: str) -> LengthBound | None:
         assert self.theorem is not None
+        values, asserted = self.request.values, self.request.asserted
+        if side == "necessary":
+            assumed = asserted | unasserted(self.theorem, asserted)
+            beyond = not_of_the_pair(self.theorem, values, assumed)
+            if beyond:
+                self.reasons[side] = f"{self.theorem.key}: {beyond}"
+                return None
         try:
-            return apply(self.theorem, self.request.values, self.request.asserted)
+            return apply(self.theorem, values, asserted)
         except (ParameterError, NotComputable, UnsupportedSetting) as refusal:
             self.refusals.append(refusal)
             self.reasons[side] = reason(self.theorem.key, refusal)

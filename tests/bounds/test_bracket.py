@@ -117,6 +117,22 @@ def test_the_other_side_is_about_what_a_theorem_takes_by_default():
     assert all(opened <= set(b.theorem.survives) for b in bound.necessary)
 
 
+def test_a_pair_is_not_set_against_constants_that_it_is_not_shown_to_have():
+    """It was: a necessary length of 19,599,720,000 beside a sufficient one of 525,210,005."""
+    given = {"epsilon": "1/10000", "lipschitz": 7, "lipschitz_marginal": "1/2"}
+    both = bounds.bracket(
+        theorem="derived.lower_linf_c3", **MODELS | {"locality": 3, "precision_bits": 1} | given
+    )
+    assert both.sufficient.theorem.key == "derived.one_layer_linf_additive"
+    assert both.necessary is None
+    assert both.reasons["necessary"].endswith("its pair is not shown to have L' = 1/2")
+    two = {"error": "linf", "attention": "softmax", "layers": 2, "vocabulary_size": 2}
+    given = {"epsilon": "1/1000", "locality": 1, "heads": 2, "period": 1, "positional_margin": 1}
+    small = bounds.bracket(**two, **given, complexity_balanced="1/100")
+    assert small.necessary is None
+    assert "C_F, where given, is at least that of the pair" in small.reasons["necessary"]
+
+
 def test_measured_constants_go_in_as_they_come():
     measured = SimpleNamespace(
         assume=frozenset({"no_lag_bias"}),
