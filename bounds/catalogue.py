@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from bounds.errors import ParameterError, Problem
-from bounds.length import CHOICES, covering_entries, find_theorem, read_layers
 from bounds.registry import all_theorems
+from bounds.request import CHOICES, covering_entries, find_theorem, read_layers
 from bounds.sweep import Table
 from bounds.theorem import Direction, Setting, Theorem
 
@@ -116,10 +116,9 @@ def cube() -> Table:
     sufficient one.
     """
     rows = []
-    cells = [
-        *itertools.product(*CHOICES.values(), (1, 2)),
-        *itertools.product(*CHOICES.values(), (3,)),
-    ]
+    pairs = list(itertools.product(*CHOICES.values()))
+    cells = [(*pair, layers) for pair in pairs for layers in (1, 2)]
+    cells += [(*pair, 3) for pair in pairs]
     for error, attention, layers in cells:
         cell = covering_entries(Setting(error, attention, layers))
         if layers > 2 and not cell:

@@ -19,9 +19,10 @@ from typing import Any
 
 from bounds.errors import NoSolution, NotComputable, ParameterError, Problem
 from bounds.evaluate import log2
-from bounds.length import Request, bound_for, covering_entries, read_request
+from bounds.length import Request, bound_for, read_request
 from bounds.numbers import brief
 from bounds.parameters import BY_KEYWORD, Parameter
+from bounds.request import covering_entries
 from bounds.result import LengthBound, show_length
 from bounds.theorem import Direction
 

@@ -96,6 +96,11 @@ class Setting:
             return False
         return self.layers == other.layers or (self.or_more and self.layers < other.layers)
 
+    def data(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        more = {"or_more": True} if self.or_more else {}
+        return {"error": self.error, "attention": self.attention, "layers": self.layers} | more
+
     def with_layers(self, layers: int) -> Setting:
         """The same error and attention at exactly this number of layers."""
         return Setting(self.error, self.attention, layers)
