@@ -1,8 +1,8 @@
 """How fast |f(x) − f(z)| falls with the length of z: measured, and fitted as a power of n.
 
 For two softmax layers the balanced map is proven to reach n^(−1/2) ([derived, Lemma B3⁺]), and
-(ln n)/n without lag biases; the paper's random keep/drop chain has n^(−1/3) ([izzo2025, Lemma 5.3]). For one layer the rounding
-map has n^(−min(γ, 1)) ([derived, Theorem B5]).
+(ln n)/n without lag biases; the paper's random keep/drop chain has n^(−1/3) ([izzo2025, Lemma
+5.3]). For one layer the rounding map has n^(−min(γ, 1)) ([derived, Theorem B5]).
 """
 
 from __future__ import annotations
