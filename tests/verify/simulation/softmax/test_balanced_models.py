@@ -209,7 +209,7 @@ def test_balanced_beats_the_random_chain_on_long_runs():
     balanced, random = [], []
     for n in lengths:
         x = np.resize(np.repeat([0, 1], 300), 100 * n)
-        s = simulate_balanced(x, f, length=n)
+        s = simulate_balanced(x, f, length=n, theta=1)
         assert s.holds
         balanced.append(s.error_f)
         chains = [simulate_random_chain(x, f, length=n, seed=seed).error_f for seed in range(8)]
