@@ -164,12 +164,23 @@ def _descend(falling: Falling, point: _Point) -> _Point:
             before = _size(point)
             for (directions, solved), sign in product(_MOVES, (1, -1)):
                 start = _moved(point, [sign * way for way in directions], step)
-                other = None if start == point else _solved(falling, start, solved)
+                if start == point or not _promising(falling, start, solved, _size(point)):
+                    continue
+                other = _solved(falling, start, solved)
                 if other is not None and _size(other) < _size(point):
                     point = other
             if _size(point) > before - _GAIN:
                 break
     return point
+
+
+def _promising(falling: Falling, point: _Point, index: int, size: float) -> bool:
+    """Whether the point fits where the coordinate gives it that size."""
+    value = point[index] + size - _size(point)
+    if index == 2:
+        rest = size - point[0] - point[1]  # ln J(J + 1)
+        value = rest / 2 if rest > _LARGEST else log((1 + 4 * exp(rest)) ** 0.5 / 2 - 0.5 + 1e-300)
+    return value >= 0 and falling.fits(_with(point, index, value))
 
 
 def _moved(point: _Point, ways: list[int], step: float) -> _Point:

@@ -162,15 +162,18 @@ def plan_schedule(
         schedule: the λ_k, in periods.
         locality: τ.
         period: Δ.
-        longest: the |z| that was asked for, if not that of the schedule.
+        longest: largest allowed |z|; by default that of the schedule.
 
     Raises:
-        InputError: z would be longer than x, or T is too large to count in 64-bit integers.
+        InputError: z would be longer than allowed or than x, or T is too large to count in 64-bit
+            integers.
     """
     plan = BlockPlan(total, period, schedule, kept_tail(total, locality, period))
     length = plan.length if longest is None else longest
     if length > total:
         raise InputError("length", length, f"at most the length of x, {total}")
+    if plan.length > length:
+        raise InputError("length", length, f"at least {plan.length}, the length of these pieces")
     if plan.units * plan.short_units >= 2**62:
         raise InputError("x", f"{total} tokens", "fewer than 2^62 / |z| tokens")
     return plan

@@ -49,10 +49,7 @@ def two_layer_error(
 
     Source: [derived, Theorem B4⁺; with Δ > 1 its version for periodic positions].
     """
-    forms = _constants(f)
-    chosen = forms.enclosed if form == "enclosed" else forms.norm
-    assert chosen is not None  # two layers
-    model: Ingredients = chosen.ingredients
+    model = ingredients(f, form)
     n, tail, schedule = plan.length, plan.tail, plan.schedule
     turns = 4 * dimension + (6 if plan.period == 1 else 8)
     half = schedule.last_share / 2  # 1/(q(J+1))
@@ -115,6 +112,14 @@ def one_layer_error(
                 total += interval(slope) * interval(head.query_ranges[query]).exp() * weight
             totals.append(total)
         return max(_float_up(total) for total in totals)
+
+
+def ingredients(f: LimitTransformer, form: Form = "enclosed") -> Ingredients:
+    """What the two-layer bound needs to know of f."""
+    model = _constants(f)
+    chosen = model.enclosed if form == "enclosed" else model.norm
+    assert chosen is not None  # two layers
+    return chosen.ingredients
 
 
 @lru_cache(maxsize=64)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import sympy
+
 import bounds
 from bounds.numbers import exact
 from bounds.registry.sufficient.linf_softmax_deep import CHOICE
+from bounds.registry.sufficient.schedules import LEVELS, REPEATS, THETA
 from verify.errors import InputError
 from verify.float_errors import usual_float_errors
 from verify.measure import measure
@@ -22,7 +25,7 @@ from verify.simulation.softmax.schedule import Schedule
 
 
 class SoftmaxSimulator:
-    """The map of Theorem B5 (one layer), B4 (two) or D (any depth) for one pair f, g and one ε.
+    """The map of Theorem B5 (one layer), B4⁺ (two) or D (any depth) for one pair f, g and one ε.
 
     Attributes:
         theorem: key of the theorem.
@@ -60,6 +63,14 @@ class SoftmaxSimulator:
             theorem=self.theorem, epsilon=self.epsilon, **self.constants.parameters()
         )
 
+    def _pieces(self) -> dict[str, int]:
+        """θ, q and J of the proven length, where they were found by search."""
+        choice = self.bound.choice
+        if isinstance(choice[LEVELS], sympy.Symbol):
+            return {}
+        names = {"theta": THETA, "repeats": REPEATS, "levels": LEVELS}
+        return {name: int(choice[symbol]) for name, symbol in names.items()}
+
     def __getstate__(self) -> dict[str, Any]:
         """Pickle what was measured; the bound follows from it."""
         return {name: value for name, value in vars(self).items() if name != "bound"}
@@ -83,7 +94,7 @@ class SoftmaxSimulator:
         if isinstance(pair, DeepPair):
             return simulate_deep(tokens, pair.f, pair.g, length=limit, **self._choice())
         if pair.layers == 2:
-            return simulate_balanced(tokens, pair.f, pair.g, length=limit)
+            return simulate_balanced(tokens, pair.f, pair.g, length=limit, **self._pieces())
         if limit <= pair.locality:
             # ε is so large that any input with the same last token will do.
             return pair.measured(
@@ -109,4 +120,4 @@ class SoftmaxSimulator:
                 allowed = "no positions: the length for one softmax layer is proved for Δ = 1"
                 raise InputError("f.positions", f"period {self.pair.period}", allowed)
             return one_layer.THEOREM
-        return balanced.THEOREM if self.pair.period == 1 else balanced.THEOREM_PERIODIC
+        return balanced.THEOREM

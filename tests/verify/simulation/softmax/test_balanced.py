@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 from verify.errors import CertificateError, InputError
 from verify.simulation.softmax.balancing import Balancer
@@ -186,6 +187,24 @@ def test_coordinates_that_are_noise_do_not_disturb():
         points[:, 0] -= points[:, 0].mean()
         balancer.add(len(points), points.__getitem__)
     assert len(balancer.finish()) == 20
+
+
+def test_a_solver_that_gives_up_is_asked_again(monkeypatch):
+    asked = []
+
+    def moody(*args, **kwargs):
+        asked.append(kwargs["options"]["presolve"])
+        found = linprog(*args, **kwargs)
+        if not asked[-1]:
+            found.x = None
+        return found
+
+    monkeypatch.setattr("verify.simulation.softmax.balancing.linprog", moody)
+    balancer = Balancer(1)
+    for _ in range(5):
+        balancer.add(2, np.array([[-1.0], [1.0]]).__getitem__)
+    assert np.abs(balancer.finish()).max() <= 1
+    assert asked == 5 * [False, True]
 
 
 def test_a_set_off_centre_is_refused():

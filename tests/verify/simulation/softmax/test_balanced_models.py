@@ -10,9 +10,14 @@ from tests.helpers.softmax_models import BIASES, hostile_inputs, random_model
 from verify import Head, InputError, Layer, LimitTransformer, WeightsError
 from verify.measure import complexity
 from verify.simulation.softmax.attention_features import attention_features
-from verify.simulation.softmax.balanced import simulate_balanced
+from verify.simulation.softmax.balanced import (
+    balanced_dimension,
+    balanced_plan,
+    simulate_balanced,
+)
 from verify.simulation.softmax.blocks import plan_blocks
 from verify.simulation.softmax.first_layer import limit_outputs, prefix_histograms
+from verify.simulation.softmax.pair import SoftmaxPair
 from verify.simulation.softmax.proven_error import two_layer_error
 from verify.simulation.softmax.random_chain import simulate_random_chain
 from verify.simulation.softmax.simulator import SoftmaxSimulator
@@ -204,7 +209,7 @@ def test_balanced_beats_the_random_chain_on_long_runs():
     balanced, random = [], []
     for n in lengths:
         x = np.resize(np.repeat([0, 1], 300), 100 * n)
-        s = simulate_balanced(x, f, length=n)
+        s = simulate_balanced(x, f, length=n, theta=1)
         assert s.holds
         balanced.append(s.error_f)
         chains = [simulate_random_chain(x, f, length=n, seed=seed).error_f for seed in range(8)]
@@ -239,6 +244,34 @@ def test_what_the_theorem_does_not_cover_is_refused():
         simulate_balanced(x, f, length=20, theta=0)
 
 
+@pytest.mark.parametrize(("locality", "more"), [(0, 0.3), (2, 0.3)])
+def test_the_best_pieces_have_a_smaller_bound_than_those_of_lengths_all_different(locality, more):
+    rng = np.random.default_rng(6)
+    f = random_model(rng, layers=2, regimes=["token"], locality=locality, scale=0.3)
+    pair = SoftmaxPair(f, None, layers=2)
+    for length in (40, 400, 4000, 400_000):
+        best, old = (
+            two_layer_error(f, plan, dimension=balanced_dimension(pair), locality=pair.locality)
+            for plan in (
+                balanced_plan(pair, 10**7, length),
+                balanced_plan(pair, 10**7, length, (1, 1, None)),
+            )
+        )
+        assert best <= old
+    assert best <= more * old
+
+
+def test_pieces_that_do_not_fit_are_refused():
+    f = random_model(np.random.default_rng(0), layers=2, regimes=["token"])
+    x = np.zeros(1000, dtype=np.int64)
+    with pytest.raises(InputError, match="the length of these pieces"):
+        simulate_balanced(x, f, length=50, theta=2, repeats=3, levels=6)
+    with pytest.raises(InputError, match="levels"):
+        simulate_balanced(x, f, length=50, levels=0)
+    with pytest.raises(InputError, match="repeats"):
+        simulate_balanced(x, f, length=50, repeats=0)
+
+
 def test_short_inputs_stay_as_they_are():
     f = random_model(np.random.default_rng(0), layers=2, regimes=["token"])
     s = simulate_balanced([0, 1, 1], f, f, length=50)
@@ -255,18 +288,30 @@ def test_the_proven_length_for_an_epsilon_is_enough():
     f = random_model(rng, layers=2, regimes=["negative"], scale=0.1)
     g = random_model(rng, layers=2, regimes=["token"], scale=0.1)
     run = SoftmaxSimulator(f, g, "1/2")
-    assert run.theorem == "derived.two_layer_softmax"
-    x = np.arange(3 * run.bound.length) // 90 % 2
+    assert run.theorem == "derived.two_layer_softmax_balanced"
+    x = np.arange(3 * run.bound.length + 1000) // 90 % 2
     s = run(x)
-    assert s.length <= s.limit == plan_length(run, len(x)) <= run.bound.length
+    assert s.length == s.limit == run.bound.length
     assert s.error <= s.proven_error <= 0.5
     short = run(x[:50])
     assert short.short.tolist() == x[:50].tolist()
 
 
-def plan_length(run, total):
-    """|z| of the largest plan within N."""
-    return plan_blocks(total, run.bound.length, locality=run.pair.locality).length
+@pytest.mark.slow
+@pytest.mark.parametrize("epsilon", ["1/20", "1/200"])
+def test_z_has_the_length_that_bounds_says(epsilon):
+    rng = np.random.default_rng(3)
+    pair = [
+        random_model(rng, layers=2, regimes=["token"], scale=0.1, period=period)
+        for period in (1, 3)
+    ]
+    run = SoftmaxSimulator(*pair, epsilon)
+    for extra in (1, 2, 3):
+        x = np.arange(run.bound.length + extra) // 7 % 2
+        s = run(x)
+        assert run.bound.length - 2 <= s.length <= run.bound.length < len(x)
+        assert (s.length - len(x)) % 3 == 0
+        assert s.error <= s.proven_error <= float(run.epsilon)
 
 
 def test_lengths_too_large_to_shorten_to_leave_x_alone():
