@@ -151,7 +151,7 @@ def largest_ratios(seeds, cases, schedules, total, period=1):
 
 
 @pytest.mark.slow
-@pytest.mark.covers("attack", KEY)
+@pytest.mark.covers("attack", "derived.softmax_deep")
 def test_every_step_holds_on_hostile_inputs():
     worst = largest_ratios(range(1), CASES, [(2, 1, 5), (1, 6, 2)], 150)
     assert set(worst) == {"1", "2", "4", "5", "D"}

@@ -40,7 +40,7 @@ def random_constants(rng, depth=None, small=False):
     return bounds.DepthConstants(model(depth), rng.choice([None, model(depth)]))
 
 
-@pytest.mark.covers("second formula", KEY)
+@pytest.mark.covers("second formula", "derived.softmax_deep")
 def test_the_recursion_from_its_statement():
     rng = random.Random(20)
     with mpmath.workprec(200), ctx.workprec(200):
