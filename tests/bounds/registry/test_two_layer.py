@@ -43,6 +43,9 @@ NEIGHBOURS = [
     "yang2026.none",
     "yang2026.positive",
     "zetzsche2026.witness",
+    "zetzsche2026.compression",
+    "bohbot2026.uniform",
+    "bohbot2026.moments",
     "bergstraesser2026",
     "zsamboki2025",
     "velickovic2024",
@@ -693,6 +696,9 @@ def test_what_is_second_hand_says_so():
         "yang2026.none",
         "yang2026.positive",
         "zetzsche2026.witness",
+        "zetzsche2026.compression",
+        "bohbot2026.uniform",
+        "bohbot2026.moments",
         "zsamboki2025",
         "velickovic2024",
         "chen2025.logscale",
@@ -700,5 +706,13 @@ def test_what_is_second_hand_says_so():
     assert bounds.required_length(theorem="zsamboki2025").status is bounds.Status.SECOND_HAND
     answer = bounds.required_length(theorem="chen2025.crasp1", coefficient=3)
     assert answer.status is bounds.Status.ORDER_OF_GROWTH
-    for key in ("yang2026.positive", "bergstraesser2026", "men2024.rope", "chen2025.logscale"):
+    for key in (
+        "yang2026.positive",
+        "zetzsche2026.compression",
+        "bohbot2026.uniform",
+        "bohbot2026.moments",
+        "bergstraesser2026",
+        "men2024.rope",
+        "chen2025.logscale",
+    ):
         assert bounds.required_length(theorem=key).status is bounds.Status.NO_NUMBER
