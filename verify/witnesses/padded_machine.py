@@ -57,7 +57,8 @@ def padded_machine_model(machine: CounterMachine, precision_bits: int = 1) -> Li
 
     Weights are 0, ±½, ±1, −3/2, ±2, 3 or ±10, the same for all p; logit margin 3 in the first
     layer and 0 in the second. Call the model, or `RunLengths(model, p)` for exact signs, inputs
-    of any length and any p.
+    of any length and any p. A call computes in floats: at a length where a weight is exactly
+    2^−p (2^(2pj), j a position) it may keep what is to be dropped.
     """
     size, pad = machine.vocabulary_size + 1, padding(machine)
     # Coordinates: own token, frequencies, previous token, logit, value, attention output,
