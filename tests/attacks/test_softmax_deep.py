@@ -26,7 +26,6 @@ from verify.simulation.softmax.blocks import plan_schedule
 from verify.simulation.softmax.deep import DeepPair, deep_input
 from verify.simulation.softmax.schedule import Schedule
 
-KEY = "derived.softmax_deep"
 GAMMA, LOG_ETA = F(1, 2), -2
 
 
