@@ -186,7 +186,7 @@ def changes_counted(lag_bias=(0.0, 2.0)):
 
 def test_without_broken_windows_the_recursion_fails():
     """Pieces of one symbol: no window survives. W allows for it, nothing else does."""
-    f, x = changes_counted(), np.arange(600) // 8 % 2
+    f, x = changes_counted(), np.arange(400) // 8 % 2
     assert Steps(f, x, Schedule(1, 60, 1)).worst["5"] <= 1
     assert Steps(f, x, Schedule(1, 60, 1), without={"W"}).worst["5"] > 1
 

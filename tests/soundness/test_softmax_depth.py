@@ -16,7 +16,7 @@ import bounds
 import verify
 from tests.helpers.deep_softmax import random_model
 
-LONGEST = 7
+LONGEST = 6
 """All strings up to this length are gone through."""
 
 
@@ -29,7 +29,7 @@ def errors(f, g, rng):
     short = [
         max(apart(np.array(x)) for x in product(range(2), repeat=n)) for n in range(1, LONGEST + 1)
     ]
-    blocks = [np.arange(n) // size % 2 for n in (40, 120) for size in (1, 2, 7, 30)]
+    blocks = [np.arange(n) // size % 2 for n in (40, 90) for size in (1, 2, 7, 30)]
     return short, max(apart(x) for x in [*blocks, rng.integers(2, size=80)])
 
 
@@ -49,7 +49,7 @@ def least_target(c, epsilon, most):
 def test_three_layers_keep_what_is_claimed():
     rng = np.random.default_rng(0)
     kinds = list(product(("balanced", "none"), ("position dominant", "token dominant"), ["none"]))
-    for seed, kind in enumerate(kinds[:3]):
+    for seed, kind in enumerate(kinds[:2]):
         made = np.random.default_rng(seed)
         f, g = (random_model(made, kind, scale=0.1, scores=0.1) for _ in range(2))
         c = verify.measure(f, g)

@@ -56,10 +56,10 @@ def test_every_balanced_sum_is_small():
 def test_the_map_keeps_what_is_proved(kinds):
     small = {"scale": 0.2, "scores": 0.1}
     f, g = model(4, kinds, **small), model(5, ("balanced", "none"), **small)
-    x = np.arange(900) // 40 % 2
-    result = simulate_deep(x, f, g, length=120)
+    x = np.arange(500) // 40 % 2
+    result = simulate_deep(x, f, g, length=90)
     assert result.theorem == "derived.softmax_deep"
-    assert result.length <= 120
+    assert result.length <= 90
     assert result.holds
     assert 0 < result.error <= result.proven_error < np.inf
 
@@ -82,8 +82,8 @@ def test_the_error_falls_with_the_length():
     pair = DeepPair.of(f, None)
     errors = [proven_error(pair, Schedule(4**k, 4**k, 4), -3) for k in range(1, 6)]
     assert errors == sorted(errors, reverse=True)
-    x = np.arange(1000) // 60 % 2
-    measured = [simulate_deep(x, f, length=n).error for n in (30, 400)]
+    x = np.arange(600) // 60 % 2
+    measured = [simulate_deep(x, f, length=n).error for n in (30, 250)]
     assert measured[1] < measured[0]
 
 
@@ -102,11 +102,11 @@ def test_what_cannot_be_shortened_is_refused_with_the_reason():
 @pytest.mark.slow
 def test_check_tests_any_depth_and_the_control_differs():
     f, g = model(10, scale=0.3, scores=0.1), model(11, ("balanced", "balanced"), scale=0.3)
-    report = verify.check(f, g, epsilon="1/10", length=600)
+    report = verify.check(f, g, epsilon="1/10", length=300)
     assert report.theorem == "derived.softmax_deep"
     assert report.holds
     assert {row.map for row in report.rows} == {"balanced, any depth"}
     assert report.limit > 10**3
-    wrong = verify.check(f, g, epsilon=F(1, 10), length=600, control="truncated")
+    wrong = verify.check(f, g, epsilon=F(1, 10), length=300, control="truncated")
     errors = [{row.family: row.error for row in one.rows} for one in (report, wrong)]
     assert errors[1]["late constant"] > 2 * errors[0]["late constant"]
