@@ -152,7 +152,7 @@ def largest_ratios(seeds, cases, schedules, total, period=1):
 @pytest.mark.slow
 @pytest.mark.covers("attack", "derived.softmax_deep")
 def test_every_step_holds_on_hostile_inputs():
-    worst = largest_ratios(range(1), CASES, [(2, 1, 5), (1, 6, 2)], 150)
+    worst = largest_ratios(range(1), CASES, [(2, 1, 5), (1, 6, 2)], 110)
     assert set(worst) == {"1", "2", "4", "5", "D"}
     assert all(ratio <= 1 for ratio in worst.values()), worst
     assert worst["2"] > 0.05  # somewhere near the bound
@@ -184,6 +184,7 @@ def changes_counted(lag_bias=(0.0, 2.0)):
     return LimitTransformer(embedding, np.zeros((1, width)), layers, np.eye(width)[3:], None)
 
 
+@pytest.mark.slow
 def test_without_broken_windows_the_recursion_fails():
     """Pieces of one symbol: no window survives. W allows for it, nothing else does."""
     f, x = changes_counted(), np.arange(400) // 8 % 2

@@ -77,6 +77,7 @@ def test_the_proven_length_comes_with_its_pieces():
     assert short.short.tolist() == x[:5].tolist()
 
 
+@pytest.mark.slow
 def test_the_error_falls_with_the_length():
     f = model(8, ("none", "balanced", "none"), scale=0.4, scores=0.2)
     pair = DeepPair.of(f, None)
