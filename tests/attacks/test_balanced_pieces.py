@@ -9,7 +9,7 @@ with the same last a tokens, averages of p within
 in every seminorm of the values, with its own L and D, and frequencies within 2d/(q(J+1)) + a/n.
 
 Run once with 330 z and 50 functionals each (16,500 cases), seeds 0..329: nothing beyond the bound,
-largest share 0.28. The suite keeps a small part.
+largest share 0.18. The suite keeps a small part.
 """
 
 import itertools

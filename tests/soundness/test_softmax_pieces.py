@@ -20,7 +20,10 @@ from .two_layers import softmax_pair
 
 KEY = "derived.two_layer_softmax_balanced"
 SHORTEST, LONGEST = 60, 800
-pytestmark = [pytest.mark.slow, pytest.mark.covers("soundness", KEY)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.covers("soundness", "derived.two_layer_softmax_balanced"),
+]
 
 
 def counter(size):
