@@ -64,7 +64,7 @@ ONE = {
     "light_groups": F(1),
     "depth_constants": bounds.DepthConstants(
         [
-            bounds.LayerConstants("5/4", 1, (bounds.HeadConstants(1, "1/2", 1, "1/2", 1, 1),)),
+            bounds.LayerConstants("5/4", 5, (bounds.HeadConstants(1, "1/2", 1, "1/2", 1, 1),)),
             bounds.LayerConstants(1, 1, (bounds.HeadConstants("1/2", 1, 2, "1/2", 1, 1),)),
         ]
     ),
