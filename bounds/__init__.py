@@ -14,6 +14,7 @@ from bounds.errors import (
     NotComputable,
     ParameterError,
     Problem,
+    TooLong,
     UnsupportedSetting,
 )
 from bounds.invert import solve_for
@@ -42,6 +43,7 @@ __all__ = [
     "Term",
     "Theorem",
     "TheoremList",
+    "TooLong",
     "UnsupportedSetting",
     "bracket",
     "cube",

@@ -71,6 +71,20 @@ class NotComputable(BoundsError):
     """A number was asked for where certified arithmetic or mathematics gives none."""
 
 
+class TooLong(BoundsError, OverflowError):
+    """A length is longer than the kind of number asked for; `log2_length` has its size."""
+
+    def __init__(self, log2_length: float, what: str) -> None:
+        self.log2_length = log2_length
+        self.what = what
+        super().__init__(
+            f"the length is about 2^{log2_length:.10g}, too long for {what}; use log2_length"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.log2_length, self.what)
+
+
 def short(value: Any, limit: int = 100) -> str:
     """`repr` with the type, cut to a length that a person reads."""
     if value is None:

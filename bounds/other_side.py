@@ -40,7 +40,7 @@ def with_other_side(
 
 def other_side(
     setting: Setting, values: Mapping[str, Exact], asserted: frozenset[str]
-) -> OtherSide:
+) -> OtherSide[LengthBound]:
     """The necessary lengths that apply, longest first; the paper's order of growth; refusals."""
     found: list[LengthBound] = []
     paper: LengthBound | None = None
