@@ -21,6 +21,7 @@ from bounds.invert import solve_for
 from bounds.length import required_length
 from bounds.parameters import PARAMETERS, Parameter, symbols
 from bounds.result import Assumption, LengthBound, Status, Term
+from bounds.solution import Solution
 from bounds.sweep import Table, sweep
 from bounds.theorem import Direction, Setting, Source, Theorem
 
@@ -37,6 +38,7 @@ __all__ = [
     "ParameterError",
     "Problem",
     "Setting",
+    "Solution",
     "Source",
     "Status",
     "Table",

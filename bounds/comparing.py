@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from numbers import Integral
 from typing import Any
 
 from flint import arb, fmpq
@@ -87,7 +88,7 @@ def order(left: Answer, right: Any) -> int | None:
     if isinstance(right, float) and not math.isfinite(right):
         return None if math.isnan(right) else (-1 if right > 0 else 1)
     try:
-        number = Fraction(right)
+        number = Fraction(int(right)) if isinstance(right, Integral) else Fraction(right)
     except (TypeError, ValueError):
         raise TypeError(f"no length can be compared with {type(right).__name__}") from None
     if left.length is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
 
 from bounds.answer import Answer
 from bounds.errors import BoundsError
 from bounds.evaluate import Certified, compare
 from bounds.numbers import Exact
-from bounds.scope import Hypothesis
+from bounds.scope import Hypothesis, contradictions
 
 
 def length_at(answer: Answer, change: Mapping[str, Exact]) -> Certified | None:
@@ -32,12 +33,8 @@ def values_at(answer: Answer, change: Mapping[str, Exact]) -> dict[str, Exact] |
     values: dict[str, Exact] = dict(answer.parameters)
     values.update(change)
     for keyword in answer.defaults:
-        default = answer.theorem.defaults.get(keyword)
-        if keyword in change:
-            continue
-        if keyword == "target":
-            values[keyword] = 3 * values["epsilon"]
-        elif callable(default):
+        default = _default(answer, keyword)
+        if default is not None and keyword not in change:
             values[keyword] = default(values)
     if "simulation_error" in values:
         if compare(values["target"], values["epsilon"]) <= 0:
@@ -49,9 +46,11 @@ def values_at(answer: Answer, change: Mapping[str, Exact]) -> dict[str, Exact] |
 def holds_at(
     answer: Answer, values: Mapping[str, Exact], hypotheses: Collection[Hypothesis]
 ) -> bool:
-    """Whether the values satisfy these hypotheses."""
+    """Whether the values can be true together and satisfy these hypotheses."""
     try:
-        return all(h.check is None or h.check(values) for h in hypotheses)
+        return not contradictions(values, ()) and all(
+            h.check is None or h.check(values) for h in hypotheses
+        )
     except BoundsError:
         return False
 
@@ -69,12 +68,41 @@ def asked_again(answer: Answer, free: Collection[str] | None) -> list[Hypothesis
     return found
 
 
+def bound_to_others(answer: Answer, free: Collection[str]) -> bool:
+    """Whether one of these parameters is limited by another that the theorem reads."""
+    read = set(answer.theorem.parameters)
+    return any(
+        not group.isdisjoint(free) and len(group & read) > 1
+        for group in _TOGETHER
+        if group.isdisjoint(set(answer.defaults) - set(free))
+    )
+
+
+_TOGETHER = (
+    {"lipschitz", "lipschitz_other"},
+    {"epsilon", "target"},
+    {"alpha_min", "alpha_total", "alpha_class", "vocabulary_size"},
+    {"stationary_min", "vocabulary_size"},
+    {"largest_gap", "margin"},
+    {"states", "path_states"},
+)
+"""Quantities that contradict each other at some values."""
+
+
 def _moved(answer: Answer, free: Collection[str]) -> set[str]:
     """The quantities that move with these parameters."""
-    follow = {
-        k for k in answer.defaults if k == "target" or callable(answer.theorem.defaults.get(k))
-    }
+    follow = {k for k in answer.defaults if _default(answer, k) is not None}
     return {*free, *follow, "simulation_error"}
+
+
+def _default(answer: Answer, keyword: str) -> Callable[[Mapping[str, Exact]], Any] | None:
+    """How a default follows from other values; None where it is one value."""
+    if keyword == "target":
+        return lambda values: 3 * values["epsilon"]
+    default = answer.theorem.defaults.get(keyword)
+    if default is None and keyword in answer.theorem.rules:
+        return answer.theorem.rules[keyword].default
+    return default if callable(default) else None
 
 
 class _Recorder(Mapping[str, Exact]):

@@ -27,8 +27,18 @@ class Stated(str):
     """Text that an error shows as it is, without quotes and type."""
 
 
+class Missing(Problem):
+    """A parameter that is needed and was not given; `given` is None."""
+
+    def __str__(self) -> str:
+        return f"{self.name}: missing; needed: {self.allowed}"
+
+
 class Violation(Problem):
-    """A hypothesis of a theorem that the parameters violate."""
+    """A hypothesis of a theorem that the parameters violate: `allowed` is what it says."""
+
+    def __str__(self) -> str:
+        return f"{self.name}: needs {self.allowed}; {short(self.given)}"
 
 
 class ParameterError(BoundsError, ValueError):

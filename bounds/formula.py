@@ -10,7 +10,7 @@ import sympy
 
 from bounds.algebra import put_in
 from bounds.answer import Answer
-from bounds.elsewhere import asked_again, holds_at, length_at, values_at
+from bounds.elsewhere import asked_again, bound_to_others, holds_at, length_at, values_at
 from bounds.errors import NotComputable, ParameterError, Problem
 from bounds.functions import WrittenOut
 from bounds.numbers import Exact, to_sympy
@@ -179,8 +179,8 @@ def over_arrays(answer: Answer, free: tuple[str, ...]) -> Callable[..., Any]:
         if expression is None:
             return point_by_point(certified, arrays)
         logs = evaluate(expression, rows, arrays, answer.theorem.rounding == "up")
-        ordered = "target" in free or ("epsilon" in free and "target" in answer.given)
-        return logs + point_by_point(applies, arrays) if checks or ordered else logs
+        limited = checks or bound_to_others(answer, free)
+        return logs + point_by_point(applies, arrays) if limited else logs
 
     log2_length.__doc__ = f"log2 of the length of {answer.theorem.key} over {', '.join(free)}."
     return log2_length

@@ -79,7 +79,15 @@ def _read(row: Parameter, array: Any) -> tuple[Signed, Any]:
     parts = [_constant(sympy.sympify(number)) for number in numbers]
     sign = np.array([p.sign for p in parts], dtype=float).reshape(values.shape)
     log = np.array([p.log for p in parts], dtype=float).reshape(values.shape)
-    return Signed(sign, log), _floats(Signed(sign, log))
+    floats = np.array([_as_float(number) for number in numbers]).reshape(values.shape)
+    return Signed(sign, log), floats
+
+
+def _as_float(number: Any) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def _in_domain(row: Parameter, values: Any, number: Signed) -> Any:
