@@ -1,11 +1,15 @@
 """What the theorems say: how long training inputs must be, symbolically and exactly.
 
-import bounds
-bounds.required_length(error="linf", attention="argmax", layers=1,
-                       epsilon="1/10", lipschitz=1, vocabulary_size=3,
-                       period=2, locality=1, precision_bits=4, margin=1)
+    import bounds
+    bounds.required_length(error="linf", attention="argmax", layers=1,
+                           epsilon="1/10", lipschitz=1, vocabulary_size=3,
+                           period=2, locality=1, precision_bits=4, margin=1)
+
+The answer explains itself: `.explain()`, `.alternatives`, `.cite()`.
 """
 
+from bounds import models
+from bounds.answer import Answer, OtherSide
 from bounds.bracket import Bracket, bracket
 from bounds.catalogue import TheoremList, cube, theorem, theorems
 from bounds.errors import (
@@ -27,6 +31,7 @@ from bounds.theorem import Direction, Setting, Source, Theorem
 
 __all__ = [
     "PARAMETERS",
+    "Answer",
     "Assumption",
     "BoundsError",
     "Bracket",
@@ -34,6 +39,7 @@ __all__ = [
     "LengthBound",
     "NoSolution",
     "NotComputable",
+    "OtherSide",
     "Parameter",
     "ParameterError",
     "Problem",
@@ -49,6 +55,7 @@ __all__ = [
     "UnsupportedSetting",
     "bracket",
     "cube",
+    "models",
     "required_length",
     "solve_for",
     "sweep",

@@ -34,6 +34,7 @@ _MARKS = {
     "positional_margin": "γ",
     "logit_range": "R",
     "logit_range_columns": "R_c",
+    "logit_range_last": "R₂",
     "alpha_min": "α₀",
     "alpha_total": "A",
 }

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.covers(
     "derived.lower_logit_range",
     "derived.lower_margin",
     "derived.lower_softmax_exact",
+    "derived.lower_softmax_locality",
     "derived.lower_softmax_margin",
+    "derived.lower_softmax_range",
     "derived.lower_two_layer",
     "derived.lower_two_layer_argmax",
     "derived.lower_two_layer_argmax_margin",
@@ -269,6 +271,26 @@ def test_necessary_softmax():
         assert found == (value, {"last token": value})
     given = {"epsilon": F(1), "target": F(3), "lipschitz": 1, "logit_range": 2}
     assert integers("derived.lower_logit_range", **given)[0] == 1
+
+
+def test_necessary_two_softmax_layers():
+    for ratio, lip in product([F(1, 1201), F(1, 9999), F(3, 10**6)], [F(1), F(7, 3)]):
+        given = {"epsilon": F(0), "target": ratio * lip, "lipschitz": lip}
+        for size, tau, gamma in product([2, 3, 9], [1, 4], [F(1, 2), F(3)]):
+            value = rounded(F(size * tau, 500) / ratio**2)
+            found = integers(
+                "derived.lower_softmax_locality",
+                **given,
+                vocabulary_size=size,
+                locality=tau,
+                positional_margin=gamma,
+            )
+            assert found == (value, {"windows": value})
+    for ratio, lip, reach in product([F(1, 33), F(1, 999)], [F(1), F(7, 3)], [F(0), F(1, 2), F(9)]):
+        given = {"epsilon": F(0), "target": ratio * lip, "lipschitz": lip}
+        value = rounded(mp.exp(real(reach)) / real(10 * ratio**2))
+        found = integers("derived.lower_softmax_range", **given, logit_range_last=reach)
+        assert found == (value, {"changes": value})
 
 
 def test_gram_tents():

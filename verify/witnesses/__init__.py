@@ -30,12 +30,14 @@ from verify.witnesses.threshold import (
     threshold_window,
 )
 from verify.witnesses.two_layer_argmax import bounded_norms, doubling_machine, gram_tents
+from verify.witnesses.two_layer_softmax import changes, windows
 from verify.witnesses.witness import Witness
 
 __all__ = [
     "AverageWitness",
     "Witness",
     "bounded_norms",
+    "changes",
     "circulation",
     "doubling_machine",
     "fair_coin",
@@ -61,4 +63,5 @@ __all__ = [
     "threshold_window",
     "two_residues",
     "window",
+    "windows",
 ]
