@@ -194,6 +194,7 @@ PARSED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("key", "change"), PARSED)
 def test_the_formula_in_json_is_code_in_the_keywords(key, change):
     bound = ask(key, **change)

@@ -1,5 +1,6 @@
 """Formulas with values put in, and as functions over arrays."""
 
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -118,12 +119,15 @@ BASE = {
     "heads": 1,
     "precision_bits": 8,
 }
+CHANGES = (
+    [{}] if "FUNCTION_CHANGES" not in os.environ else [{}, {"vocabulary_size": 2, "period": 2}]
+)
 SUBTRACTS = {"derived.lower_average_softmax"}
 """Where nearly equal numbers are subtracted, fewer digits are right."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("change", [{}, {"vocabulary_size": 2, "period": 2}], ids=str)
+@pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_functions_agree_with_certified_lengths_for_every_theorem(change):
     compared = 0
     for entry in bounds.theorems():
