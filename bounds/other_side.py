@@ -70,12 +70,19 @@ def other_side(
     return OtherSide(tuple(found), paper, refused)
 
 
-_COMPLEXITIES = (
+_CONSTANTS = (
     "complexity",
     "complexity_balanced",
     "complexity_periodic",
     "complexity_average",
+    "lipschitz_query",
+    "lipschitz_keys",
+    "limit_query",
+    "limit_keys",
+    "influence_keys",
+    "dimension",
 )
+"""Quantities of the weights that a sufficient length of the same setting may read."""
 
 
 def not_of_the_pair(entry: Theorem, values: Mapping[str, Exact], asserted: frozenset[str]) -> str:
@@ -85,7 +92,7 @@ def not_of_the_pair(entry: Theorem, values: Mapping[str, Exact], asserted: froze
     sufficient length that reads others, it has to be about models with those, too.
     """
     checked = {*entry.parameters, *(h.keyword for h in entry.hypotheses)}
-    unread = [k for k in _COMPLEXITIES if k in values and k not in checked]
+    unread = [k for k in _CONSTANTS if k in values and k not in checked]
     marginal, total = values.get("lipschitz_marginal"), values.get("lipschitz")
     if marginal is not None and "lipschitz_marginal" not in entry.parameters:
         # One residue: L' = L. Otherwise L' ≤ 2L, for constants from the weights.

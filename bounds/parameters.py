@@ -162,6 +162,21 @@ PARAMETERS: tuple[Parameter, ...] = (
           "constant of derived.two_layer_softmax_periodic, max over f and g"),
     _real("complexity_average", r"\mathcal{C}", +1,
           "constant of derived.average_softmax_two_layer, max over f and g"),
+    _real("lipschitz_query", "L_q", +1,
+          "Lipschitz constant of the output, through the query of a second softmax layer alone, in "
+          "the total variation of the histogram, max over f and g", lower_open=False),
+    _real("lipschitz_keys", "L_k", +1,
+          "the same through the keys: in the mean total variation of the histograms at all "
+          "positions, max over f and g", lower_open=False),
+    _real("limit_query", "B_q", +1,
+          "output per distance β⁻¹‖y_T − Y_T‖ of the query of a second softmax layer from its "
+          "limit, max over f and g", lower_open=False),
+    _real("limit_keys", "B_k", +1,
+          "the same per mean distance of the keys from their limits, max over f and g",
+          lower_open=False),
+    _real("influence_keys", "L_v", +1,
+          "change of the output per share of the keys of a second softmax layer that are "
+          "replaced, max over f and g", lower_open=False),
     _real("alpha_min", "alpha_0", -1,
           "least parameter of the Dirichlet prior on token probabilities"),
     _real("alpha_total", "A", +1, "sum of the parameters of the Dirichlet prior"),

@@ -60,6 +60,11 @@ def measure_softmax(
     enclosed, norm, average = (
         _joint([values[number] for _, values in measured]) for number in range(3)
     )
+    of_output = [
+        complexity.output_constants(model.enclosed.ingredients)
+        for model in found
+        if model.enclosed is not None
+    ]
     return SoftmaxConstants(
         layers=layers,
         vocabulary_size=sizes.vocabulary_size,
@@ -78,6 +83,11 @@ def measure_softmax(
         complexity_periodic=enclosed if layers == 2 and sizes.period > 1 else None,
         complexity_periodic_norm=norm if layers == 2 and sizes.period > 1 else None,
         complexity_average=average,
+        lipschitz_query=_largest_output([c.query for c in of_output]),
+        lipschitz_keys=_largest_output([c.keys for c in of_output]),
+        limit_query=_largest_output([c.limit_query for c in of_output]),
+        limit_keys=_largest_output([c.limit_keys for c in of_output]),
+        influence_keys=_largest_output([c.influence for c in of_output]),
         block=block,
         dimension=sizes.dimension,
         models=tuple(found),
@@ -189,6 +199,11 @@ def _one_layer_norm(f: LimitTransformer, heads: tuple[SoftmaxHead, ...], sizes: 
             for head in heads
         ]
         return sum(parts, arb(0))
+
+
+def _largest_output(values: list[Any]) -> Exact | None:
+    """Return the largest of constants that may be 0, as a keyword; None for one layer."""
+    return keyword(largest(values), positive=False) if values else None
 
 
 def _joint(values: list[Any]) -> Exact | None:

@@ -87,11 +87,14 @@ class SoftmaxConstants:
             are independent given their law.
         complexity_one_layer_norm, complexity_balanced_norm, complexity_periodic_norm: the same
             from operator norms; for comparison.
+        lipschitz_query, lipschitz_keys, limit_query, limit_keys, influence_keys: two layers: the
+            constants of Theorem B4⁺, each the larger one of f and g; enclosed form, numbers that
+            `bounds` reads exactly. One layer: None.
         block: θ, length of the first block of the balanced construction that C refers to.
         dimension: two layers: d = Δ(|Σ| − 1) + Σ rank V₂ over f and g; one layer: None.
         models: the constants of f, and of g where one was given.
 
-    Source: [izzo2025, section 5]; C: [derived, Theorems B4, B5 and C4].
+    Source: [izzo2025, section 5]; C: [derived, Theorems B4, B4⁺, B5 and C4].
     """
 
     layers: int
@@ -111,6 +114,11 @@ class SoftmaxConstants:
     complexity_periodic: Exact | None
     complexity_periodic_norm: Exact | None
     complexity_average: Exact | None
+    lipschitz_query: Exact | None
+    lipschitz_keys: Exact | None
+    limit_query: Exact | None
+    limit_keys: Exact | None
+    influence_keys: Exact | None
     block: int
     dimension: int | None
     models: tuple[SoftmaxModel, ...]
@@ -141,8 +149,9 @@ class SoftmaxConstants:
     def parameters(self) -> dict[str, Any]:
         """Return the keywords for `bounds.required_length` that describe f and g.
 
-        One layer: L, Λ, R and R_c. Two layers: the complexities that are defined, for Δ = 1 that
-        of the error at every input and that of the average error, for Δ > 1 that with period Δ.
+        One layer: L, Λ, R and R_c. Two layers: the constants of Theorem B4⁺ with d; and the
+        complexities that are defined, for Δ = 1 that of the error at every input and that of the
+        average error, for Δ > 1 that with period Δ.
         """
         keywords: dict[str, Any] = {
             "attention": self.attention,
@@ -165,7 +174,19 @@ class SoftmaxConstants:
             "complexity_average": self.complexity_average,
         }
         defined = {name: value for name, value in complexities.items() if value is not None}
-        return keywords | defined | {"block": self.block}
+        return (
+            keywords
+            | defined
+            | {"block": self.block}
+            | {
+                "dimension": self.dimension,
+                "lipschitz_query": self.lipschitz_query,
+                "lipschitz_keys": self.lipschitz_keys,
+                "limit_query": self.limit_query,
+                "limit_keys": self.limit_keys,
+                "influence_keys": self.influence_keys,
+            }
+        )
 
     def markov_complexity(self, spectral_gap: Any, stationary_min: Any) -> Exact:
         """Return C for the average error over a stationary Markov chain of tokens.

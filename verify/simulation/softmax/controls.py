@@ -9,7 +9,6 @@ from verify.float_errors import usual_float_errors
 from verify.model.transformer import LimitTransformer
 from verify.simulation.result import Simulation
 from verify.simulation.softmax import balanced, one_layer
-from verify.simulation.softmax.blocks import plan_blocks
 from verify.simulation.softmax.pair import SoftmaxPair
 from verify.simulation.softmax.proven_error import one_layer_error, two_layer_error
 
@@ -38,10 +37,7 @@ def simulate_truncated(
     """
     pair = SoftmaxPair(f, g, layers=len(f.layers))
     tokens = pair.tokens(x, length)
-    if pair.layers == 1:
-        theorem = one_layer.THEOREM
-    else:
-        theorem = balanced.THEOREM if pair.period == 1 else balanced.THEOREM_PERIODIC
+    theorem = one_layer.THEOREM if pair.layers == 1 else balanced.THEOREM
     if len(tokens) <= length:
         return pair.unchanged(tokens, limit=length, theorem=theorem)
     tail = pair.tail(len(tokens))
@@ -55,7 +51,7 @@ def simulate_truncated(
             for model in pair.models
         ]
     else:
-        plan = plan_blocks(len(tokens), length, period=pair.period, locality=locality)
+        plan = balanced.balanced_plan(pair, len(tokens), length)
         size, dimension = plan.length, balanced.balanced_dimension(pair)
         proven = [
             two_layer_error(model, plan, dimension=dimension, locality=locality)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import sympy
+
 import bounds
 from bounds.numbers import exact
+from bounds.registry.sufficient.schedules import LEVELS, REPEATS, THETA
 from verify.errors import InputError
 from verify.float_errors import usual_float_errors
 from verify.measure import measure
@@ -19,7 +22,7 @@ from verify.simulation.softmax.pair import SoftmaxPair
 
 
 class SoftmaxSimulator:
-    """The map of Theorem B5 (one layer) or B4 (two layers) for one pair f, g and one ε.
+    """The map of Theorem B5 (one layer) or B4⁺ (two layers) for one pair f, g and one ε.
 
     Attributes:
         theorem: key of the theorem.
@@ -54,6 +57,14 @@ class SoftmaxSimulator:
             theorem=self.theorem, epsilon=self.epsilon, **self.constants.parameters()
         )
 
+    def _pieces(self) -> dict[str, int]:
+        """θ, q and J of the proven length, where they were found by search."""
+        choice = self.bound.choice
+        if isinstance(choice[LEVELS], sympy.Symbol):
+            return {}
+        names = {"theta": THETA, "repeats": REPEATS, "levels": LEVELS}
+        return {name: int(choice[symbol]) for name, symbol in names.items()}
+
     def __getstate__(self) -> dict[str, Any]:
         """Pickle what was measured; the bound follows from it."""
         return {name: value for name, value in vars(self).items() if name != "bound"}
@@ -75,7 +86,7 @@ class SoftmaxSimulator:
         if limit is None or len(tokens) <= limit:
             return pair.unchanged(tokens, limit=limit, theorem=self.theorem)
         if pair.layers == 2:
-            return simulate_balanced(tokens, pair.f, pair.g, length=limit)
+            return simulate_balanced(tokens, pair.f, pair.g, length=limit, **self._pieces())
         if limit <= pair.locality:
             # ε is so large that any input with the same last token will do.
             return pair.measured(
@@ -93,4 +104,4 @@ class SoftmaxSimulator:
                 allowed = "no positions: the length for one softmax layer is proved for Δ = 1"
                 raise InputError("f.positions", f"period {self.pair.period}", allowed)
             return one_layer.THEOREM
-        return balanced.THEOREM if self.pair.period == 1 else balanced.THEOREM_PERIODIC
+        return balanced.THEOREM
