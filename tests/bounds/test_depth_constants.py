@@ -98,7 +98,7 @@ def test_on_the_command_line_they_are_json(capsys):
     answer = bounds.required_length(layers=3, depth_constants=CONSTANTS, **GIVEN)
     assert (found["theorem"], found["length"]) == ("derived.softmax_deep", answer.length)
     assert main([*options, "--layers=3", "--depth-constants=[1"]) == 2
-    assert "depth_constants" in capsys.readouterr().err
+    assert "--depth-constants" in capsys.readouterr().err
 
 
 def test_a_sweep_takes_several():

@@ -61,9 +61,9 @@ def test_command_line(capsys):
 
 def test_command_line_errors(capsys):
     assert main(["--epsilon", "x"]) == 2
-    assert "epsilon: got 'x'" in capsys.readouterr().err
+    assert "--epsilon: got 'x'" in capsys.readouterr().err
     assert main(["--solve", "period", *WORDS]) == 2
-    assert "length: got None" in capsys.readouterr().err
+    assert "--length: missing" in capsys.readouterr().err
     rest = [w for w in WORDS if w not in ("--period", "2")]
     assert main(["--solve", "period", "--length", "1", *rest]) == 1
     assert "no value of period works" in capsys.readouterr().err

@@ -58,8 +58,8 @@ def _margin(values: Values) -> Exact | None:
 
 
 def _as_deep(values: Values) -> bool:
-    constants: Any = values["depth_constants"]
-    return "layers" not in values or constants.layers == values["layers"]
+    constants: Any = values.get("depth_constants")
+    return constants is None or "layers" not in values or constants.layers == values["layers"]
 
 
 DEEP_SOFTMAX = Theorem(

@@ -70,7 +70,7 @@ def test_depth_is_refused_where_nothing_covers_it():
         with pytest.raises(bounds.UnsupportedSetting, match="3 layers") as caught:
             bounds.required_length(error=error_, attention=attention, layers=3, epsilon=1)
         assert covered in caught.value.covered
-    with pytest.raises(bounds.ParameterError, match="depth_constants: got None"):
+    with pytest.raises(bounds.ParameterError, match="depth_constants: missing"):
         bounds.required_length(**CELL, layers=3, epsilon=1)
 
 
@@ -115,7 +115,7 @@ def test_what_contradicts_the_constants_is_refused():
 
 def test_the_margin_is_needed_only_with_lag_biases():
     given = {k: v for k, v in CELL.items()}
-    with pytest.raises(bounds.ParameterError, match="positional_margin: got None"):
+    with pytest.raises(bounds.ParameterError, match="positional_margin: missing"):
         bounds.required_length(**given, layers=3, epsilon=1, depth_constants=toy(3))
     free = bounds.required_length(
         **given, layers=3, epsilon="1/10", depth_constants=toy(3, bias="none")
