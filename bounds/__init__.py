@@ -19,7 +19,8 @@ from bounds.invert import solve_for
 from bounds.length import required_length
 from bounds.parameters import PARAMETERS, Parameter, symbols
 from bounds.result import Assumption, LengthBound, Status, Term
-from bounds.sweep import Table, sweep
+from bounds.sweep import sweep
+from bounds.table import Table
 from bounds.theorem import Direction, Setting, Source, Theorem
 
 __all__ = [

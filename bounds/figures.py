@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bounds.errors import ParameterError, Problem
 from bounds.parameters import BY_KEYWORD
 from bounds.result import LengthBound
-from bounds.sweep import Table
+from bounds.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
