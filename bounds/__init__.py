@@ -6,6 +6,7 @@ bounds.required_length(error="linf", attention="argmax", layers=1,
                        period=2, locality=1, precision_bits=4, margin=1)
 """
 
+from bounds.bracket import Bracket, bracket
 from bounds.catalogue import TheoremList, cube, theorem, theorems
 from bounds.errors import (
     BoundsError,
@@ -27,6 +28,7 @@ __all__ = [
     "PARAMETERS",
     "Assumption",
     "BoundsError",
+    "Bracket",
     "Direction",
     "LengthBound",
     "NoSolution",
@@ -42,6 +44,7 @@ __all__ = [
     "Theorem",
     "TheoremList",
     "UnsupportedSetting",
+    "bracket",
     "cube",
     "required_length",
     "solve_for",

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from bounds.errors import ParameterError, Problem
-from bounds.length import CHOICES, find_theorem
 from bounds.registry import all_theorems
+from bounds.request import CHOICES, find_theorem
 from bounds.table import Table
 from bounds.theorem import Direction, Setting, Theorem
 

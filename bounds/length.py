@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from fractions import Fraction
-from functools import cache
-from numbers import Integral
 from typing import Any
 
-from bounds.errors import (
-    BoundsError,
-    NotComputable,
-    ParameterError,
-    Problem,
-    Stated,
-    UnsupportedSetting,
-    Violation,
-)
-from bounds.evaluate import compare, size
-from bounds.numbers import Exact, brief
-from bounds.parameters import BY_KEYWORD, read_all
+from bounds.apply import apply
+from bounds.errors import BoundsError, NotComputable, ParameterError, UnsupportedSetting, Violation
+from bounds.evaluate import size
+from bounds.numbers import Exact
+from bounds.other_side import only_with, reason, unasserted, with_other_side
 from bounds.registry import all_theorems
-from bounds.result import Assumption, LengthBound, Standing, Status, Term
-from bounds.scope import EXACT_TIES, MARKOV_INPUTS, TRUE_LIPSCHITZ, contradictions
+from bounds.request import Request, read_request, refuse_contradictions
+from bounds.result import LengthBound
 from bounds.theorem import Direction, Setting, Theorem
 
-CHOICES: Mapping[str, tuple[Any, ...]] = {
-    "error": ("linf", "average"),
-    "attention": ("argmax", "softmax"),
-    "layers": (1, 2),
-}
+__all__ = ["Request", "apply", "bound_for", "is_guarantee", "read_request", "required_length"]
 
 
 def required_length(
@@ -66,51 +51,13 @@ def required_length(
     return bound_for(read_request(error, attention, layers, theorem, assume, parameters))
 
 
-@dataclass(frozen=True)
-class Request:
-    """A question, read and checked: a theorem or a setting, exact values, asserted hypotheses."""
-
-    theorem: Theorem | None
-    setting: Setting | None
-    values: Mapping[str, Exact]
-    asserted: frozenset[str]
-
-
-def read_request(
-    error: Any,
-    attention: Any,
-    layers: Any,
-    theorem: str | None,
-    assume: Collection[str],
-    parameters: Mapping[str, Any],
-) -> Request:
-    """The arguments of `required_length`, checked.
-
-    Raises:
-        ParameterError: any of them is unusable.
-    """
-    values = read_all(parameters)
-    asserted = _read_assume(assume)
-    _refuse_contradictions(values, asserted)
-    if theorem is None:
-        return Request(None, _read_setting(error, attention, layers), values, asserted)
-    chosen = find_theorem(theorem)
-    _check_setting(chosen, error, attention, layers)
-    return Request(chosen, chosen.setting, values, asserted)
-
-
-def _refuse_contradictions(values: Mapping[str, Exact], asserted: frozenset[str]) -> None:
-    impossible = contradictions(values, asserted)
-    if impossible:
-        raise ParameterError([Problem(*problem) for problem in impossible])
-
-
 def bound_for(request: Request, more: Mapping[str, Exact] | None = None) -> LengthBound:
     """The answer to a request, with further parameter values if given."""
     values = {**request.values, **(more or {})}
-    _refuse_contradictions(values, request.asserted)
+    refuse_contradictions(values, request.asserted)
     if request.theorem is not None:
-        return apply(request.theorem, values, request.asserted)
+        answer = apply(request.theorem, values, request.asserted)
+        return with_other_side(answer, values, request.asserted)
     assert request.setting is not None
     return _shortest(request.setting, values, request.asserted)
 
@@ -123,14 +70,11 @@ def _shortest(
     found: list[LengthBound] = []
     refused: dict[str, BoundsError] = {}
     for entry in covering:
-        if not _is_guarantee(entry):
+        if not is_guarantee(entry):
             continue
-        unasserted = [
-            str(h.name) for h in entry.hypotheses if h.needs_assertion() and h.name not in asserted
-        ]
-        if unasserted:
-            needed = ", ".join(map(repr, unasserted))
-            refused[entry.key] = UnsupportedSetting(f"only with assume={{{needed}}}")
+        needed = unasserted(entry, asserted)
+        if needed:
+            refused[entry.key] = UnsupportedSetting(only_with(needed))
             continue
         try:
             found.append(apply(entry, values, asserted))
@@ -138,6 +82,7 @@ def _shortest(
             refused[entry.key] = problem
     if found:
         found.sort(key=lambda bound: size(bound.length, bound.log2_length))
+        found = [with_other_side(bound, values, asserted) for bound in found]
         return found[0].with_alternatives(tuple(found[1:]), _reasons(refused))
     return _without_guarantee(setting, covering, refused, values, asserted)
 
@@ -149,7 +94,7 @@ def _distance(error: ParameterError) -> tuple[int, int]:
 
 
 def _asked_for(
-    refused: Mapping[str, BoundsError], asserted: Collection[str]
+    refused: Mapping[str, BoundsError], asserted: frozenset[str]
 ) -> list[ParameterError]:
     """The refusals of theorems that an assertion opens and that only lack parameters."""
     found = []
@@ -164,68 +109,11 @@ def _asked_for(
 
 def _reasons(refused: Mapping[str, BoundsError]) -> dict[str, str]:
     """Why each theorem was not used, in a few words."""
-    return {key: _reason(key, problem) for key, problem in refused.items()}
+    return {key: reason(key, problem) for key, problem in refused.items()}
 
 
-def _reason(key: str, error: BoundsError) -> str:
-    if not isinstance(error, ParameterError):
-        return str(error)
-    needed = [
-        p.name if p.given is None else p.allowed if p.name == key else f"{p.name}: {p.allowed}"
-        for p in error.problems
-    ]
-    return "needs " + ", ".join(needed)
-
-
-def apply(
-    theorem: Theorem, values: Mapping[str, Exact], asserted: Collection[str] = ()
-) -> LengthBound:
-    """What one theorem says for exact parameter values.
-
-    Raises:
-        ParameterError: parameters are missing or a hypothesis fails.
-    """
-    _refuse_other_models(theorem, values, asserted)
-    complete, defaults = _complete(theorem, values)
-    assumptions = _assumptions(theorem, {**values, **complete}, asserted)
-    own = {hypothesis.name for hypothesis in theorem.hypotheses}
-    own |= {name for names in theorem.switches.values() for name in names}
-    unused = (
-        *(k for k in values if k not in theorem.reads),
-        *(f"assume {name!r}" for name in sorted(asserted) if name not in own),
-    )
-    if theorem.stated is None:
-        status = _status_without_number(theorem)
-        return LengthBound(theorem, status, complete, assumptions, defaults=defaults, unused=unused)
-    evaluation = theorem.evaluate(complete, asserted)
-    return LengthBound(
-        theorem,
-        _status(theorem, evaluation.length.integer is None),
-        complete,
-        assumptions,
-        defaults=defaults,
-        length=evaluation.length.integer,
-        log2_length=evaluation.length.log2,
-        choice=evaluation.choice,
-        terms={name: Term(term.integer, term.log2) for name, term in evaluation.terms.items()},
-        unused=unused,
-    )
-
-
-def find_theorem(key: str) -> Theorem:
-    """The registry's entry of that key.
-
-    Raises:
-        ParameterError: there is none.
-    """
-    try:
-        return all_theorems()[key]
-    except (KeyError, TypeError):
-        allowed = "one of " + ", ".join(all_theorems())
-        raise ParameterError([Problem("theorem", key, allowed)]) from None
-
-
-def _is_guarantee(theorem: Theorem) -> bool:
+def is_guarantee(theorem: Theorem) -> bool:
+    """Whether it states a length, with constants of ours, that suffices."""
     return (
         theorem.direction is Direction.SUFFICIENT
         and theorem.constants == "proved"
@@ -239,7 +127,7 @@ def _without_guarantee(
     covering: list[Theorem],
     refused: Mapping[str, BoundsError],
     values: Mapping[str, Exact],
-    asserted: Collection[str],
+    asserted: frozenset[str],
 ) -> LengthBound:
     """No proved theorem applies as given: say no bound exists, or what is missing."""
     reasons = _reasons(refused)
@@ -253,7 +141,7 @@ def _without_guarantee(
             except ParameterError:  # the question is about a smaller class
                 continue
             answer = answer.with_alternatives((), reasons)
-            return answer.with_necessary(_necessary(covering, values, asserted))
+            return with_other_side(answer, values, asserted)
     unusable = {k: e for k, e in refused.items() if isinstance(e, ParameterError)}
     beyond = [problem for problem in refused.values() if isinstance(problem, NotComputable)]
     if beyond:
@@ -274,223 +162,10 @@ def _without_guarantee(
         if entry.direction is Direction.SUFFICIENT and entry.constants == "implicit"
     ]
     if orders:
-        return apply(orders[0], values, asserted).with_alternatives((), reasons)
+        answer = apply(orders[0], values, asserted).with_alternatives((), reasons)
+        return with_other_side(answer, values, asserted)
     if reasons:
         applicable = [f"{key}: {reason}" for key, reason in reasons.items()]
         raise UnsupportedSetting(f"{setting}: no theorem applies to what is given", applicable)
     settings = sorted({str(t.setting) for t in all_theorems().values() if t.setting is not None})
     raise UnsupportedSetting(f"no theorem covers {setting}", settings)
-
-
-def _necessary(
-    covering: list[Theorem], values: Mapping[str, Exact], asserted: Collection[str]
-) -> tuple[LengthBound, ...]:
-    """The necessary lengths that apply to what is given, longest first."""
-    found = []
-    for entry in covering:
-        if entry.direction is Direction.NECESSARY and entry.formula is not None:
-            try:
-                found.append(apply(entry, values, asserted))
-            except (ParameterError, NotComputable):
-                continue
-    return tuple(sorted(found, key=lambda b: size(b.length, b.log2_length), reverse=True))
-
-
-def _refuse_other_models(
-    theorem: Theorem, values: Mapping[str, Exact], asserted: Collection[str]
-) -> None:
-    """Raise where inputs or models are described that the theorem is not about."""
-    if theorem.scope is None:
-        return
-    problems: list[Problem] = []
-    law = theorem.scope.refused_law(values, asserted)
-    if law:
-        problems.append(Violation(theorem.key, sorted(asserted) or sorted(values), law))
-    if theorem.scope.precision == "infinite" and "precision_bits" in values:
-        allowed = f"nothing: {theorem.key} is about infinite precision"
-        problems.append(Problem("precision_bits", values["precision_bits"], allowed))
-    if theorem.direction is Direction.NECESSARY:
-        beyond = sorted(restrictions() & set(asserted) - set(theorem.survives))
-        if theorem.scope.ties == "near" and EXACT_TIES in asserted:
-            beyond.append(EXACT_TIES)
-        problems += [
-            Problem("assume", name, f"nothing that excludes the pair behind {theorem.key}")
-            for name in beyond
-        ]
-        allowed = f"nothing: it leaves fewer models than the pair behind {theorem.key} needs"
-        problems += [
-            Problem(keyword, Stated(brief(values[keyword])), allowed)
-            for keyword in (*SMALLER_CLASS, *theorem.silent_about)
-            if keyword in values and keyword not in theorem.reads and _restricts(keyword, values)
-        ]
-    if problems:
-        raise ParameterError(problems)
-
-
-SMALLER_CLASS = (
-    "horizon",
-    "largest_gap",
-    "light_groups",
-    "lipschitz_other",
-    "states",
-    "path_states",
-)
-"""Keywords that leave fewer models or inputs: what is necessary for all of them need not be there.
-
-A necessary length that depends on one reads it; to the others no pair is shown to belong.
-"""
-
-
-def _restricts(keyword: str, values: Mapping[str, Exact]) -> bool:
-    """Whether the value leaves fewer models: L_o = L does not."""
-    if keyword != "lipschitz_other" or "lipschitz" not in values:
-        return True
-    return compare(values["lipschitz_other"], values["lipschitz"]) < 0
-
-
-@cache
-def restrictions() -> frozenset[str]:
-    """Names of hypotheses that restrict the models (not inputs, nor what ties and L mean)."""
-    names = {h.name for t in all_theorems().values() for h in t.hypotheses if h.name}
-    return frozenset(names) - {EXACT_TIES, MARKOV_INPUTS, TRUE_LIPSCHITZ}
-
-
-def _complete(
-    theorem: Theorem, values: Mapping[str, Exact]
-) -> tuple[dict[str, Exact], tuple[str, ...]]:
-    """What the theorem reads, with `simulation_error`; and the keywords taken by default."""
-    complete = {k: values[k] for k in theorem.reads if k in values}
-    problems = []
-    defaults = []
-    if "target" in theorem.parameters and "target" not in complete and "epsilon" in complete:
-        if compare(complete["epsilon"], Fraction(0)) == 0:
-            problems.append(Problem("target", None, "a number > 0, since epsilon = 0"))
-        complete["target"] = 3 * complete["epsilon"]
-        defaults.append("target")
-    for keyword in theorem.reads:
-        if keyword in complete or keyword not in (*theorem.parameters, *theorem.rules):
-            continue
-        if keyword == "target":
-            continue
-        default = theorem.defaults.get(keyword)
-        if default is None and keyword not in theorem.parameters:
-            default = theorem.rules[keyword].default
-        if default is None:
-            row = BY_KEYWORD[keyword]
-            problems.append(Problem(keyword, None, f"{row.domain} ({row.meaning})"))
-            continue
-        try:
-            value = default(complete) if callable(default) else default
-        except KeyError:  # the default depends on a parameter that is missing, and reported
-            continue
-        if value is None:
-            row = BY_KEYWORD[keyword]
-            problems.append(Problem(keyword, None, f"{row.domain} ({row.meaning})"))
-            continue
-        complete[keyword] = Fraction(value) if isinstance(value, int) else value
-        defaults.append(keyword)
-    if problems:
-        raise ParameterError(problems)
-    if "target" in complete and "epsilon" in complete:
-        if compare(complete["target"], complete["epsilon"]) <= 0:
-            allowed = f"a number greater than epsilon = {brief(complete['epsilon'])}"
-            raise ParameterError([Problem("target", complete["target"], allowed)])
-        complete["simulation_error"] = (complete["target"] - complete["epsilon"]) / 2
-    return complete, tuple(defaults)
-
-
-def _assumptions(
-    theorem: Theorem, values: Mapping[str, Exact], asserted: Collection[str]
-) -> tuple[Assumption, ...]:
-    """Each hypothesis with whether the parameters satisfy it.
-
-    Raises:
-        ParameterError: some fail.
-    """
-    result = []
-    violated = []
-    for hypothesis in theorem.hypotheses:
-        status: Standing
-        if hypothesis.check is None:
-            status = "asserted" if hypothesis.name in asserted else "assumed"
-        elif hypothesis.check(values):
-            status = "satisfied"
-        else:
-            status = "asserted" if hypothesis.name in asserted else "violated"
-        if status == "violated":
-            allowed = hypothesis.text
-            if hypothesis.name is not None:
-                allowed += f"; or assume={{{hypothesis.name!r}}}"
-            if hypothesis.keyword is not None:
-                about, given = hypothesis.keyword, brief(values[hypothesis.keyword])
-                allowed += f" ({theorem.key})"
-            else:
-                about = theorem.key
-                given = ", ".join(
-                    f"{k} = {brief(v)}" for k, v in values.items() if k in theorem.reads
-                )
-            violated.append(Violation(about, Stated(given), allowed))
-        result.append(Assumption(hypothesis.text, status))
-    if violated:
-        raise ParameterError(violated)
-    return tuple(result)
-
-
-def _status_without_number(theorem: Theorem) -> Status:
-    if theorem.no_bound:
-        return Status.NOT_COMPUTABLE
-    return Status.UNKNOWN if theorem.unknown else Status.NO_NUMBER
-
-
-def _status(theorem: Theorem, too_large: bool) -> Status:
-    if theorem.constants == "implicit":
-        return Status.ORDER_OF_GROWTH
-    if theorem.constants == "stated" and theorem.source.second_hand:
-        return Status.SECOND_HAND
-    return Status.TOO_LARGE if too_large else Status.PROVED
-
-
-def _read_assume(assume: Collection[str] | None) -> frozenset[str]:
-    names = {h.name for t in all_theorems().values() for h in t.hypotheses if h.name}
-    given = {assume} if isinstance(assume, str) else set(assume or ())
-    unknown = sorted(map(str, given - names))
-    if unknown:
-        allowed = "names of hypotheses: " + (", ".join(sorted(names)) or "there are none")
-        raise ParameterError([Problem("assume", name, allowed) for name in unknown])
-    return frozenset(given)
-
-
-def _read_setting(error: Any, attention: Any, layers: Any) -> Setting:
-    given = {"error": error, "attention": attention, "layers": layers}
-    problems: list[Problem] = []
-    chosen = {name: _choice(name, value, problems) for name, value in given.items()}
-    if problems:
-        raise ParameterError(problems)
-    return Setting(**chosen)
-
-
-def _check_setting(theorem: Theorem, error: Any, attention: Any, layers: Any) -> None:
-    """The setting may be left out with `theorem=`, but must not contradict it."""
-    given = {"error": error, "attention": attention, "layers": layers}
-    problems: list[Problem] = []
-    for name, value in given.items():
-        if value is None:
-            continue
-        chosen = _choice(name, value, problems)
-        if chosen is None or theorem.setting is None:
-            continue
-        meant = getattr(theorem.setting, name)
-        if chosen != meant:
-            problems.append(Problem(name, value, f"{meant!r}, the setting of {theorem.key}"))
-    if problems:
-        raise ParameterError(problems)
-
-
-def _choice(name: str, value: Any, problems: list[Problem]) -> Any:
-    """The one of the `CHOICES` that `value` is; otherwise None, and one more problem."""
-    if isinstance(value, (str, Integral)) and not isinstance(value, bool):
-        for choice in CHOICES[name]:
-            if value == choice:
-                return choice
-    problems.append(Problem(name, value, " or ".join(map(repr, CHOICES[name]))))
-    return None

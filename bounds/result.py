@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import sympy
@@ -74,6 +75,21 @@ class Assumption:
     status: Standing
 
 
+@dataclass(frozen=True)
+class OtherSide:
+    """What is known beside an answer, in its setting and of the same class of models.
+
+    Attributes:
+        necessary: the necessary lengths that apply, longest first.
+        paper: the paper's order of growth, where it states one that applies.
+        refused: key of a theorem → why it says nothing here.
+    """
+
+    necessary: tuple[LengthBound, ...]
+    paper: LengthBound | None
+    refused: Mapping[str, str]
+
+
 @dataclass(frozen=True, eq=False)
 class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
     """The answer of `required_length`.
@@ -91,7 +107,6 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         terms: each term of the formula as a full length.
         alternatives: other theorems that apply, shortest first.
         not_applicable: key → why a theorem of the setting was not used.
-        necessary: where no number is justified: the necessary lengths that apply, longest first.
         unused: keywords given that the theorem does not depend on.
     """
 
@@ -106,12 +121,28 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
     terms: Mapping[str, Term] = field(default_factory=dict)
     alternatives: tuple[LengthBound, ...] = ()
     not_applicable: Mapping[str, str] = field(default_factory=dict)
-    necessary: tuple[LengthBound, ...] = ()
     unused: tuple[str, ...] = ()
+    find_other_side: Callable[[], OtherSide] | None = field(default=None, repr=False)
 
-    def with_necessary(self, necessary: tuple[LengthBound, ...]) -> LengthBound:
-        """The same answer, knowing which lengths are necessary."""
-        return replace(self, necessary=necessary)
+    def with_other_side(self, find: Callable[[], OtherSide]) -> LengthBound:
+        """The same answer, knowing how to find what stands beside it in its setting."""
+        return replace(self, find_other_side=find)
+
+    @cached_property
+    def other_side(self) -> OtherSide:
+        """What is known in the same setting of the same class; worked out when first asked for."""
+        find = self.find_other_side
+        return OtherSide((), None, {}) if find is None else find()
+
+    @property
+    def necessary(self) -> tuple[LengthBound, ...]:
+        """The necessary lengths that apply to the same class of models, longest first."""
+        return self.other_side.necessary
+
+    @property
+    def paper(self) -> LengthBound | None:
+        """The paper's order of growth in this setting; None where it states none that applies."""
+        return self.other_side.paper
 
     def with_alternatives(
         self, alternatives: tuple[LengthBound, ...], not_applicable: Mapping[str, str]
@@ -148,10 +179,11 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         """One of "proved", "stated", "implicit (C = ...)"."""
         if self.theorem.constants != "implicit":
             return self.theorem.constants
-        return f"implicit (C = {self._constant})"
+        return f"implicit (C = {self.constant})"
 
     @property
-    def _constant(self) -> str:
+    def constant(self) -> str:
+        """The value of C, the constant that a source leaves implicit."""
         return brief(self.parameters.get("constant", Fraction(1)))
 
     @property
@@ -199,13 +231,13 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         if self._numbers_chosen():
             best = ", ".join(f"{name} = {text}" for name, text in self._numbers_chosen().items())
             lines.append(f"The shortest length is at {best}.")
-        if self._defaults():
-            lines.append(f"Taken by default, as not given: {self._defaults()}.")
+        if self.taken_by_default:
+            lines.append(f"Taken by default, as not given: {self.taken_by_default}.")
         lines.append("Hypotheses (assumed: about the models, no parameter shows it):")
         lines += [f"  [{a.status}] {a.text}" for a in self.assumptions]
         lines += [f"Uncertain in the known sources: {point}" for point in theorem.uncertain]
         if self.alternatives:
-            others = "; ".join(f"{o.theorem.key}: {o._number()}" for o in self.alternatives)
+            others = "; ".join(f"{o.theorem.key}: {o.number}" for o in self.alternatives)
             lines.append(f"Other theorems that apply: {others}.")
         lines += [f"Necessary all the same: {other}." for other in self.necessary]
         for key, reason in self.not_applicable.items():
@@ -265,14 +297,17 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
             if not isinstance(value, sympy.Symbol) and name not in self.theorem.switches
         }
 
-    def _defaults(self) -> str:
+    @property
+    def taken_by_default(self) -> str:
         """The values taken by default, such as "heads = 1, target = 3 ε = 3/10"."""
         shown = {k: brief(self.parameters[k]) for k in self.defaults if k not in _SILENT}
         if "target" in shown:
             shown["target"] = f"3 ε = {shown['target']}"
         return ", ".join(f"{keyword} = {value}" for keyword, value in shown.items())
 
-    def _number(self) -> str:
+    @property
+    def number(self) -> str:
+        """The length in short, with what keeps it from being a guarantee."""
         if self.status is Status.NOT_COMPUTABLE:
             return "no computable bound"
         if self.status is Status.UNKNOWN:
@@ -281,28 +316,28 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
             return "no number"
         number = show_length(self.length, self.log2_length)
         if self.status is Status.ORDER_OF_GROWTH:
-            return f"order of growth {number} at C = {self._constant}, no guarantee"
+            return f"order of growth {number} at C = {self.constant}, no guarantee"
         return number
 
     def _headline(self) -> str:
         if self.status in (Status.NOT_COMPUTABLE, Status.UNKNOWN, Status.NO_NUMBER):
-            return f"Required length: {self._number()}."
+            return f"Required length: {self.number}."
         if self.theorem.quantity == "locality":
-            return f"Effective locality: {self._number()}."
+            return f"Effective locality: {self.number}."
         if self.status is Status.ORDER_OF_GROWTH:
             number = show_length(self.length, self.log2_length)
-            return f"Order of growth, no guarantee: {number} at C = {self._constant}."
+            return f"Order of growth, no guarantee: {number} at C = {self.constant}."
         if self.direction is Direction.FAILURE:
-            return f"The model fails beyond length {self._number()}."
+            return f"The model fails beyond length {self.number}."
         if self.setting is None:  # a lemma: its length is not one of training inputs
             what = "sufficient" if self.direction is Direction.SUFFICIENT else "necessary"
-            return f"Length {what} in the sense of the statement: {self._number()}."
+            return f"Length {what} in the sense of the statement: {self.number}."
         if self.direction is Direction.NECESSARY:
-            return f"Every sufficient training length is at least {self._number()}."
-        return f"Sufficient training length: {self._number()}."
+            return f"Every sufficient training length is at least {self.number}."
+        return f"Sufficient training length: {self.number}."
 
     def __str__(self) -> str:
-        taken = self._defaults()
+        taken = self.taken_by_default
         note = f"; by default {taken}" if taken else ""
         about = f"{self.theorem.key}, {self.direction}; {self.status.name}{note}"
         return f"{self._headline()[:-1]} ({about})"
@@ -321,13 +356,13 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
     def _latex(self, printer: Any) -> str:
         sign = {"sufficient": r"\ge", "necessary": r"\ge", "failure": "<"}[self.direction]
         if self.theorem.stated is None:
-            return rf"\text{{{self._number()}}}"
+            return rf"\text{{{self.number}}}"
         short = self.length is not None and self.length < 10**12
         number = f"= {self.length}" if short else rf"\approx 2^{{{self.log2_length:.10g}}}"
         text = rf"N {sign} {printer.doprint(self.theorem.stated.length)} {number}"
         if self.status is Status.ORDER_OF_GROWTH:
             rough = "order of growth, no guarantee"
-            return rf"{text}\quad(\text{{{rough}; }} C = {self._constant})"
+            return rf"{text}\quad(\text{{{rough}; }} C = {self.constant})"
         return text
 
     def _repr_html_(self) -> str:
@@ -338,7 +373,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
             ("constants", self.constants),
             ("conclusion", self.conclusion),
             *((f"term: {name}", str(term)) for name, term in self.terms.items()),
-            *([("by default", self._defaults())] if self._defaults() else []),
+            *([("by default", self.taken_by_default)] if self.taken_by_default else []),
             *((a.status, a.text) for a in self.assumptions),
             *(("alternative", str(other)) for other in self.alternatives),
             *(("necessary", str(other)) for other in self.necessary),

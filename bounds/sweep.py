@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from bounds.errors import BoundsError, ParameterError
 from bounds.grid import Grid, Values, entries
-from bounds.length import Request, bound_for, find_theorem, read_request
+from bounds.length import bound_for
 from bounds.numbers import plain
 from bounds.parameters import BY_KEYWORD
+from bounds.request import Request, find_theorem, read_request
 from bounds.result import LengthBound
 from bounds.table import Column, Computed, Stored, Table, as_float
 

@@ -19,9 +19,10 @@ from bounds.algebra import MAX_BITS
 from bounds.errors import BoundsError, ParameterError
 from bounds.evaluate import enclose
 from bounds.grid import Grid, Values
-from bounds.length import Request, bound_for
+from bounds.length import bound_for
 from bounds.numbers import Exact
 from bounds.parameters import BY_KEYWORD
+from bounds.request import Request
 from bounds.scope import contradictions, follows
 from bounds.theorem import Direction, Theorem
 from bounds.vectorised import (
@@ -216,7 +217,7 @@ class _OneTheorem:
         return float("nan") if log2 is None else log2
 
 
-_PART = 2**15
+_PART = 2**16
 """So many points at once stay in the cache."""
 
 

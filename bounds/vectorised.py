@@ -52,8 +52,10 @@ _SMALL = 64
 """Up to so many points are worked out exactly at once."""
 _BUDGET = 500
 """So many doubtful points are worked out exactly in all."""
-_DOUBTFUL = 1e-10
-"""An error above this is looked into; errors that are all below are replaced by the largest."""
+_DOUBTFUL = 5e-10
+"""An error above this is looked into."""
+_UNIFORM = 1e-10
+"""Errors that are all below this are replaced by the largest."""
 _LN2 = math.log(2)
 
 
@@ -825,7 +827,7 @@ def _uniform(error: Floats) -> Floats:
     """One error for all where that loses nothing."""
     if error.ndim and error.size:
         largest = np.max(error)
-        if largest <= _DOUBTFUL or error.size == 1:
+        if largest <= _UNIFORM or error.size == 1:
             return np.asarray(largest)
     return error
 

@@ -12,8 +12,8 @@ import pytest
 
 import bounds
 from bounds import BoundsError, Direction, Setting
+from bounds.apply import apply
 from bounds.evaluate import size
-from bounds.length import apply
 from bounds.parameters import read_all
 from bounds.scope import contradictions
 

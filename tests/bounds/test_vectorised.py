@@ -10,8 +10,9 @@ import bounds
 from bounds import vectorised
 from bounds.errors import BoundsError, NotComputable
 from bounds.grid import Grid
-from bounds.length import bound_for, read_request
+from bounds.length import bound_for
 from bounds.parameters import BY_KEYWORD
+from bounds.request import read_request
 from bounds.sweep_arrays import answers
 
 MODEL = {"vocabulary_size": 3, "period": 2, "locality": 1}

@@ -1,0 +1,120 @@
+"""A question as `required_length` and its kin take it: read, checked, in exact numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+from bounds.errors import ParameterError, Problem
+from bounds.numbers import Exact
+from bounds.parameters import read_all
+from bounds.registry import all_theorems
+from bounds.scope import contradictions
+from bounds.theorem import Setting, Theorem
+
+CHOICES: Mapping[str, tuple[Any, ...]] = {
+    "error": ("linf", "average"),
+    "attention": ("argmax", "softmax"),
+    "layers": (1, 2),
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A question, read and checked: a theorem or a setting, exact values, asserted hypotheses."""
+
+    theorem: Theorem | None
+    setting: Setting | None
+    values: Mapping[str, Exact]
+    asserted: frozenset[str]
+
+
+def read_request(
+    error: Any,
+    attention: Any,
+    layers: Any,
+    theorem: str | None,
+    assume: Collection[str],
+    parameters: Mapping[str, Any],
+) -> Request:
+    """The arguments of `required_length`, checked.
+
+    Raises:
+        ParameterError: any of them is unusable.
+    """
+    values = read_all(parameters)
+    asserted = _read_assume(assume)
+    refuse_contradictions(values, asserted)
+    if theorem is None:
+        return Request(None, _read_setting(error, attention, layers), values, asserted)
+    chosen = find_theorem(theorem)
+    _check_setting(chosen, error, attention, layers)
+    return Request(chosen, chosen.setting, values, asserted)
+
+
+def refuse_contradictions(values: Mapping[str, Exact], asserted: frozenset[str]) -> None:
+    """Raise if what is given cannot be true together."""
+    impossible = contradictions(values, asserted)
+    if impossible:
+        raise ParameterError([Problem(*problem) for problem in impossible])
+
+
+def find_theorem(key: str) -> Theorem:
+    """The registry's entry of that key.
+
+    Raises:
+        ParameterError: there is none.
+    """
+    try:
+        return all_theorems()[key]
+    except (KeyError, TypeError):
+        allowed = "one of " + ", ".join(all_theorems())
+        raise ParameterError([Problem("theorem", key, allowed)]) from None
+
+
+def _read_assume(assume: Collection[str] | None) -> frozenset[str]:
+    names = {h.name for t in all_theorems().values() for h in t.hypotheses if h.name}
+    given = {assume} if isinstance(assume, str) else set(assume or ())
+    unknown = sorted(map(str, given - names))
+    if unknown:
+        allowed = "names of hypotheses: " + (", ".join(sorted(names)) or "there are none")
+        raise ParameterError([Problem("assume", name, allowed) for name in unknown])
+    return frozenset(given)
+
+
+def _read_setting(error: Any, attention: Any, layers: Any) -> Setting:
+    given = {"error": error, "attention": attention, "layers": layers}
+    problems: list[Problem] = []
+    chosen = {name: _choice(name, value, problems) for name, value in given.items()}
+    if problems:
+        raise ParameterError(problems)
+    return Setting(**chosen)
+
+
+def _check_setting(theorem: Theorem, error: Any, attention: Any, layers: Any) -> None:
+    """The setting may be left out with `theorem=`, but must not contradict it."""
+    given = {"error": error, "attention": attention, "layers": layers}
+    problems: list[Problem] = []
+    for name, value in given.items():
+        if value is None:
+            continue
+        chosen = _choice(name, value, problems)
+        if chosen is None or theorem.setting is None:
+            continue
+        meant = getattr(theorem.setting, name)
+        if chosen != meant:
+            problems.append(Problem(name, value, f"{meant!r}, the setting of {theorem.key}"))
+    if problems:
+        raise ParameterError(problems)
+
+
+def _choice(name: str, value: Any, problems: list[Problem]) -> Any:
+    """The one of the `CHOICES` that `value` is; otherwise None, and one more problem."""
+    if isinstance(value, (str, Integral)) and not isinstance(value, bool):
+        for choice in CHOICES[name]:
+            if value == choice:
+                return choice
+    problems.append(Problem(name, value, " or ".join(map(repr, CHOICES[name]))))
+    return None
