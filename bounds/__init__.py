@@ -8,6 +8,7 @@ bounds.required_length(error="linf", attention="argmax", layers=1,
 
 from bounds.bracket import Bracket, bracket
 from bounds.catalogue import TheoremList, cube, theorem, theorems
+from bounds.elasticity import elasticities
 from bounds.errors import (
     BoundsError,
     NoSolution,
@@ -46,6 +47,7 @@ __all__ = [
     "UnsupportedSetting",
     "bracket",
     "cube",
+    "elasticities",
     "required_length",
     "solve_for",
     "sweep",
