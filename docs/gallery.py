@@ -105,6 +105,21 @@ def main() -> None:
     """Write the page and its pictures."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     (HERE / "gallery").mkdir(exist_ok=True)
+    for name, (_, lines) in PICTURES.items():
+        picture = HERE / "gallery" / f"{name}.png"
+        draw(lines, picture)
+        pack(picture)
+        size = picture.stat().st_size
+        assert size < LARGEST, f"{name}: {size} bytes"
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            draw(lines, folder / f"{name}_dark.png", dark=True)
+            grey(picture, folder / f"{name}_grey.png")
+    (HERE / "gallery.md").write_text(page(), encoding="utf-8")
+
+
+def page() -> str:
+    """The page, in Markdown."""
     parts = [
         "# Gallery",
         "Rebuilt by `python docs/gallery.py`. Every picture is made by the lines above it, after "
@@ -115,17 +130,8 @@ def main() -> None:
         "necessary. Dashed: order of growth, no guarantee.",
     ]
     for name, (title, lines) in PICTURES.items():
-        picture = HERE / "gallery" / f"{name}.png"
-        draw(lines, picture)
-        pack(picture)
-        size = picture.stat().st_size
-        assert size < LARGEST, f"{name}: {size} bytes"
         parts.append(f"## {title}\n\n```python\n{lines}```\n\n![{title}](gallery/{name}.png)")
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            draw(lines, folder / f"{name}_dark.png", dark=True)
-            grey(picture, folder / f"{name}_grey.png")
-    (HERE / "gallery.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return "\n\n".join(parts) + "\n"
 
 
 def draw(lines: str, path: Path, dark: bool = False) -> Figure:

@@ -35,7 +35,7 @@ def terms(bound: LengthBound, *, ax: Axes | None = None) -> Axes:
         _beside(ax, sizes[name], bar.get_y() + bar.get_height() / 2, str(bound.terms[name]))
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.margins(x=0.35)
-    ax.set_xlabel("training length $N$ (tokens)")
+    ax.set_xlabel("training length $N$")
     log2_ticks(ax, "x")
     rough = ", order of growth" if bound.status is Status.ORDER_OF_GROWTH else ""
     ax.set_title(safe(f"{bound.theorem.key}{rough}"), fontsize="medium")

@@ -96,8 +96,10 @@ def length_curve(
     _scale(ax, x, [as_float(row[x]) for row in rows])
     if slopes:
         _slopes(ax, x, keys, rows)
-    handles = _value_handles(series, values)
-    legend_below(ax, [*handles, *_kind_handles(used)])
+    if series == "theorem":
+        legend_below(ax, ax.get_legend_handles_labels()[0])
+    else:
+        legend_below(ax, [*_value_handles(series, values), *_kind_handles(used)])
     return ax
 
 
@@ -258,7 +260,7 @@ def _shade(ax: Axes, low: Sequence[Any], high: Sequence[Any], colour: str) -> No
 def _scale(ax: Axes, x: str, places: Sequence[float]) -> None:
     parameter_scale(ax, "x", x, places)
     ax.set_xlabel(label(x))
-    ax.set_ylabel("training length $N$ (tokens)")
+    ax.set_ylabel("training length $N$")
     log2_ticks(ax, "y")
     open_frame(ax)
 

@@ -73,7 +73,7 @@ def length_map(
     ax = own_axes(ax)
     edges = [_edges(x, across), _edges(y, upward)]
     mesh = ax.pcolormesh(*edges, sizes, cmap="cividis", rasterized=True)
-    bar = ax.figure.colorbar(mesh, ax=ax, label="training length $N$ (tokens)")
+    bar = ax.figure.colorbar(mesh, ax=ax, label="training length $N$")
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power_of_two(value)))
     log2_ticks(bar.ax, "y")
     halo = [patheffects.Stroke(linewidth=2.4, foreground="black"), patheffects.Normal()]

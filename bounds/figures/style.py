@@ -254,17 +254,18 @@ def power_of_two(exponent: float) -> str:
     return f"$2^{{{exponent:.0f}}}$"
 
 
-_BELOW = 31
-"""Points from the axes to the legend: ticks and label lie between."""
-_LONG_LABEL = 36
+_BELOW = 3.9
+"""From the axes to the legend, in heights of the print: ticks and label lie between."""
+_LONG_LABEL = 24
 """Longer labels stand in one column."""
 
 
 def legend_below(ax: Axes, handles: Sequence[Any], *, columns: int = 2) -> None:
     """A legend under the axes: it covers no data, and constrained layouts make room for it."""
+    from matplotlib import rcParams
     from matplotlib.transforms import ScaledTranslation
 
-    below = ScaledTranslation(0, -_BELOW / 72, ax.figure.dpi_scale_trans)
+    below = ScaledTranslation(0, -_BELOW * rcParams["font.size"] / 72, ax.figure.dpi_scale_trans)
     long = max(len(str(handle.get_label())) for handle in handles) > _LONG_LABEL
     legend = ax.legend(
         handles=list(handles),

@@ -141,9 +141,10 @@ def _axes(ax: Axes | None) -> Axes:
 
 
 def _finish(ax: Axes) -> None:
+    from matplotlib import rcParams
     from matplotlib.transforms import ScaledTranslation
 
-    below = ScaledTranslation(0, -31 / 72, ax.figure.dpi_scale_trans)
+    below = ScaledTranslation(0, -3.9 * rcParams["font.size"] / 72, ax.figure.dpi_scale_trans)
     ax.legend(
         loc="upper center",
         bbox_to_anchor=(0.5, 0),
