@@ -15,12 +15,14 @@ from bounds.errors import (
     NotComputable,
     ParameterError,
     Problem,
+    TooLong,
     UnsupportedSetting,
 )
 from bounds.invert import solve_for
 from bounds.length import required_length
 from bounds.parameters import PARAMETERS, Parameter, symbols
 from bounds.result import Assumption, LengthBound, Status, Term
+from bounds.solution import Solution
 from bounds.sweep import sweep
 from bounds.table import Table
 from bounds.theorem import Direction, Setting, Source, Theorem
@@ -38,12 +40,14 @@ __all__ = [
     "ParameterError",
     "Problem",
     "Setting",
+    "Solution",
     "Source",
     "Status",
     "Table",
     "Term",
     "Theorem",
     "TheoremList",
+    "TooLong",
     "UnsupportedSetting",
     "bracket",
     "cube",

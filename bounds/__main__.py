@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import bounds
 from bounds.console import BAD_ARGUMENT, as_command, json_text, show, version
+from bounds.errors import Missing
 from bounds.parameters import PARAMETERS
 
 
@@ -45,19 +48,21 @@ def _answer(arguments: Sequence[str] | None) -> int:
             return 0 if any(row["log2_length"] is not None for row in table) else 1
         if options.solve is not None:
             if options.length is None:
-                raise bounds.ParameterError([bounds.Problem("length", None, "an integer ≥ 1")])
-            value = bounds.solve_for(options.solve, length=options.length, **setting, **given)
-            given[options.solve] = value
-            answer = bounds.required_length(**setting, **given)
+                raise bounds.ParameterError([Missing("length", None, "an integer ≥ 1")])
+            found = bounds.solve_for(options.solve, length=options.length, **setting, **given)
             if options.json:
-                shown = {options.solve: str(value), "at_that_value": answer.to_dict()}
+                shown = {options.solve: str(found), "at_that_value": found.bound.to_dict()}
                 show(json_text(shown, indent=2))
             else:
-                show(f"{options.solve} = {value}\n{answer}")
+                show(f"{options.solve} = {found}\n{found.bound}")
             return 0
+        if options.bracket:
+            both = bounds.bracket(**setting, **given)
+            show(json_text(both.to_dict(), indent=2) if options.json else both)
+            return 0 if both.sufficient is not None or both.necessary is not None else 1
         answer = bounds.required_length(**setting, **given)
     except bounds.ParameterError as problem:
-        print(f"{problem}\nAll options: python -m bounds --help", file=sys.stderr)
+        print(f"{_in_options(problem)}\nAll options: python -m bounds --help", file=sys.stderr)
         return BAD_ARGUMENT
     except bounds.BoundsError as problem:
         print(problem, file=sys.stderr)
@@ -84,6 +89,28 @@ def _lists(options: Sequence[str]) -> dict[str, list[str | int]]:
     return found
 
 
+def _in_options(error: bounds.ParameterError) -> str:
+    """The refusal with options of the command line in the place of Python's keywords."""
+    options = [row.keyword for row in PARAMETERS]
+    lines = []
+    for problem in error.problems:
+        name = problem.name
+        if name in (*options, *SETTING, "length"):
+            named = replace(problem, name=f"--{name.replace('_', '-')}")
+        else:
+            named = problem
+        text = re.sub(r"assume=\{'(\w+)'\}", r"--assume \1", str(named))
+        for keyword in options:
+            if "_" in keyword:
+                option = f"--{keyword.replace('_', '-')}"
+                text = re.sub(rf"(?<![\w.-]){keyword}(?![\w-])", option, text)
+        lines.append(text)
+    return "\n".join(lines)
+
+
+SETTING = ("error", "attention", "layers", "theorem", "assume")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bounds",
@@ -105,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a row per value, e.g. epsilon=1/10,1/20; repeated: all combinations",
     )
     parser.add_argument("--version", action="version", version=f"lgbounds {version()}")
+    parser.add_argument("--bracket", action="store_true", help="both sides: necessary, sufficient")
     parser.add_argument("--list", action="store_true", help="list all theorems")
     parser.add_argument("--json", action="store_true", help="print JSON")
     for row in PARAMETERS:

@@ -6,13 +6,21 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from bounds.apply import apply
-from bounds.errors import BoundsError, NotComputable, ParameterError, UnsupportedSetting, Violation
+from bounds.errors import (
+    BoundsError,
+    Missing,
+    NotComputable,
+    ParameterError,
+    UnsupportedSetting,
+    Violation,
+)
 from bounds.evaluate import size
 from bounds.numbers import Exact
 from bounds.other_side import only_with, reason, unasserted, with_other_side
 from bounds.registry import all_theorems
 from bounds.request import Request, read_request, refuse_contradictions
 from bounds.result import LengthBound
+from bounds.scope import given_laws
 from bounds.theorem import Direction, Setting, Theorem
 
 __all__ = ["Request", "apply", "bound_for", "is_guarantee", "read_request", "required_length"]
@@ -107,6 +115,28 @@ def _asked_for(
     return found
 
 
+def _offering_laws(
+    nearest: ParameterError,
+    unusable: Mapping[str, ParameterError],
+    values: Mapping[str, Exact],
+    asserted: frozenset[str],
+) -> ParameterError:
+    """The same refusal; where it lacks the law of the inputs, with every law that would do."""
+    if given_laws(values, asserted):
+        return nearest
+    laws: dict[str, set[str]] = {}
+    for error in unusable.values():
+        missing = {p.name for p in error.problems if isinstance(p, Missing)}
+        for law, keywords in given_laws(missing, ()).items():
+            laws.setdefault(law, set()).update(keywords)
+    lacking = {k for keywords in laws.values() for k in keywords}
+    if len(laws) < 2 or not lacking & {p.name for p in nearest.problems}:
+        return nearest
+    offers = [f"{' and '.join(sorted(keywords))} ({law} law)" for law, keywords in laws.items()]
+    rest = [p for p in nearest.problems if p.name not in lacking]
+    return ParameterError([*rest, Missing("law of the inputs", None, ", or ".join(offers))])
+
+
 def _reasons(refused: Mapping[str, BoundsError]) -> dict[str, str]:
     """Why each theorem was not used, in a few words."""
     return {key: reason(key, problem) for key, problem in refused.items()}
@@ -155,7 +185,7 @@ def _without_guarantee(
                 -len(set(values) & set(all_theorems()[k].reads)),
             ),
         )
-        raise unusable[nearest]
+        raise _offering_laws(unusable[nearest], unusable, values, asserted)
     orders = [
         entry
         for entry in covering

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from bounds.apply import apply
-from bounds.errors import BoundsError, NotComputable, ParameterError
+from bounds.errors import BoundsError, Missing, NotComputable, ParameterError, Violation
 from bounds.evaluate import compare, size
 from bounds.numbers import Exact
 from bounds.registry import all_theorems
@@ -40,7 +40,7 @@ def with_other_side(
 
 def other_side(
     setting: Setting, values: Mapping[str, Exact], asserted: frozenset[str]
-) -> OtherSide:
+) -> OtherSide[LengthBound]:
     """The necessary lengths that apply, longest first; the paper's order of growth; refusals."""
     found: list[LengthBound] = []
     paper: LengthBound | None = None
@@ -121,8 +121,9 @@ def reason(key: str, error: BoundsError) -> str:
     """Why a theorem was not used, in a few words."""
     if not isinstance(error, ParameterError):
         return str(error)
-    needed = [
-        p.name if p.given is None else p.allowed if p.name == key else f"{p.name}: {p.allowed}"
-        for p in error.problems
-    ]
-    return "needs " + ", ".join(needed)
+    needed = [p.name for p in error.problems if isinstance(p, Missing)]
+    needed += [p.allowed for p in error.problems if isinstance(p, Violation)]
+    rest = [p for p in error.problems if not isinstance(p, (Missing, Violation))]
+    parts = ["needs " + ", ".join(needed)] if needed else []
+    parts += [f"refuses {p.name}: {p.allowed.removeprefix('nothing: ')}" for p in rest]
+    return "; ".join(parts)

@@ -6,7 +6,6 @@ its domain, and the direction in which required lengths move when it grows.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +13,7 @@ from typing import Any, Literal
 
 import sympy
 
+from bounds import hints
 from bounds.errors import NotComputable, ParameterError, Problem
 from bounds.evaluate import compare
 from bounds.numbers import Exact, exact
@@ -233,20 +233,18 @@ class Symbols:
 symbols = Symbols(PARAMETERS)
 
 
-def _hint(keyword: str) -> str:
-    """What an unknown keyword may have meant: the paper's symbol, or a slip of the finger."""
-    meant = [row.keyword for row in PARAMETERS if keyword == row.symbol.name]
-    meant = meant or difflib.get_close_matches(keyword, BY_KEYWORD, n=1)
-    return f"did you mean {meant[0]!r}?" if meant else "there are " + ", ".join(BY_KEYWORD)
+def read_all(given: Mapping[str, Any], attention: Any = None) -> dict[str, Exact]:
+    """Every given parameter as an exact number; all problems are reported at once.
 
-
-def read_all(given: Mapping[str, Any]) -> dict[str, Exact]:
-    """Every given parameter as an exact number; all problems are reported at once."""
+    `attention`: "argmax" or "softmax" where that is known, for hints.
+    """
     values: dict[str, Exact] = {}
     problems: list[Problem] = []
     for keyword, value in given.items():
         if keyword not in BY_KEYWORD:
-            problems.append(Problem(keyword, value, f"a known parameter name; {_hint(keyword)}"))
+            symbols_ = {row.symbol.name: row.keyword for row in PARAMETERS}
+            hint = hints.of_keyword(keyword, BY_KEYWORD, symbols_, attention)
+            problems.append(Problem(keyword, value, f"a known parameter name; {hint}"))
             continue
         try:
             values[keyword] = BY_KEYWORD[keyword].read(value)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
-from bounds.errors import ParameterError, Problem
+from bounds import hints
+from bounds.errors import Missing, ParameterError, Problem
 from bounds.numbers import Exact
 from bounds.parameters import read_all
 from bounds.registry import all_theorems
@@ -44,7 +45,11 @@ def read_request(
     Raises:
         ParameterError: any of them is unusable.
     """
-    values = read_all(parameters)
+    named = all_theorems().get(theorem) if isinstance(theorem, str) else None
+    if attention is None and named is not None and named.setting is not None:
+        values = read_all(parameters, named.setting.attention)
+    else:
+        values = read_all(parameters, attention)
     asserted = _read_assume(assume)
     refuse_contradictions(values, asserted)
     if theorem is None:
@@ -70,7 +75,8 @@ def find_theorem(key: str) -> Theorem:
     try:
         return all_theorems()[key]
     except (KeyError, TypeError):
-        allowed = "one of " + ", ".join(all_theorems())
+        allowed = "a key that bounds.theorems() lists, such as 'derived.one_layer_linf'"
+        allowed += hints.of_theorem(key, all_theorems())
         raise ParameterError([Problem("theorem", key, allowed)]) from None
 
 
@@ -80,7 +86,9 @@ def _read_assume(assume: Collection[str] | None) -> frozenset[str]:
     unknown = sorted(map(str, given - names))
     if unknown:
         allowed = "names of hypotheses: " + (", ".join(sorted(names)) or "there are none")
-        raise ParameterError([Problem("assume", name, allowed) for name in unknown])
+        raise ParameterError(
+            [Problem("assume", name, allowed + hints.of_name(name, names)) for name in unknown]
+        )
     return frozenset(given)
 
 
@@ -116,5 +124,9 @@ def _choice(name: str, value: Any, problems: list[Problem]) -> Any:
         for choice in CHOICES[name]:
             if value == choice:
                 return choice
-    problems.append(Problem(name, value, " or ".join(map(repr, CHOICES[name]))))
+    allowed = " or ".join(map(repr, CHOICES[name]))
+    if value is None:
+        problems.append(Missing(name, None, allowed))
+    else:
+        problems.append(Problem(name, value, allowed + hints.of_choice(name, value)))
     return None

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from bounds.errors import BoundsError, ParameterError
+from bounds.errors import BoundsError, Missing, ParameterError
 from bounds.grid import Grid, Values, entries
 from bounds.length import bound_for
 from bounds.numbers import plain
@@ -216,7 +216,7 @@ def _refuse_hopeless(blocks: Sequence[Block]) -> None:
             try:
                 block.bound(point)
             except ParameterError as problem:
-                lacking = {p.name for p in problem.problems if p.given is None}
+                lacking = {p.name for p in problem.problems if isinstance(p, Missing)}
             except BoundsError:
                 return
             else:
@@ -237,7 +237,7 @@ def problem_of(block: Block, point: int) -> ParameterError | None:
     try:
         block.bound(point)
     except ParameterError as problem:
-        return ParameterError([p for p in problem.problems if p.given is None])
+        return ParameterError([p for p in problem.problems if isinstance(p, Missing)])
     except BoundsError:
         pass
     return None

@@ -45,8 +45,8 @@ ax = figures.length_curve(table, "epsilon", series="period")
     "theorems": (
         "One curve per theorem, against the number of tokens",
         """\
-keys = ["derived.one_layer_linf", "derived.one_layer_linf_additive_weights",
-        "derived.lower_presence"]
+keys = ["derived.one_layer_linf", "derived.one_layer_linf_additive_weights"]
+keys += ["derived.lower_presence"]
 more = model | dict(vocabulary_size=[2**k for k in range(1, 11)], epsilon="1/64", period=7)
 ax = figures.length_curve(bounds.sweep(theorem=keys, **more), "vocabulary_size")
 """,
@@ -54,8 +54,8 @@ ax = figures.length_curve(bounds.sweep(theorem=keys, **more), "vocabulary_size")
     "bracket": (
         "Both sides, whichever theorem is best at each point, and the paper's order",
         """\
-ax = figures.bracket_curve("epsilon", epsilon, error="linf", attention="argmax", layers=1,
-                           period=2, **model)
+setting = dict(error="linf", attention="argmax", layers=1)
+ax = figures.bracket_curve("epsilon", epsilon, period=2, **setting, **model)
 """,
     ),
     "map": (
@@ -69,9 +69,9 @@ ax = figures.length_map(table, "epsilon", "precision_bits")
     "terms_against_bits": (
         "Which term decides",
         """\
+key = "derived.one_layer_linf"
 given = dict(lipschitz=1, vocabulary_size=3, period=2, locality=1, margin=1, epsilon="1/64")
-ax = figures.term_curves("precision_bits", range(2, 25, 2), theorem="derived.one_layer_linf",
-                         **given)
+ax = figures.term_curves("precision_bits", range(2, 25, 2), theorem=key, **given)
 """,
     ),
     "sensitivities": (

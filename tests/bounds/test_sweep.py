@@ -59,7 +59,7 @@ def test_what_stands_in_the_way_of_every_row_is_refused():
         bounds.sweep(**SETTING, **GIVEN | {"perod": [1, 2]})
     without = {k: v for k, v in GIVEN.items() if k != "lipschitz"}
     both = ["derived.one_layer_linf", "derived.lower_tent"]
-    with pytest.raises(bounds.ParameterError, match="lipschitz: got None"):
+    with pytest.raises(bounds.ParameterError, match="lipschitz: missing"):
         bounds.sweep(theorem=both, **without)
     with pytest.raises(bounds.ParameterError, match=r"theorem: got 'derived\.one_layer'"):
         bounds.sweep(theorem=[*both, "derived.one_layer"], **GIVEN)

@@ -123,7 +123,7 @@ def test_the_states_of_a_run_are_the_users():
         {"theorem": "derived.two_layer_argmax"},
         {"error": "linf", "attention": "argmax", "layers": 2},
     ):
-        with pytest.raises(bounds.ParameterError, match="path_states: got None"):
+        with pytest.raises(bounds.ParameterError, match="path_states: missing"):
             bounds.required_length(**how, assume={"finite_state_first_layer"}, **given)
         counted = bounds.required_length(
             **how, assume={"finite_state_first_layer"}, path_states=100, **given
