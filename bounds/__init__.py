@@ -1,11 +1,14 @@
 """What the theorems say: how long training inputs must be, symbolically and exactly.
 
-import bounds
-bounds.required_length(error="linf", attention="argmax", layers=1,
-                       epsilon="1/10", lipschitz=1, vocabulary_size=3,
-                       period=2, locality=1, precision_bits=4, margin=1)
+    import bounds
+    bounds.required_length(error="linf", attention="argmax", layers=1,
+                           epsilon="1/10", lipschitz=1, vocabulary_size=3,
+                           period=2, locality=1, precision_bits=4, margin=1)
+
+The answer explains itself: `.explain()`, `.alternatives`, `.cite()`.
 """
 
+from bounds import models
 from bounds.bracket import Bracket, bracket
 from bounds.catalogue import TheoremList, cube, theorem, theorems
 from bounds.elasticity import elasticities
@@ -52,6 +55,7 @@ __all__ = [
     "bracket",
     "cube",
     "elasticities",
+    "models",
     "required_length",
     "solve_for",
     "sweep",

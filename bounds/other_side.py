@@ -84,7 +84,8 @@ def not_of_the_pair(entry: Theorem, values: Mapping[str, Exact], asserted: froze
     Alone such a length is true: of the models with the constants that it reads. Beside a
     sufficient length that reads others, it has to be about models with those, too.
     """
-    unread = [k for k in _COMPLEXITIES if k in values and k not in entry.parameters]
+    checked = {*entry.parameters, *(h.keyword for h in entry.hypotheses)}
+    unread = [k for k in _COMPLEXITIES if k in values and k not in checked]
     marginal, total = values.get("lipschitz_marginal"), values.get("lipschitz")
     if marginal is not None and "lipschitz_marginal" not in entry.parameters:
         # One residue: L' = L. Otherwise L' ≤ 2L, for constants from the weights.

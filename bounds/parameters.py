@@ -144,6 +144,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     _real("logit_range_columns", "R_c", +1,
           "largest range of a head's content logits over the keys of one query and one residue "
           "(of a head with a lag bias above 1: over all keys of the query)", lower_open=False),
+    _real("logit_range_last", "R_2", +1,
+          "largest range of the second/last layer's logits over all pairs of keys of one query",
+          lower_open=False),
     _real("tie_tolerance", "kappa", +1,
           "largest diameter of a cluster of logits taken as tied (0: only equal ones)",
           lower_open=False),

@@ -14,20 +14,17 @@
 # # Trained models: plateaus, hardmax, and predicted against empirical lengths
 #
 # Limit transformers trained on short inputs and tested on long ones. All figures are drawn from
-# the committed tables in `docs/experiments`; nothing is trained here. `docs/experiments.md` says
+# the tables that come with the package; nothing is trained here. `docs/experiments.md` says
 # what agrees with the theory and what does not.
 
 # %%
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 
-import verify
 from verify.training import figures, figures_models, store
 from verify.training.analysis import panel, spearman_by_difficulty, spearman_by_training_length
 from verify.training.draw import length_points
 
-results = Path(verify.__file__).parents[1] / "docs" / "experiments"
+results = store.COMMITTED
 rows = store.read_rows(results / "runs.csv.gz")
 len(rows), rows[0]
 

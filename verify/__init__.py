@@ -1,6 +1,6 @@
 """What models do: limit transformers, their constants, and simulation checked on real weights."""
 
-from verify import tasks
+from verify import adapters, tasks
 from verify.average import (
     DirichletLaw,
     FixedLaw,
@@ -87,6 +87,7 @@ __all__ = [
     "Verdict",
     "VerifyError",
     "WeightsError",
+    "adapters",
     "agreement",
     "average_error",
     "average_profile",

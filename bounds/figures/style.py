@@ -76,6 +76,7 @@ _MARKS = {
     "positional_margin": r"$\gamma$",
     "logit_range": "$R$",
     "logit_range_columns": "$R_c$",
+    "logit_range_last": "$R_2$",
     "tie_tolerance": r"$\kappa$",
     "horizon": "$T_*$",
     "alpha_min": r"$\alpha_0$",

@@ -37,6 +37,7 @@ ONE = {
     "positional_margin": F(1, 2),
     "logit_range": F(5),
     "logit_range_columns": F(5),
+    "logit_range_last": F(5),
     "complexity": F(2),
     "complexity_balanced": F(2),
     "complexity_periodic": F(2),
@@ -121,6 +122,8 @@ RESTRICTED = {
     "derived.lower_softmax_exact": {"vocabulary_size": "≥ 2"},
     "derived.lower_softmax_margin": {"vocabulary_size": "≥ 2"},
     "derived.lower_two_layer": {"vocabulary_size": "≥ 2", "locality": "≥ 1", "heads": "≥ 2"},
+    "derived.lower_softmax_locality": {"vocabulary_size": "≥ 2", "locality": "≥ 1", "heads": "≥ 2"},
+    "derived.lower_softmax_range": {"vocabulary_size": "≥ 2", "locality": "≥ 1", "heads": "≥ 2"},
     "derived.lower_two_layer_argmax": {"vocabulary_size": "≥ 2", "heads": "≥ max(1, τ)"},
     "derived.lower_two_layer_argmax_margin": {"vocabulary_size": "≥ 4", "heads": "≥ 2"},
     "derived.no_bound_two_layer_argmax": {
@@ -167,6 +170,8 @@ def test_lag_biases_logits_and_laws_are_those_of_the_proofs():
         "average_softmax_two_layer",
         "average_softmax_two_layer_markov",
         "lower_two_layer",
+        "lower_softmax_locality",
+        "lower_softmax_range",
         "lower_average_two_layer",
     }
     assert with_("logits", "shared") == {"one_layer_linf_shared_logits"}
@@ -682,6 +687,48 @@ def test_the_number_of_heads_is_said_as_the_power_depends_on_it():
 
 
 # Single decisions
+
+
+def test_pairs_of_two_softmax_layers_need_room_for_their_constants():
+    """A class with smaller constants does not contain them: C below theirs, L below 3/2."""
+    asked = {
+        "derived.lower_two_layer": {"target": "1/100"},
+        "derived.lower_softmax_locality": {
+            "target": "1/2000",
+            "vocabulary_size": 2,
+            "locality": 1,
+        },
+        "derived.lower_softmax_range": {"target": "1/100", "logit_range_last": 0},
+    }
+    for key, given in asked.items():
+        free = bounds.required_length(theorem=key, epsilon=0, **given).length
+        for name in ("complexity_balanced", "complexity_periodic"):
+            for more in ({}, {"block": 4}, {"period": 2}):
+                with pytest.raises(bounds.ParameterError, match="at least that of the pair"):
+                    bounds.required_length(theorem=key, epsilon=0, **given, **more, **{name: 50})
+                found = bounds.required_length(
+                    theorem=key, epsilon=0, **given, **more, **{name: 10**4}
+                )
+                assert found.length == free
+    two_layer = {"theorem": "derived.lower_two_layer", "epsilon": 0, "target": "1/100"}
+    with pytest.raises(bounds.ParameterError, match="at least 3/2"):
+        bounds.required_length(**two_layer, lipschitz="149/100")
+    assert bounds.required_length(**two_layer, lipschitz="3/2").length == 400
+
+
+def test_small_targets_only_for_two_softmax_layers():
+    windows = {"theorem": "derived.lower_softmax_locality", "epsilon": 0, "locality": 1}
+    for size, margin, least in ((2, 1, 1200), (100, 1, 1200), (10, 2, 1200), (100, 2, 12000)):
+        given = windows | {"vocabulary_size": size, "positional_margin": margin, "lipschitz": 3}
+        with pytest.raises(bounds.ParameterError, match="1200·target < L"):
+            bounds.required_length(**given, target=F(3, least))
+        target = F(3, least) - F(1, 10**9)
+        found = bounds.required_length(**given, target=target).length
+        assert found == -(-size * 9 // (500 * target**2))
+    changes = {"theorem": "derived.lower_softmax_range", "epsilon": 0, "logit_range_last": 1}
+    with pytest.raises(bounds.ParameterError, match="32·target < L"):
+        bounds.required_length(**changes, target="1/32")
+    assert bounds.required_length(**changes, target="1/33").length == 297  # e·33²/10 = 296.02
 
 
 def test_average_softmax_refuses_positions():

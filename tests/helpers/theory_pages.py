@@ -1,11 +1,17 @@
-"""The pages of theory: docs/theory.md and those in docs/theory/, by their path from docs/."""
+"""The pages of theory: docs/theory.md, those beside it, and docs/theory/, by path from docs/."""
 
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {
     path.relative_to(DOCS).as_posix(): path.read_text(encoding="utf-8")
-    for path in (DOCS / "theory.md", *sorted((DOCS / "theory").glob("*.md")))
+    for path in (
+        DOCS / "theory.md",
+        DOCS / "related.md",
+        DOCS / "ratios.md",
+        *sorted((DOCS / "theory").glob("*.md")),
+    )
+    if path.exists()
 }
 
 

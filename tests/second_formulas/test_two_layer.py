@@ -15,7 +15,9 @@ pytestmark = pytest.mark.covers(
     "derived.lower_logit_range",
     "derived.lower_margin",
     "derived.lower_softmax_exact",
+    "derived.lower_softmax_locality",
     "derived.lower_softmax_margin",
+    "derived.lower_softmax_range",
     "derived.lower_two_layer",
     "derived.lower_two_layer_argmax",
     "derived.lower_two_layer_argmax_margin",
@@ -271,6 +273,26 @@ def test_necessary_softmax():
     assert integers("derived.lower_logit_range", **given)[0] == 1
 
 
+def test_necessary_two_softmax_layers():
+    for ratio, lip in product([F(1, 1201), F(1, 9999), F(3, 10**6)], [F(1), F(7, 3)]):
+        given = {"epsilon": F(0), "target": ratio * lip, "lipschitz": lip}
+        for size, tau, gamma in product([2, 3, 9], [1, 4], [F(1, 2), F(3)]):
+            value = rounded(F(size * tau, 500) / ratio**2)
+            found = integers(
+                "derived.lower_softmax_locality",
+                **given,
+                vocabulary_size=size,
+                locality=tau,
+                positional_margin=gamma,
+            )
+            assert found == (value, {"windows": value})
+    for ratio, lip, reach in product([F(1, 33), F(1, 999)], [F(1), F(7, 3)], [F(0), F(1, 2), F(9)]):
+        given = {"epsilon": F(0), "target": ratio * lip, "lipschitz": lip}
+        value = rounded(mp.exp(real(reach)) / real(10 * ratio**2))
+        found = integers("derived.lower_softmax_range", **given, logit_range_last=reach)
+        assert found == (value, {"changes": value})
+
+
 def test_gram_tents():
     for size, tau, lip in product([1, 2, 3], [0, 1, 2], [F(1), F(7, 2)]):
         grams = size ** (tau + 1)
@@ -291,12 +313,12 @@ def test_gram_tents():
 
 
 def test_alternations_of_two_shares():
-    """1.5^(K − 2) tokens for K alternations, K > (L/1.5)/(64·target): values have diameter 1.5."""
-    for eta, lip in product([F(1, 500), F(1, 90), F(1, 49), F(1, 48) - F(1, 10**9)], [F(1), F(5)]):
-        alternations = lip / F(3, 2) / (64 * eta)
-        value = max(1, rounded((mp.mpf(3) / 2) ** (real(alternations) - 2)))
+    """19^(K − 2), K = ⌈1/(2η) − 3 − ln((1/η − 3)/5)⌉, η = target/L ≤ 1/8."""
+    for eta, lip in product([F(1, 500), F(1, 90), F(1, 30), F(2, 17), F(1, 8)], [F(1), F(5)]):
+        number = mp.ceil(real(1 / (2 * eta)) - 3 - mp.log(real((1 / eta - 3) / 5)))
+        value = 19 ** max(0, int(number) - 2)
         found = integers(
-            "derived.lower_two_layer_argmax_margin", epsilon=F(0), target=eta, lipschitz=lip
+            "derived.lower_two_layer_argmax_margin", epsilon=F(0), target=eta * lip, lipschitz=lip
         )
         assert found == (value, {"alternation": value})
     checks = [
@@ -304,8 +326,8 @@ def test_alternations_of_two_shares():
         for h in bounds.theorem("derived.lower_two_layer_argmax_margin").hypotheses
         if h.check
     ]
-    for target, allowed in [(F(1) - F(1, 10**9), True), (F(1), False), (F(2), False)]:
-        assert all(c({"target": target, "lipschitz": F(48)}) for c in checks) == allowed
+    for target, allowed in [(F(1), True), (F(1) + F(1, 10**9), False), (F(2), False)]:
+        assert all(c({"target": target, "lipschitz": F(8)}) for c in checks) == allowed
 
 
 def test_hypotheses():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from verify.training import store
 from verify.training.draw import draw_all, write_statistics
 from verify.training.measuring import measure_all
 from verify.training.pipeline import train_all
@@ -24,7 +25,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--figures-only",
         action="store_true",
-        help="draw and count from the csv files in --out; needs neither weights nor jax",
+        help="draw and count from csv files; needs neither weights nor jax",
+    )
+    parser.add_argument(
+        "--tables",
+        type=Path,
+        help="folder of those csv files; default: --out if they are there, otherwise those of the "
+        "paper preset, which come with the package",
     )
     given = parser.parse_args(arguments)
     if given.ship:
@@ -33,10 +40,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if given.out is None:
         parser.error("the following arguments are required: --out")
-    if not given.figures_only:
+    if given.tables is not None and not given.figures_only:
+        parser.error("--tables goes with --figures-only: training writes its own to --out")
+    tables = given.out
+    if given.figures_only:
+        own = (given.out / "runs.csv.gz").exists()
+        tables = given.tables or (given.out if own else store.COMMITTED)
+    else:
         train_all(PRESETS[given.preset], given.out, quiet=given.quiet)
         measure_all(PRESETS[given.preset], given.out, quiet=given.quiet)
-    for path in (*draw_all(given.out), write_statistics(given.out)):
+    for path in (*draw_all(given.out, tables), write_statistics(given.out, tables)):
         print(path)
     return 0
 

@@ -39,21 +39,21 @@ TWO_LAYERS = {
 }
 
 
-def draw_all(out: Path) -> list[Path]:
-    """Write every figure that the files in `out` allow to `out/figures`, PNG and PDF.
+def draw_all(out: Path, tables: Path) -> list[Path]:
+    """Write every figure that the files in `tables` allow to `out/figures`, PNG and PDF.
 
     Returns:
         The paths of the PNG files.
 
     Raises:
-        InputError: `out/runs.csv.gz` is not there.
+        InputError: `runs.csv.gz` is not there.
     """
-    rows = store.read_rows(out / "runs.csv.gz")
+    rows = store.read_rows(tables / "runs.csv.gz")
     made = {**_loss_figures(rows), **_slope_figures(rows)}
-    if (out / "constants.csv.gz").exists():
-        made |= _model_figures(rows, out)
-    if (out / "certified.csv.gz").exists():
-        made |= _certified_figure(out)
+    if (tables / "constants.csv.gz").exists():
+        made |= _model_figures(rows, tables)
+    if (tables / "certified.csv.gz").exists():
+        made |= _certified_figure(tables)
     paths = []
     for name, figure in made.items():
         for ending, options in (
@@ -67,9 +67,9 @@ def draw_all(out: Path) -> list[Path]:
     return paths
 
 
-def write_statistics(out: Path) -> Path:
+def write_statistics(out: Path, tables: Path) -> Path:
     """Write `out/statistics.json`: every number that the report on the experiments quotes."""
-    rows = store.read_rows(out / "runs.csv.gz")
+    rows = store.read_rows(tables / "runs.csv.gz")
     found: dict[str, Any] = {}
     for experiment in experiments_of(rows):
         p = panel(rows, experiment)
@@ -87,9 +87,9 @@ def write_statistics(out: Path) -> Path:
             "drift exponent": str(drift(p)),
             "fitted runs": _fitted(rows, experiment),
         }
-    if (out / "constants.csv.gz").exists():
-        points = length_points(rows, store.read_rows(out / "constants.csv.gz"), "rounded")
-        points += length_points(rows, store.read_rows(out / "constants.csv.gz"), "trained")
+    if (tables / "constants.csv.gz").exists():
+        points = length_points(rows, store.read_rows(tables / "constants.csv.gz"), "rounded")
+        points += length_points(rows, store.read_rows(tables / "constants.csv.gz"), "trained")
         for (weights, experiment), group in group_by(points, "weights", "experiment").items():
             x, y = [r["empirical"] for r in group], [r["log2_length"] for r in group]
             found[experiment][f"spearman predicted ({weights}), empirical"] = {
@@ -104,8 +104,8 @@ def write_statistics(out: Path) -> Path:
                 "log2 predicted": [round(min(y), 1), round(max(y), 1)],
                 "empirical": [min(x), max(x)],
             }
-    if (out / "certified.csv.gz").exists():
-        points = certified_points(store.read_rows(out / "certified.csv.gz"))
+    if (tables / "certified.csv.gz").exists():
+        points = certified_points(store.read_rows(tables / "certified.csv.gz"))
         for (experiment,), group in group_by(points, "experiment").items():
             found[experiment]["certified, all ε"] = certified_lengths(group)
             for (epsilon,), part in group_by(group, "epsilon").items():
@@ -117,8 +117,8 @@ def write_statistics(out: Path) -> Path:
         "simulation": ("simulation", simulation_errors),
     }
     for name, (title, summary) in summaries_of.items():
-        if (out / f"{name}.csv.gz").exists():
-            groups = group_by(store.read_rows(out / f"{name}.csv.gz"), "experiment")
+        if (tables / f"{name}.csv.gz").exists():
+            groups = group_by(store.read_rows(tables / f"{name}.csv.gz"), "experiment")
             for (experiment,), group in groups.items():
                 found[experiment][title] = summary(group)
     path = out / "statistics.json"
@@ -211,9 +211,9 @@ def _slope_figures(rows: Sequence[Row]) -> dict[str, Figure]:
     return made
 
 
-def _certified_figure(out: Path) -> dict[str, Figure]:
+def _certified_figure(tables: Path) -> dict[str, Figure]:
     """Certified against empirical length, one panel for each ε, with the same axes."""
-    points = certified_points(store.read_rows(out / "certified.csv.gz"))
+    points = certified_points(store.read_rows(tables / "certified.csv.gz"))
     by_epsilon = group_by([row for row in points if row["horizon"] is not None], "epsilon")
     figure, grid = _figure(1, len(by_epsilon), height=3.3)
     for ax, group in zip(grid[0], by_epsilon.values(), strict=True):
@@ -221,11 +221,11 @@ def _certified_figure(out: Path) -> dict[str, Figure]:
     return {"lengths": figure}
 
 
-def _model_figures(rows: Sequence[Row], out: Path) -> dict[str, Figure]:
+def _model_figures(rows: Sequence[Row], tables: Path) -> dict[str, Figure]:
     made = {}
 
     def read(name: str) -> list[Row]:
-        return [r for r in store.read_rows(out / f"{name}.csv.gz") if r["experiment"] in shown]
+        return [r for r in store.read_rows(tables / f"{name}.csv.gz") if r["experiment"] in shown]
 
     shown = _dirichlet(rows)
     constants = read("constants")

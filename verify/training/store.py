@@ -25,6 +25,10 @@ from verify.files import write_beside
 from verify.training.experiment import Experiment, Run
 
 Row = dict[str, Any]
+
+COMMITTED = Path(__file__).parents[1] / "data" / "experiments"
+"""The tables of the paper preset, which come with the package."""
+
 TEXT = {  # columns that are never numbers, whatever their digits look like
     *("experiment", "task", "sweep", "distribution", "scaling", "test_distribution"),
     *("config_digest", "versions", "quantity", "theorem", "status"),

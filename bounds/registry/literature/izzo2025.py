@@ -101,7 +101,7 @@ THEOREM_4_1 = Theorem(
     },
     uncertain=(
         "The exact formula of L, an upper bound built from the parameter norms of f and g.",
-        "One secondary source prints 2^p/γ; the derivation and two others give 2^(p/γ).",
+        "One secondary source prints 2^p/γ; the derivation and three others give 2^(p/γ).",
         "A public review notes that |Σ|³ + τ is loosened to |Σ|³·τ.",
         _LOCAL,
     ),
@@ -202,6 +202,7 @@ THEOREM_5_2 = Theorem(
     uncertain=(
         "The polynomials inside C(f) (Definition 5.1): exp(poly(first-layer norms)) · poly(rest).",
         "One secondary source puts C outside the power; the derivation and two others inside.",
+        "One, written by a machine, prints Õ(max{C(f)², log(1/ε)/γ(f)}·ε⁻²) instead: not encoded.",
         "Whether positional vectors (Δ > 1) are allowed: the formula does not contain Δ.",
     ),
 )

@@ -60,6 +60,29 @@ def _yang(key: str, locator: str) -> Source:
     )
 
 
+def _zetzsche(key: str, locator: str) -> Source:
+    return _paper(
+        key,
+        "Zetzsche, Georg and Jiang, Hongjian and Yang, Andy and Bergsträßer, Pascal and "
+        "Sälzer, Marco and Chiang, David and Lin, Anthony W.",
+        "Length Generalization for Transformers via Compression",
+        "2609.08851",
+        2026,
+        locator,
+    )
+
+
+def _bohbot(key: str, locator: str) -> Source:
+    return _paper(
+        key,
+        "Bohbot, Léa and Letrouit, Cyril and Peyré, Gabriel and Vialard, François-Xavier",
+        "Token Sample Complexity of Attention",
+        "2512.10656",
+        2025,
+        locator,
+    )
+
+
 CHEN_DFA = Theorem(
     key="chen2025.dfa",
     title="Finite automata: 2n − 2",
@@ -172,14 +195,7 @@ def _witness() -> Formula:
 ZETZSCHE_WITNESS = Theorem(
     key="zetzsche2026.witness",
     title="Shortest accepted words of ℤ-VASS",
-    source=_paper(
-        "zetzsche2026.witness",
-        "Zetzsche, Georg and others",
-        "(title not recorded; defines positive C-RASP)",
-        "2609.08851",
-        2026,
-        "appendix",
-    ),
+    source=_zetzsche("zetzsche2026.witness", "appendix"),
     setting=None,
     direction=Direction.SUFFICIENT,
     constants="stated",
@@ -194,6 +210,55 @@ ZETZSCHE_WITNESS = Theorem(
     formula=_witness,
     exponents={"letters": 1, "update": symbols.counters},
     uncertain=("The explicit form is our reading of the appendix, not checked against a proof.",),
+)
+
+ZETZSCHE_COMPRESSION = Theorem(
+    key="zetzsche2026.compression",
+    title="Fragments C-RASP₊ and C-RASP₁: polynomial in compressed strings",
+    source=_zetzsche("zetzsche2026.compression", "abstract"),
+    setting=None,
+    direction=Direction.SUFFICIENT,
+    constants="implicit",
+    statement=(
+        "For transformers as captured by the fragments C-RASP₊ and C-RASP₁, a bound polynomial in "
+        "size suffices if training strings are measured in compressed form (power words); the "
+        "bounds before asked for doubly exponentially many samples. Size measure: compressed "
+        "strings, not lengths."
+    ),
+    conclusion="the programs are equal",
+    uncertain=("The polynomial, and what the size is.", "What the compression of a string is."),
+)
+
+BOHBOT_UNIFORM = Theorem(
+    key="bohbot2026.uniform",
+    title="Attention on n tokens is within C(R)/√n of infinitely many",
+    source=_bohbot("bohbot2026.uniform", "abstract"),
+    setting=None,
+    direction=Direction.SUFFICIENT,
+    constants="implicit",
+    statement=(
+        "For tokens drawn from a compactly supported (or sub-Gaussian) law, the attention map on n "
+        "tokens converges uniformly on a ball of radius R to its limit at rate C(R)/√n, with C(R) "
+        "exponential in R. Size measure: tokens drawn, not a training length."
+    ),
+    conclusion="attention on n drawn tokens is close to that on infinitely many",
+    uncertain=("The constant C(R), and in which sense the rate holds: in the mean or likely.",),
+)
+
+BOHBOT_MOMENTS = Theorem(
+    key="bohbot2026.moments",
+    title="Moments of the tokens after attention: C′(R)/n^β, β < 1/2",
+    source=_bohbot("bohbot2026.moments", "abstract"),
+    setting=None,
+    direction=Direction.SUFFICIENT,
+    constants="implicit",
+    statement=(
+        "The moments of the law of the tokens after one attention layer converge at rate C′(R)/n^β "
+        "with β < 1/2 and C′(R) polynomial in the size of the support; β depends on the attention "
+        "and on the spectrum of the law. Size measure: tokens drawn, not a training length."
+    ),
+    conclusion="the moments for n drawn tokens are close to those for infinitely many",
+    uncertain=("The exponent β and the polynomial.",),
 )
 
 BERGSTRAESSER = Theorem(
@@ -365,6 +430,9 @@ THEOREMS = (
     YANG_NONE,
     YANG_POSITIVE,
     ZETZSCHE_WITNESS,
+    ZETZSCHE_COMPRESSION,
+    BOHBOT_UNIFORM,
+    BOHBOT_MOMENTS,
     BERGSTRAESSER,
     ZSAMBOKI,
     VELICKOVIC,
