@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bounds.elasticity import elasticities
 from bounds.errors import ParameterError, Problem
 from bounds.figures.style import COLOURS, GREY, ink, label, log2_ticks, open_frame, own_axes, safe
-from bounds.result import LengthBound, Status
+from bounds.result import LengthBound, Status, Term
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,7 @@ def terms(bound: LengthBound, *, ax: Axes | None = None) -> Axes:
     for bar, name in zip(bars, names, strict=True):
         largest = name == bound.dominant
         bar.set(facecolor=COLOURS[0] if largest else GREY, edgecolor=ink(), linewidth=0.6)
-        _beside(ax, sizes[name], bar.get_y() + bar.get_height() / 2, str(bound.terms[name]))
+        _beside(ax, sizes[name], bar.get_y() + bar.get_height() / 2, _size(bound.terms[name]))
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.margins(x=0.35)
     ax.set_xlabel("training length $N$")
@@ -65,7 +65,7 @@ def sensitivities(bound: LengthBound, *, ax: Axes | None = None) -> Axes:
         ax.barh(
             place, value, height=0.6, facecolor=colour, edgecolor=ink(), linewidth=0.6, hatch=hatch
         )
-        _beside(ax, value, place, f"{value:.3g}".replace("-", "−"))
+        _beside(ax, value, place, f"${value:.3g}$")
     ax.axvline(0, color=ink(), linewidth=0.6)
     ax.set_yticks(range(len(names)), [label(name) for name in names])
     ax.set_ylim(len(names) - 0.4, -0.6)
@@ -73,6 +73,13 @@ def sensitivities(bound: LengthBound, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(r"elasticity $\mathrm{d}\,\log N\,/\,\mathrm{d}\,\log$ parameter")
     open_frame(ax)
     return ax
+
+
+def _size(term: Term) -> str:
+    """A length in few characters that TeX takes too."""
+    if term.length is not None and term.length < 10**6:
+        return f"{term.length:,}"
+    return rf"$\approx 2^{{{term.log2_length:.6g}}}$"
 
 
 def _beside(ax: Axes, x: float, y: float, text: str) -> None:
