@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 from bounds.elasticity import elasticities
 from bounds.errors import ParameterError, Problem
-from bounds.figures.style import COLOURS, GREY, ink, label, log2_ticks, open_frame, own_axes, safe
+from bounds.figures.style import (
+    COLOURS,
+    GREY,
+    ink,
+    label,
+    log2_ticks,
+    open_frame,
+    own_axes,
+    power_of_two,
+    safe,
+)
 from bounds.result import LengthBound, Status, Term
 
 if TYPE_CHECKING:
@@ -79,6 +89,9 @@ def _size(term: Term) -> str:
     """A length in few characters that TeX takes too."""
     if term.length is not None and term.length < 10**6:
         return f"{term.length:,}"
+    assert term.log2_length is not None
+    if term.log2_length >= 10**5:
+        return rf"$\approx$ {power_of_two(float(f'{term.log2_length:.4g}'))}"
     return rf"$\approx 2^{{{term.log2_length:.6g}}}$"
 
 
