@@ -98,6 +98,7 @@ def test_brackets_terms_and_maps_are_the_required_lengths():
     assert len(borders) == 3  # 12 to 20 bits at 1/64, 4 to 12 at 1/4, and between the two at 12
 
 
+@pytest.mark.slow
 def test_no_legend_covers_data_at_column_width(table, tmp_path):
     with figures.style():
         for number, ax in enumerate(every_figure(table)):

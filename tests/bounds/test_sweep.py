@@ -204,10 +204,11 @@ def test_a_row_that_no_theorem_covers_does_not_end_the_sweep():
     assert all(row["note"] for row in table if row["length"] is None)
 
 
+@pytest.mark.slow
 def test_long_tables_agree_with_single_answers_at_extremes():
-    """20,000 rows: 2^24000 and more, ε down to 10⁻²⁵⁰, targets a hair above ε."""
+    """5000 rows: 2^24000 and more, ε down to 10⁻²⁵⁰, targets a hair above ε."""
     rng = np.random.default_rng(0)
-    n = 20_000
+    n = 5_000
     epsilon = 10.0 ** rng.choice([-250.0, -30.0, -3.0, -1.0], n) * rng.uniform(1, 9, n)
     paired = {
         "epsilon": epsilon,
@@ -221,7 +222,7 @@ def test_long_tables_agree_with_single_answers_at_extremes():
     log2 = table.column("log2_length", float)
     assert np.nanmax(log2) == pytest.approx(10**7, rel=1e-9)
     seen = set()
-    for i in rng.integers(0, n, 300).tolist():
+    for i in rng.integers(0, n, 100).tolist():
         point = {k: v[i] for k, v in paired.items()}
         bound = bounds.required_length(theorem="derived.one_layer_linf", **shared, **point)
         row = table[i]

@@ -21,7 +21,7 @@ WITH_FORMULA = [
     for entry in bounds.theorems()
     if entry.stated is not None and entry.choices is None and entry.parameters
 ]
-NO_RULE = {"derived.lower_average_softmax_dirichlet", "derived.one_layer_average_common_order"}
+NO_RULE = {"derived.lower_average_softmax_dirichlet"}
 """The beta function has no rule on arrays."""
 
 
@@ -90,7 +90,7 @@ def test_every_theorem_agrees_with_its_certified_lengths(key, monkeypatch):
     monkeypatch.setattr(vectorised, "_SMALL", 1)  # otherwise short grids are worked out exactly
     monkeypatch.setattr(vectorised, "_BUDGET", sum(key.encode()) % 2 * 500)
     entry = bounds.theorem(key)
-    compare(key, paired_points(entry, 12, extreme=True, seed=sum(key.encode())))
+    compare(key, paired_points(entry, 8, extreme=True, seed=sum(key.encode())))
 
 
 def test_a_formula_without_rules_is_worked_out_row_by_row(monkeypatch):
@@ -99,7 +99,7 @@ def test_a_formula_without_rules_is_worked_out_row_by_row(monkeypatch):
         entry = bounds.theorem(key)
         points = paired_points(entry, 3, extreme=False, seed=0)
         request = read_request(None, None, None, key, (), {})
-        assert answers(request, Grid({}, points)) is None or entry.choices is not None
+        assert answers(request, Grid({}, points)) is None
 
 
 def test_floats_that_cannot_tell_err_on_the_safe_side(monkeypatch):
