@@ -12,6 +12,7 @@ from bounds import models
 from bounds.answer import Answer, OtherSide
 from bounds.bracket import Bracket, bracket
 from bounds.catalogue import TheoremList, cube, theorem, theorems
+from bounds.elasticity import elasticities
 from bounds.errors import (
     BoundsError,
     NoSolution,
@@ -26,7 +27,8 @@ from bounds.length import required_length
 from bounds.parameters import PARAMETERS, Parameter, symbols
 from bounds.result import Assumption, LengthBound, Status, Term
 from bounds.solution import Solution
-from bounds.sweep import Table, sweep
+from bounds.sweep import sweep
+from bounds.table import Table
 from bounds.theorem import Direction, Setting, Source, Theorem
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "UnsupportedSetting",
     "bracket",
     "cube",
+    "elasticities",
     "models",
     "required_length",
     "solve_for",
