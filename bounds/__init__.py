@@ -13,6 +13,7 @@ from bounds.answer import Answer, OtherSide
 from bounds.bracket import Bracket, bracket
 from bounds.catalogue import TheoremList, cube, theorem, theorems
 from bounds.depth_constants import DepthConstants, HeadConstants, LayerConstants
+from bounds.elasticity import elasticities
 from bounds.errors import (
     BoundsError,
     NoSolution,
@@ -27,7 +28,8 @@ from bounds.length import required_length
 from bounds.parameters import PARAMETERS, Parameter, symbols
 from bounds.result import Assumption, LengthBound, Status, Term
 from bounds.solution import Solution
-from bounds.sweep import Table, sweep
+from bounds.sweep import sweep
+from bounds.table import Table
 from bounds.theorem import Direction, Setting, Source, Theorem
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "UnsupportedSetting",
     "bracket",
     "cube",
+    "elasticities",
     "models",
     "required_length",
     "solve_for",

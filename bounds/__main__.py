@@ -1,4 +1,4 @@
-"""`python -m bounds`: a required length, an inversion or the catalogue, from the command line."""
+"""`python -m bounds`: a required length, an inversion, a sweep or the catalogue, from the shell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import bounds
-from bounds.console import BAD_ARGUMENT, as_command, json_text, show
+from bounds.console import BAD_ARGUMENT, as_command, json_text, show, version
 from bounds.errors import Missing
 from bounds.parameters import PARAMETERS
 
@@ -42,6 +42,10 @@ def _answer(arguments: Sequence[str] | None) -> int:
             entries = bounds.theorems()
             show(json_text([t.key for t in entries]) if options.json else entries)
             return 0
+        if options.sweep:
+            table = bounds.sweep(**{**setting, **given, **_lists(options.sweep)})
+            show(table.to_json() if options.json else table)
+            return 0 if any(row["log2_length"] is not None for row in table) else 1
         if options.solve is not None:
             if options.length is None:
                 raise bounds.ParameterError([Missing("length", None, "an integer ≥ 1")])
@@ -68,6 +72,21 @@ def _answer(arguments: Sequence[str] | None) -> int:
     else:
         show(answer.explain())
     return 1 if answer.length is None and answer.log2_length is None else 0
+
+
+def _lists(options: Sequence[str]) -> dict[str, list[str | int]]:
+    """`NAME=V1,V2,...` as a list of values per name; layers are integers."""
+    found: dict[str, list[str | int]] = {}
+    for option in options:
+        name, sign, values = option.partition("=")
+        keyword = name.strip().replace("-", "_")
+        if not sign or not values or keyword in found:
+            allowed = "NAME=V1,V2,... with each name once, e.g. epsilon=1/10,1/20"
+            raise bounds.ParameterError([bounds.Problem("--sweep", option, allowed)])
+        texts = [text.strip() for text in values.split(",")]
+        whole = keyword == "layers"
+        found[keyword] = [int(t) if whole and t.isdecimal() else t for t in texts]
+    return found
 
 
 def _in_options(error: bounds.ParameterError) -> str:
@@ -106,6 +125,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--assume", action="append", metavar="NAME", help="assert a hypothesis")
     parser.add_argument("--solve", metavar="PARAMETER", help="solve for it, given --length")
     parser.add_argument("--length", type=int, help="the training length, with --solve")
+    parser.add_argument(
+        "--sweep",
+        action="append",
+        metavar="NAME=V1,V2",
+        help="a row per value, e.g. epsilon=1/10,1/20; repeated: all combinations",
+    )
+    parser.add_argument("--version", action="version", version=f"lgbounds {version()}")
     parser.add_argument("--bracket", action="store_true", help="both sides: necessary, sufficient")
     parser.add_argument("--list", action="store_true", help="list all theorems")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -10,7 +10,7 @@ from typing import Any
 from bounds.errors import ParameterError, Problem
 from bounds.registry import all_theorems
 from bounds.request import CHOICES, covering_entries, find_theorem, read_layers
-from bounds.sweep import Table
+from bounds.table import Table
 from bounds.theorem import Direction, Setting, Theorem
 
 

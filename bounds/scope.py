@@ -176,7 +176,7 @@ class Scope:
         """The hypotheses that say the same in words, with their checks."""
         for keyword, rule in self.rules().items():
             text = f"{_symbol(keyword)} {rule.text}"
-            yield Hypothesis(text, partial(_follows, keyword, rule), keyword=keyword)
+            yield Hypothesis(text, partial(follows, keyword, rule), keyword=keyword)
         if self.lag_bias == "none":
             yield Hypothesis("no lag bias (φ = 0)", name=NO_LAG_BIAS)
             text = "τ = 0, as no lag has a bias"
@@ -285,7 +285,8 @@ def _symbol(keyword: str) -> str:
     return pretty.get(keyword, str(BY_KEYWORD[keyword].symbol))
 
 
-def _follows(keyword: str, rule: Rule, values: Values) -> bool:
+def follows(keyword: str, rule: Rule, values: Values) -> bool:
+    """Whether the value of a keyword, if there is one, obeys the rule."""
     return keyword not in values or rule.holds(values[keyword], values)
 
 
