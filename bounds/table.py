@@ -418,7 +418,8 @@ def _written_out(value: Any) -> str:
 def _all_digits(value: Exact) -> str:
     if isinstance(value, Fraction):
         return f"{digits(value.numerator)}/{digits(value.denominator)}"
-    return written(value)
+    text: str = written(value)
+    return text
 
 
 def _for_json(value: Any) -> Any:
