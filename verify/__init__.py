@@ -1,6 +1,6 @@
 """What models do: limit transformers, their constants, and simulation checked on real weights."""
 
-from verify import tasks
+from verify import adapters, tasks
 from verify.average import (
     DirichletLaw,
     FixedLaw,
@@ -54,6 +54,7 @@ from verify.model.transformer import LimitTransformer
 from verify.model.weights import Head, Layer
 from verify.simulation import Simulation, simulate
 from verify.simulation.softmax.balanced import simulate_balanced
+from verify.simulation.softmax.deep import simulate_deep
 from verify.simulation.softmax.one_layer import simulate_softmax_one_layer
 from verify.simulation.softmax.random_chain import simulate_random_chain
 from verify.tightness import (
@@ -103,6 +104,7 @@ __all__ = [
     "WeightsError",
     "WorstInput",
     "WorstPair",
+    "adapters",
     "agreement",
     "average_error",
     "average_profile",
@@ -123,6 +125,7 @@ __all__ = [
     "shortest",
     "simulate",
     "simulate_balanced",
+    "simulate_deep",
     "simulate_last",
     "simulate_random_chain",
     "simulate_softmax_one_layer",

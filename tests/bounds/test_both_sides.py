@@ -39,8 +39,9 @@ SOMETIMES = {
     "light_groups": [0, 1, 3],
     "states": [1, 2, 5],
     "path_states": [1, 5, 9],
-    "complexity_balanced": [1, 4],
-    "complexity_periodic": [1, 4],
+    "complexity_balanced": [4, 300, 10**3, 10**5],
+    "complexity_periodic": [4, 300, 10**3, 10**5],
+    "logit_range_last": [0, 1, 3],
     "logit_range": [0, 1],
     "logit_range_columns": [0, 1],
     "lipschitz_euclidean": [Fraction(1, 2), 1, 5, 100],
@@ -106,6 +107,13 @@ def draw(rng, entry):
         given |= {k: pick(row) for k, row in pick(LAWS).items()}
         if entry.setting.attention == "softmax":
             del given["precision_bits"], given["margin"]
+        if entry.setting == Setting("linf", "softmax", 2):  # else next to nothing is compared
+            given |= {
+                "heads": pick([2, 3]),
+                "locality": pick([1, 2, 9]),
+                "lipschitz": pick([5, 100]),
+            }
+            given |= {"logit_range_last": pick(SOMETIMES["logit_range_last"])}
         more = rng.choice(NAMES, size=rng.integers(3), replace=False).tolist()
         least = ["true_lipschitz"] if rng.random() < 0.5 else []
         asserted = frozenset({*to_assert(entry), *more, *least})

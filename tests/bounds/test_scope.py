@@ -37,10 +37,17 @@ ONE = {
     "positional_margin": F(1, 2),
     "logit_range": F(5),
     "logit_range_columns": F(5),
+    "logit_range_last": F(5),
     "complexity": F(2),
     "complexity_balanced": F(2),
     "complexity_periodic": F(2),
     "complexity_average": F(2),
+    "lipschitz_query": F(1),
+    "lipschitz_keys": F(1),
+    "limit_query": F(1),
+    "limit_keys": F(1),
+    "influence_keys": F(1),
+    "dimension": F(20),
     "alpha_min": F(1),
     "alpha_class": F(1),
     "class_probability": F(1, 4),
@@ -55,6 +62,12 @@ ONE = {
     "tie_tolerance": F(1, 10**4),
     "horizon": F(2**20),
     "light_groups": F(1),
+    "depth_constants": bounds.DepthConstants(
+        [
+            bounds.LayerConstants("5/4", 5, (bounds.HeadConstants(1, "1/2", 1, "1/2", 1, 1),)),
+            bounds.LayerConstants(1, 1, (bounds.HeadConstants("1/2", 1, 2, "1/2", 1, 1),)),
+        ]
+    ),
 }
 
 
@@ -121,6 +134,8 @@ RESTRICTED = {
     "derived.lower_softmax_exact": {"vocabulary_size": "≥ 2"},
     "derived.lower_softmax_margin": {"vocabulary_size": "≥ 2"},
     "derived.lower_two_layer": {"vocabulary_size": "≥ 2", "locality": "≥ 1", "heads": "≥ 2"},
+    "derived.lower_softmax_locality": {"vocabulary_size": "≥ 2", "locality": "≥ 1", "heads": "≥ 2"},
+    "derived.lower_softmax_range": {"vocabulary_size": "≥ 2", "locality": "≥ 1", "heads": "≥ 2"},
     "derived.lower_two_layer_argmax": {"vocabulary_size": "≥ 2", "heads": "≥ max(1, τ)"},
     "derived.lower_two_layer_argmax_margin": {"vocabulary_size": "≥ 4", "heads": "≥ 2"},
     "derived.no_bound_two_layer_argmax": {
@@ -164,9 +179,12 @@ def test_lag_biases_logits_and_laws_are_those_of_the_proofs():
     assert with_("lag_bias", "first layer") == {
         "two_layer_softmax",
         "two_layer_softmax_periodic",
+        "two_layer_softmax_balanced",
         "average_softmax_two_layer",
         "average_softmax_two_layer_markov",
         "lower_two_layer",
+        "lower_softmax_locality",
+        "lower_softmax_range",
         "lower_average_two_layer",
     }
     assert with_("logits", "shared") == {"one_layer_linf_shared_logits"}
@@ -342,6 +360,7 @@ def test_what_no_theorem_of_a_cell_covers_is_refused_in_the_cell(error, layers):
     given = ONE | {"alpha_total": 4, "period": 1}
     for name in ("class_probability", "gram_probability", "spectral_gap", "stationary_min"):
         given.pop(name)
+    given.pop("depth_constants")  # they are those of two layers
     with pytest.raises(bounds.ParameterError, match="infinite precision"):
         bounds.required_length(error=error, attention="softmax", layers=layers, **given)
 
@@ -684,13 +703,55 @@ def test_the_number_of_heads_is_said_as_the_power_depends_on_it():
 # Single decisions
 
 
+def test_pairs_of_two_softmax_layers_need_room_for_their_constants():
+    """A class with smaller constants does not contain them: C below theirs, L below 3/2."""
+    asked = {
+        "derived.lower_two_layer": {"target": "1/100"},
+        "derived.lower_softmax_locality": {
+            "target": "1/2000",
+            "vocabulary_size": 2,
+            "locality": 1,
+        },
+        "derived.lower_softmax_range": {"target": "1/100", "logit_range_last": 0},
+    }
+    for key, given in asked.items():
+        free = bounds.required_length(theorem=key, epsilon=0, **given).length
+        for name in ("complexity_balanced", "complexity_periodic"):
+            for more in ({}, {"block": 4}, {"period": 2}):
+                with pytest.raises(bounds.ParameterError, match="at least that of the pair"):
+                    bounds.required_length(theorem=key, epsilon=0, **given, **more, **{name: 50})
+                found = bounds.required_length(
+                    theorem=key, epsilon=0, **given, **more, **{name: 10**4}
+                )
+                assert found.length == free
+    two_layer = {"theorem": "derived.lower_two_layer", "epsilon": 0, "target": "1/100"}
+    with pytest.raises(bounds.ParameterError, match="at least 3/2"):
+        bounds.required_length(**two_layer, lipschitz="149/100")
+    assert bounds.required_length(**two_layer, lipschitz="3/2").length == 400
+
+
+def test_small_targets_only_for_two_softmax_layers():
+    windows = {"theorem": "derived.lower_softmax_locality", "epsilon": 0, "locality": 1}
+    for size, margin, least in ((2, 1, 1200), (100, 1, 1200), (10, 2, 1200), (100, 2, 12000)):
+        given = windows | {"vocabulary_size": size, "positional_margin": margin, "lipschitz": 3}
+        with pytest.raises(bounds.ParameterError, match="1200·target < L"):
+            bounds.required_length(**given, target=F(3, least))
+        target = F(3, least) - F(1, 10**9)
+        found = bounds.required_length(**given, target=target).length
+        assert found == -(-size * 9 // (500 * target**2))
+    changes = {"theorem": "derived.lower_softmax_range", "epsilon": 0, "logit_range_last": 1}
+    with pytest.raises(bounds.ParameterError, match="32·target < L"):
+        bounds.required_length(**changes, target="1/32")
+    assert bounds.required_length(**changes, target="1/33").length == 297  # e·33²/10 = 296.02
+
+
 def test_average_softmax_refuses_positions():
     """Embedding 0, positions 1 and 0 against 0 and 0: equal at T = 1, apart by 1 at T = 2."""
     for layers in (1, 2):
         given = ONE | {"period": 2, "alpha_total": 4}
         for name in (
             *("class_probability", "gram_probability", "precision_bits"),
-            *("spectral_gap", "stationary_min"),
+            *("spectral_gap", "stationary_min", "depth_constants"),
         ):
             given.pop(name)
         cell = {"error": "average", "attention": "softmax", "layers": layers}
@@ -744,7 +805,7 @@ def test_one_keyword_has_one_meaning(key, reads, not_read):
     assert reads in entry.exponents
     assert not_read not in entry.exponents
     other = {not_read: 1}
-    with pytest.raises(bounds.ParameterError, match=f"{reads}: got None"):
+    with pytest.raises(bounds.ParameterError, match=f"{reads}: missing"):
         answer(entry, **other)
 
 
@@ -756,7 +817,7 @@ def test_the_total_variation_constant_does_not_stand_in_for_the_euclidean():
     lengths = [answer(entry, **given | {"lipschitz_euclidean": F(800) * k}).length for k in (1, 2)]
     assert lengths[1] > 3.9 * lengths[0]
     given = {k: v for k, v in given.items() if k != "lipschitz_euclidean"}
-    with pytest.raises(bounds.ParameterError, match="lipschitz_euclidean: got None"):
+    with pytest.raises(bounds.ParameterError, match="lipschitz_euclidean: missing"):
         answer(entry, **given, lipschitz=1)
 
 

@@ -19,11 +19,15 @@ OURS = [
     "derived.one_layer_softmax",
     "derived.two_layer_softmax",
     "derived.two_layer_softmax_periodic",
+    "derived.two_layer_softmax_balanced",
     "derived.two_layer_argmax",
     "derived.two_layer_argmax_suffix_only",
     "derived.two_layer_argmax_generic",
     "derived.simulation",
+    "derived.simulation_balanced",
     "derived.lower_two_layer",
+    "derived.lower_softmax_locality",
+    "derived.lower_softmax_range",
     "derived.lower_margin",
     "derived.lower_logit_range",
     "derived.lower_two_layer_argmax",
@@ -126,7 +130,7 @@ def test_the_states_of_a_run_are_the_users():
         {"theorem": "derived.two_layer_argmax"},
         {"error": "linf", "attention": "argmax", "layers": 2},
     ):
-        with pytest.raises(bounds.ParameterError, match="path_states: got None"):
+        with pytest.raises(bounds.ParameterError, match="path_states: missing"):
             bounds.required_length(**how, assume={"finite_state_first_layer"}, **given)
         counted = bounds.required_length(
             **how, assume={"finite_state_first_layer"}, path_states=100, **given
@@ -159,14 +163,14 @@ def test_necessary_known_values():
         150,
         310,
     ]
-    # 1.5^(L/(96·target) − 2)
+    # 19^(K − 2), K = ⌈L/(2·target) − 3 − ln((L/target − 3)/5)⌉
     margins = {"epsilon": 0, "lipschitz": 96}
     key = "derived.lower_two_layer_argmax_margin"
-    assert length(key, **margins, target=Fraction(1, 5)) == 4  # 1.5³ = 3.375
-    assert length(key, **margins, target=Fraction(1, 8)) == 12  # 1.5⁶ = 11.39
-    assert length(key, **margins, target=Fraction(2) - Fraction(1, 10**9)) == 1
-    with pytest.raises(bounds.ParameterError, match="48·target < L"):
-        length(key, **margins, target=2)
+    assert length(key, **margins, target=12) == 1
+    assert length(key, **margins, target=8) == 19  # ⌈6 − 3 − ln 1.8⌉ = 3
+    assert length(key, **margins, target=Fraction(24, 5)) == 19**4  # ⌈10 − 3 − ln 3.4⌉ = 6
+    with pytest.raises(bounds.ParameterError, match="8·target ≤ L"):
+        length(key, **margins, target=13)
     assert length("derived.lower_two_layer_argmax", **grams | {"target": "1/5"}, locality=0) == 2
     assert length("derived.lower_two_layer_argmax", **grams | {"target": "1/4"}, locality=0) == 1
 
@@ -523,6 +527,17 @@ GRIDS = {
         "dimension": [1, 2, 30],
     },
     "derived.lower_two_layer": {"target": ["1/1000", "1/10", 3]},
+    "derived.lower_softmax_locality": {
+        "target": ["1/9000", "1/5000", "1/2500"],
+        "lipschitz": ["1/2", 1, 2],
+        "vocabulary_size": [2, 3, 50],
+        "locality": [1, 2, 40],
+    },
+    "derived.lower_softmax_range": {
+        "target": ["1/900", "1/100", "1/70"],
+        "lipschitz": ["1/2", 1, 2],
+        "logit_range_last": [0, "1/2", 9],
+    },
     "derived.lower_margin": {
         "target": ["1/1000", "1/10", "49/100"],
         "lipschitz": [1, 2],
@@ -626,6 +641,10 @@ def test_solving_for_a_parameter_gives_back_the_length(key):
         ("derived.simulation", "amplitude", {}),
         ("derived.simulation", "dimension", {}),
         ("derived.lower_two_layer", "target", {}),
+        ("derived.lower_softmax_locality", "target", {}),
+        ("derived.lower_softmax_locality", "vocabulary_size", {"epsilon": "1/5000"}),
+        ("derived.lower_softmax_locality", "locality", {"epsilon": "1/5000"}),
+        ("derived.lower_softmax_range", "target", {}),
         ("derived.lower_margin", "target", {"positional_margin": "1/3"}),
         ("derived.lower_logit_range", "target", {}),
         ("derived.lower_two_layer_argmax", "vocabulary_size", {}),
@@ -640,6 +659,7 @@ def test_stated_powers_are_the_slopes(key, keyword, start):
         "period": 1,
         "locality": 1,
         "logit_range": 1,
+        "logit_range_last": 1,
         "positional_margin": 2,
         "complexity_balanced": 3,
         "complexity_periodic": 3,
