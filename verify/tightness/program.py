@@ -43,7 +43,7 @@ class Minimum:
     Attributes:
         short: z, checked in exact arithmetic.
         lower: no z is shorter.
-        nodes: nodes of the search trees.
+        nodes: programs, and nodes of their search trees.
         method: how z was found.
     """
 
@@ -69,7 +69,7 @@ def attention_minimum(
         laws: its attention, not None where δ < 1.
         tolerances: δ of each head.
         start: a z that is proposed, such as that of the theorem; x itself will do.
-        limit: nodes of the search trees, in all.
+        limit: nodes of the search trees, in all; a program itself counts as one.
     """
     bound_heads = [
         _Bound(head, law, delta)
@@ -89,8 +89,11 @@ def attention_minimum(
         last = (best.length - 1 - problem.first_length) // pair.period
         if last < problem.program.first:
             continue
+        if nodes >= limit:
+            lower = min(lower, problem.first_length + pair.period * problem.program.first)
+            continue
         found = minimum(problem.program, min(last, problem.program.last), limit - nodes)
-        nodes += found.nodes
+        nodes += found.nodes + 1
         if found.counts is not None:
             z = problem.summary(found.counts)
             if not is_simulation(pair, z, laws, tolerances):

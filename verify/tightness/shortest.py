@@ -25,6 +25,9 @@ from verify.tightness.program import attention_minimum
 from verify.tightness.proportional import proportional_cut
 from verify.tightness.request import Query, Reproduces, Request, read_count, read_request
 
+_NODE = 5000
+"""Evaluations that take as long as a node of the search tree."""
+
 
 class ShortestStatus(Enum):
     """What is known of the length."""
@@ -175,7 +178,7 @@ def shortest(
         query: "same": z keeps the last token of x and its length mod Δ, as in the theorems; "any":
             it need not.
         limit: the largest number of evaluations by outputs; by attention, a node of the tree
-            counts as 1000.
+            counts as 5000. Either way about half a minute.
 
     Raises:
         InputError: an argument is not usable; or attention is to be reproduced and a head of x is
@@ -218,7 +221,7 @@ def _by_attention(request: Request, x: Summary, limit: int) -> Shortest:
             )
             raise InputError(where, f"an input of length {Length(x.length)}", allowed)
     start = _construction(request, x)
-    found = attention_minimum(request.inputs.pair, x, laws, tolerances, start, limit // 1000)
+    found = attention_minimum(request.inputs.pair, x, laws, tolerances, start, limit // _NODE)
     return _result(
         request, x, found.short, found.lower, tuple(tolerances), found.method, found.nodes
     )
