@@ -1,0 +1,128 @@
+"""`exact_length`: the least N that is enough, for given attention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from verify.errors import InputError
+from verify.tightness.exact.graph import ShortInputs
+from verify.tightness.exact.patterns import NestedPatterns
+from verify.tightness.exact.worst import (
+    BOXES,
+    at_the_limit,
+    check_length,
+    off_the_limit,
+    rational,
+)
+
+
+@dataclass(frozen=True)
+class ExactLength:
+    """The least N such that agreement within ε up to N gives |f − g| ≤ target everywhere.
+
+    Attributes:
+        patterns, lipschitz, epsilon, target: what was asked.
+        insufficient: the longest N with a pair that agrees and exceeds the target; None: none.
+        sufficient: the least N at which no pair exceeds the target where the share of A tends to
+            0; None: above `longest`.
+        complete: whether no pair exceeds it at any input, so that `sufficient` is exact.
+    """
+
+    patterns: NestedPatterns
+    lipschitz: Fraction
+    epsilon: Fraction
+    target: Fraction
+    insufficient: int | None
+    sufficient: int | None
+    complete: bool
+
+    @property
+    def length(self) -> int | None:
+        """The exact least N; None where it is not known."""
+        known = self.sufficient is not None and self.complete
+        return self.sufficient if known and self._meets else None
+
+    @property
+    def _meets(self) -> bool:
+        return self.sufficient == (self.insufficient or 1) + 1
+
+    def __str__(self) -> str:
+        """Return the result in one line."""
+        if self.length is not None:
+            return f"{self.length}: exact, for L = {self.lipschitz}, target {self.target}"
+        return f"> {self.insufficient}, ≤ {self.sufficient} as far as is known"
+
+
+def exact_length(
+    patterns: NestedPatterns,
+    *,
+    lipschitz: Any,
+    epsilon: Any,
+    target: Any,
+    longest: int = 64,
+    boxes: int = BOXES,
+) -> ExactLength:
+    """The least N ≥ 2 that is enough for all Lipschitz heads with this attention.
+
+    Args:
+        patterns: what the heads attend to.
+        lipschitz, epsilon: L and ε, as in `exact_worst`.
+        target: > ε; rational.
+        longest: the largest N that is tried, from 2 to 1000.
+        boxes: as in `exact_worst`.
+
+    Raises:
+        InputError: an argument is none of those.
+    """
+    slope, agreement = rational("lipschitz", lipschitz), rational("epsilon", epsilon)
+    goal = rational("target", target)
+    check_length(longest)
+    if goal <= agreement:
+        raise InputError("target", target, f"above ε = {agreement}")
+    asked = _Question(patterns, slope / agreement, goal / agreement)
+    below, above, step = 1, None, 2
+    while above is None and below < longest:
+        tried = min(step, longest)
+        if asked.exceeded(tried):
+            below, step = tried, 2 * step
+        else:
+            above = tried
+    while above is not None and above - below > 1:
+        middle = (above + below) // 2
+        if asked.exceeded(middle):
+            below = middle
+        else:
+            above = middle
+    complete = above is not None and boxes > 0 and asked.holds_elsewhere(above, boxes)
+    shown = below if below > 1 else None
+    if shown is not None and not asked.certainly[shown]:
+        shown = None
+    return ExactLength(patterns, slope, agreement, goal, shown, above, complete)
+
+
+class _Question:
+    """Whether the target is exceeded at an N, with the answers so far."""
+
+    def __init__(self, patterns: NestedPatterns, slope: Fraction, goal: Fraction) -> None:
+        self.patterns, self.slope, self.goal = patterns, slope, goal
+        self.certainly: dict[int, bool] = {}
+
+    def exceeded(self, length: int) -> bool:
+        """Whether the exact path exceeds the target; `certainly`: so does the shortest."""
+        short = self._short(length)
+        value, _ = at_the_limit(self.patterns, short)
+        self.certainly[length] = float(value) - short.rounding > float(self.goal)
+        return value > self.goal
+
+    def holds_elsewhere(self, length: int, boxes: int) -> bool:
+        """Whether no input off the limit exceeds the target."""
+        if self.goal >= 1 + self.slope:
+            return True
+        short = self._short(length)
+        _, closed = off_the_limit(self.patterns, short, length, float(self.goal), boxes)
+        return closed
+
+    def _short(self, length: int) -> ShortInputs:
+        return ShortInputs(self.patterns, length, self.slope, self.goal)
