@@ -9,6 +9,7 @@ PAGES = {
         DOCS / "theory.md",
         DOCS / "related.md",
         DOCS / "ratios.md",
+        DOCS / "tightness_exact.md",
         *sorted((DOCS / "theory").glob("*.md")),
     )
     if path.exists()
