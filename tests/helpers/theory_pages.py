@@ -9,7 +9,6 @@ PAGES = {
         DOCS / "theory.md",
         DOCS / "related.md",
         DOCS / "ratios.md",
-        DOCS / "tightness_exact.md",
         *sorted((DOCS / "theory").glob("*.md")),
     )
     if path.exists()

@@ -64,17 +64,16 @@ def test_a_linear_program_finds_no_more_and_comes_as_near_as_one_likes(tied, slo
     worst = exact_worst(NestedPatterns(tied), lipschitz=slope, epsilon=1, length=length)
     assert worst.complete
     short = strings(length, tied)
-    value, share = float(worst.value), worst.share
+    value, law = float(worst.value), worst.law
     draw = np.random.default_rng(7)
     for _ in range(6):
         counts = draw.integers(0, 30, 2 if tied else 3)
         x = [s for s, n in enumerate(counts) for _ in range(n)] + [1 if tied else 2]
         assert largest_difference(short, what_is_seen(x, tied), slope, tied) <= value + 1e-7
     rare = Fraction(1, 10**6)
+    near = [list(law), [rare * p for p in law[:-1]] + [1 - rare]]
     if tied:
-        near = [[1 - rare, rare], [rare, 1 - rare]]
-    else:
-        near = [[share, 1 - share, 0], [rare * share, rare * (1 - share), 1 - rare]]
+        near[0] = [1 - rare, rare]
     found = largest_difference(short, near, slope, tied)
     assert value - 1e-4 < found <= value + 1e-7
 
@@ -89,10 +88,9 @@ def test_the_pair_attains_the_worst_case_exactly(tied, slope, length):
     pair, worst = worst_pair(patterns, **asked), exact_worst(patterns, **asked)
     assert pair.agreed == Fraction(1, 10)
     assert max(pair.slopes) <= Fraction(slope)
-    share = pair.share
-    rest = share.denominator - share.numerator
-    f_sees = (1, 0) if tied else (share.numerator, rest, 0)
-    g_sees = (0, 1) if tied else (0, 0, 1)
+    whole = np.lcm.reduce([p.denominator for p in pair.law])
+    f_sees = [int(p * int(whole)) for p in pair.law]
+    g_sees = [0] * (len(f_sees) - 1) + [1]
     assert pair.f(f_sees) - pair.g(g_sees) == pair.value == worst.value
     assert 0 <= float(worst.value) - worst.low <= 1e-7
     for x in ((1,), (0, 1), (0, 0, 1)) if tied else ((2,), (0, 2), (0, 1, 1, 2), (0, 1, 2, 2)):

@@ -71,6 +71,11 @@ class ShortInputs:
         """Bound on the error of every float length of a path."""
         return ROUNDING * (1.0 + self._slope)
 
+    @property
+    def has_detours(self) -> bool:
+        """Whether paths with three ε-edges can be below the cap; others have one."""
+        return self._cap > 3
+
     @cached_property
     def f_edges(self) -> Floats:
         """L·TV between all pairs of f-nodes."""
@@ -105,7 +110,7 @@ class ShortInputs:
         """Shortest paths between f-nodes, with any number of ε-edges."""
         n = len(self.start)
         best = self.f_edges.copy()
-        if self._cap > 3:  # a path has one ε-edge before the detour, which has two
+        if self.has_detours:
             for node in range(n):
                 np.minimum(best[node], self.detour(node)[0], out=best[node])
             for node in range(n):

@@ -11,8 +11,8 @@ from verify.tightness.exact.graph import ShortInputs
 from verify.tightness.exact.patterns import NestedPatterns
 from verify.tightness.exact.worst import (
     BOXES,
-    at_the_limit,
     check_length,
+    exceeded_at_the_limit,
     off_the_limit,
     rational,
 )
@@ -81,7 +81,7 @@ def exact_length(
     check_length(longest)
     if goal <= agreement:
         raise InputError("target", target, f"above ε = {agreement}")
-    asked = _Question(patterns, slope / agreement, goal / agreement)
+    asked = _Question(patterns, slope / agreement, goal / agreement, boxes)
     below, above, step = 1, None, 2
     while above is None and below < longest:
         tried = min(step, longest)
@@ -95,33 +95,35 @@ def exact_length(
             below = middle
         else:
             above = middle
-    complete = above is not None and boxes > 0 and asked.holds_elsewhere(above, boxes)
-    shown = below if below > 1 else None
-    if shown is not None and not asked.certainly[shown]:
-        shown = None
+    complete = above is not None and boxes > 0 and asked.holds_elsewhere(above)
+    shown = max((n for n, certain in asked.certainly.items() if certain), default=None)
     return ExactLength(patterns, slope, agreement, goal, shown, above, complete)
 
 
 class _Question:
     """Whether the target is exceeded at an N, with the answers so far."""
 
-    def __init__(self, patterns: NestedPatterns, slope: Fraction, goal: Fraction) -> None:
-        self.patterns, self.slope, self.goal = patterns, slope, goal
+    def __init__(
+        self, patterns: NestedPatterns, slope: Fraction, goal: Fraction, boxes: int
+    ) -> None:
+        self.patterns, self.slope, self.goal, self.boxes = patterns, slope, goal, boxes
         self.certainly: dict[int, bool] = {}
 
     def exceeded(self, length: int) -> bool:
-        """Whether the exact path exceeds the target; `certainly`: so does the shortest."""
+        """Whether the target may be exceeded in the limit; `certainly`: whether it is."""
         short = self._short(length)
-        value, _ = at_the_limit(self.patterns, short)
-        self.certainly[length] = float(value) - short.rounding > float(self.goal)
-        return value > self.goal
+        may, self.certainly[length] = exceeded_at_the_limit(
+            self.patterns, short, self.goal, self.boxes
+        )
+        return may
 
-    def holds_elsewhere(self, length: int, boxes: int) -> bool:
+    def holds_elsewhere(self, length: int) -> bool:
         """Whether no input off the limit exceeds the target."""
         if self.goal >= 1 + self.slope:
             return True
-        short = self._short(length)
-        _, closed = off_the_limit(self.patterns, short, length, float(self.goal), boxes)
+        _, closed = off_the_limit(
+            self.patterns, self._short(length), length, float(self.goal), self.boxes
+        )
         return closed
 
     def _short(self, length: int) -> ShortInputs:

@@ -25,7 +25,7 @@ class WorstPair:
     Attributes:
         patterns, lipschitz, epsilon, length: L, ε and N.
         value: f(x) − g(x), exactly.
-        share: of s₁ in A at x (tied: A has s₁ only), where the share of A in all tokens tends to 0.
+        law: on Σ, what f sees at x, o last, where the share of A in all tokens tends to 0.
         f_nodes, g_nodes: (n, |Σ|) token counts, what f and g see of short inputs.
         f_values, g_values: their values, as whole numbers, in units of 1/`unit`.
         unit: see there.
@@ -38,7 +38,7 @@ class WorstPair:
     epsilon: Fraction
     length: int
     value: Fraction
-    share: Fraction
+    law: tuple[Fraction, ...]
     f_nodes: Ints
     g_nodes: Ints
     f_values: Ints
@@ -80,6 +80,8 @@ def worst_pair(patterns: NestedPatterns, *, lipschitz: Any, epsilon: Any, length
     Raises:
         InputError: an argument is none of those.
     """
+    if patterns.vocabulary_size == 4:
+        raise InputError("patterns", patterns, "three tokens, or two if tied")
     slope, agreement = rational("lipschitz", lipschitz), rational("epsilon", epsilon)
     check_length(length)
     ratio = slope / agreement
@@ -89,11 +91,11 @@ def worst_pair(patterns: NestedPatterns, *, lipschitz: Any, epsilon: Any, length
         raise InputError("length", length, allowed)
     short = ShortInputs(patterns, length, ratio)
     _, paths = short.from_limit()
-    value, share = at_the_limit(patterns, short)
+    limit = at_the_limit(patterns, short)
     f_values = np.array([int(p.length * unit) for p in paths], dtype=np.int64)
-    limit = np.array([[0] * (patterns.vocabulary_size - 1) + [1]], dtype=np.int64)
+    only = np.array([[0] * (patterns.vocabulary_size - 1) + [1]], dtype=np.int64)
     edge = int(ratio * unit)
-    g_values = _distances(short.g_counts, limit, edge)[:, 0]
+    g_values = _distances(short.g_counts, only, edge)[:, 0]
     for rows in _parts(len(short.g_counts)):
         steps = _distances(short.g_counts, short.g_counts[rows], edge)
         through = f_values[short.group[rows]] + unit + steps
@@ -104,8 +106,8 @@ def worst_pair(patterns: NestedPatterns, *, lipschitz: Any, epsilon: Any, length
         slope,
         agreement,
         length,
-        value * agreement,
-        share,
+        limit.high * agreement,
+        limit.law,
         short.f_counts,
         short.g_counts,
         f_values,

@@ -23,25 +23,27 @@ class NestedPatterns:
     tokens that it attends to, on A ∪ {o}. Source: [derived, Theorem B1 and "Exact worst case"].
 
     Attributes:
-        tied: False: A = {s₁, s₂}, |Σ| = 3, no lag bias. True: A = {s₁}, |Σ| = 2, and a lag bias
+        tied: False: no lag bias, A has all tokens but o. True: A = {s₁}, |Σ| = 2, and a lag bias
             ties the query's own position with A in f (one more position with token o).
+        vocabulary_size: |Σ|: 2 if tied; else 3 or 4. 0: the least of these.
     """
 
     tied: bool = False
+    vocabulary_size: int = 0
 
     def __post_init__(self) -> None:
-        """Check the type.
+        """Check the fields.
 
         Raises:
-            InputError: `tied` is no bool.
+            InputError: one of them is not as described.
         """
         if not isinstance(self.tied, bool):
             raise InputError("tied", self.tied, "True or False")
-
-    @property
-    def vocabulary_size(self) -> int:
-        """|Σ|."""
-        return 2 if self.tied else 3
+        if self.vocabulary_size == 0:
+            object.__setattr__(self, "vocabulary_size", 2 if self.tied else 3)
+        if self.vocabulary_size not in ((2,) if self.tied else (3, 4)):
+            allowed = "2 if tied, else 3 or 4"
+            raise InputError("vocabulary_size", self.vocabulary_size, allowed)
 
     def counts(self, length: int) -> Ints:
         """Return the token counts of all inputs up to a length, (inputs, |Σ|); o comes last."""
