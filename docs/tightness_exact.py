@@ -196,8 +196,9 @@ def draw_worst_case(exact: dict[tuple[bool, int, int], int]) -> None:
     right.set(xscale="log", yscale="log", xlabel="L/ε", ylabel="least N")
     right.set_xticks(SLOPES, [str(s) for s in SLOPES], minor=False)
     right.xaxis.set_minor_locator(mpl.ticker.NullLocator())
+    right.set_ylim(3, 6000)
     right.set_title("least sufficient N", fontsize=10)
-    right.legend(frameon=False, fontsize=8)
+    right.legend(frameon=False, fontsize=8, loc="upper left")
     figure.savefig(HERE / "tightness_exact.png", dpi=150)
 
 
@@ -225,7 +226,7 @@ def draw_average(exact: dict[int, Any]) -> None:
     for column, style, name in ((1, ":", "A6"), (2, "--", "A3")):
         values = [sides[column] for sides in proved_on_average.values()]
         right.plot(RISES, values, style, color=GREY, label=f"sufficient ({name})")
-    necessary = [(s, sides[0]) for s, sides in proved_on_average.items() if sides[0]]
+    necessary = [(s, n) for s in slopes if (n := average_sides(s)[0])]
     right.plot(*zip(*necessary, strict=True), "+", color="tab:red", label="necessary (A8)")
     right.set(xscale="log", yscale="log", xlabel="Λ/ε", ylabel="least N, target 3ε")
     right.set_title("least sufficient N", fontsize=10)

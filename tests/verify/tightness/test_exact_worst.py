@@ -168,3 +168,18 @@ def test_refusals_of_the_others():
         exact_length(NestedPatterns(), lipschitz=6, epsilon=1, target=1)
     with pytest.raises(InputError, match="length"):
         worst_pair(NestedPatterns(True), lipschitz=6, epsilon=1, length=60)
+
+
+def test_four_tokens_from_both_sides():
+    asked = {"lipschitz": 6, "epsilon": 1, "length": 5}
+    three, four = (exact_worst(NestedPatterns(vocabulary_size=n), **asked) for n in (3, 4))
+    assert four.complete
+    assert four.low <= four.value <= four.low + 2e-3
+    # Merging two tokens brings no two inputs further apart.
+    assert float(three.value) <= float(four.value) + 1e-7
+    found = exact_length(NestedPatterns(vocabulary_size=4), lipschitz=6, epsilon=1, target=5)
+    assert (found.insufficient, found.length) == (5, 6)
+    with pytest.raises(InputError, match="patterns"):
+        worst_pair(NestedPatterns(vocabulary_size=4), **asked)
+    with pytest.raises(InputError, match="vocabulary_size"):
+        NestedPatterns(tied=True, vocabulary_size=3)
