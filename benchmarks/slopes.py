@@ -1,4 +1,4 @@
-"""The rates of both maps x → z on the adversarial family (aʳbʳ)(aʳbʳ)…, in full size.
+"""The rates of the maps x → z on the adversarial family (aʳbʳ)(aʳbʳ)…, in full size.
 
     python benchmarks/slopes.py [folder]
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from verify import figures
-from verify.checks.slope_report import SlopeReport, SlopeRow
+from verify.checks.slope_report import BALANCED, CHAIN, GROWING, SlopeReport, SlopeRow
 from verify.checks.slopes import measure_slopes
 from verify.tasks.lower_bounds import average_of_runs
 
@@ -41,6 +41,7 @@ def main() -> None:
         lengths=LENGTHS,
         families=families,
         draws=20,
+        maps=(BALANCED, GROWING, CHAIN),
         name="average of runs",
         progress=progress,
     )
@@ -49,7 +50,7 @@ def main() -> None:
         folder = Path(sys.argv[1])
         folder.mkdir(parents=True, exist_ok=True)
         report.save(folder / "slopes.json")
-        figures.slopes(report).figure.savefig(folder / "slopes.png", dpi=200)
+        figures.slopes_figure([report]).savefig(folder / "slopes.png", dpi=200)
 
 
 if __name__ == "__main__":

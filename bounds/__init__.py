@@ -9,45 +9,59 @@ The answer explains itself: `.explain()`, `.alternatives`, `.cite()`.
 """
 
 from bounds import models
+from bounds.answer import Answer, OtherSide
 from bounds.bracket import Bracket, bracket
 from bounds.catalogue import TheoremList, cube, theorem, theorems
+from bounds.depth_constants import DepthConstants, HeadConstants, LayerConstants
+from bounds.elasticity import elasticities
 from bounds.errors import (
     BoundsError,
     NoSolution,
     NotComputable,
     ParameterError,
     Problem,
+    TooLong,
     UnsupportedSetting,
 )
 from bounds.invert import solve_for
 from bounds.length import required_length
 from bounds.parameters import PARAMETERS, Parameter, symbols
 from bounds.result import Assumption, LengthBound, Status, Term
-from bounds.sweep import Table, sweep
+from bounds.solution import Solution
+from bounds.sweep import sweep
+from bounds.table import Table
 from bounds.theorem import Direction, Setting, Source, Theorem
 
 __all__ = [
     "PARAMETERS",
+    "Answer",
     "Assumption",
     "BoundsError",
     "Bracket",
+    "DepthConstants",
     "Direction",
+    "HeadConstants",
+    "LayerConstants",
     "LengthBound",
     "NoSolution",
     "NotComputable",
+    "OtherSide",
     "Parameter",
     "ParameterError",
     "Problem",
     "Setting",
+    "Solution",
     "Source",
     "Status",
     "Table",
     "Term",
     "Theorem",
     "TheoremList",
+    "TooLong",
     "UnsupportedSetting",
     "bracket",
     "cube",
+    "elasticities",
     "models",
     "required_length",
     "solve_for",

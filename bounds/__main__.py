@@ -1,13 +1,16 @@
-"""`python -m bounds`: a required length, an inversion or the catalogue, from the command line."""
+"""`python -m bounds`: a required length, an inversion, a sweep or the catalogue, from the shell."""
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import bounds
-from bounds.console import BAD_ARGUMENT, as_command, json_text, show
+from bounds.console import BAD_ARGUMENT, as_command, json_text, show, version
+from bounds.errors import Missing
 from bounds.parameters import PARAMETERS
 
 
@@ -39,21 +42,27 @@ def _answer(arguments: Sequence[str] | None) -> int:
             entries = bounds.theorems()
             show(json_text([t.key for t in entries]) if options.json else entries)
             return 0
+        if options.sweep:
+            table = bounds.sweep(**{**setting, **given, **_lists(options.sweep)})
+            show(table.to_json() if options.json else table)
+            return 0 if any(row["log2_length"] is not None for row in table) else 1
         if options.solve is not None:
             if options.length is None:
-                raise bounds.ParameterError([bounds.Problem("length", None, "an integer ≥ 1")])
-            value = bounds.solve_for(options.solve, length=options.length, **setting, **given)
-            given[options.solve] = value
-            answer = bounds.required_length(**setting, **given)
+                raise bounds.ParameterError([Missing("length", None, "an integer ≥ 1")])
+            found = bounds.solve_for(options.solve, length=options.length, **setting, **given)
             if options.json:
-                shown = {options.solve: str(value), "at_that_value": answer.to_dict()}
+                shown = {options.solve: str(found), "at_that_value": found.bound.to_dict()}
                 show(json_text(shown, indent=2))
             else:
-                show(f"{options.solve} = {value}\n{answer}")
+                show(f"{options.solve} = {found}\n{found.bound}")
             return 0
+        if options.bracket:
+            both = bounds.bracket(**setting, **given)
+            show(json_text(both.to_dict(), indent=2) if options.json else both)
+            return 0 if both.sufficient is not None or both.necessary is not None else 1
         answer = bounds.required_length(**setting, **given)
     except bounds.ParameterError as problem:
-        print(f"{problem}\nAll options: python -m bounds --help", file=sys.stderr)
+        print(f"{_in_options(problem)}\nAll options: python -m bounds --help", file=sys.stderr)
         return BAD_ARGUMENT
     except bounds.BoundsError as problem:
         print(problem, file=sys.stderr)
@@ -65,6 +74,43 @@ def _answer(arguments: Sequence[str] | None) -> int:
     return 1 if answer.length is None and answer.log2_length is None else 0
 
 
+def _lists(options: Sequence[str]) -> dict[str, list[str | int]]:
+    """`NAME=V1,V2,...` as a list of values per name; layers are integers."""
+    found: dict[str, list[str | int]] = {}
+    for option in options:
+        name, sign, values = option.partition("=")
+        keyword = name.strip().replace("-", "_")
+        if not sign or not values or keyword in found:
+            allowed = "NAME=V1,V2,... with each name once, e.g. epsilon=1/10,1/20"
+            raise bounds.ParameterError([bounds.Problem("--sweep", option, allowed)])
+        texts = [text.strip() for text in values.split(",")]
+        whole = keyword == "layers"
+        found[keyword] = [int(t) if whole and t.isdecimal() else t for t in texts]
+    return found
+
+
+def _in_options(error: bounds.ParameterError) -> str:
+    """The refusal with options of the command line in the place of Python's keywords."""
+    options = [row.keyword for row in PARAMETERS]
+    lines = []
+    for problem in error.problems:
+        name = problem.name
+        if name in (*options, *SETTING, "length"):
+            named = replace(problem, name=f"--{name.replace('_', '-')}")
+        else:
+            named = problem
+        text = re.sub(r"assume=\{'(\w+)'\}", r"--assume \1", str(named))
+        for keyword in options:
+            if "_" in keyword:
+                option = f"--{keyword.replace('_', '-')}"
+                text = re.sub(rf"(?<![\w.-]){keyword}(?![\w-])", option, text)
+        lines.append(text)
+    return "\n".join(lines)
+
+
+SETTING = ("error", "attention", "layers", "theorem", "assume")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bounds",
@@ -74,11 +120,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--error", help="linf (default) or average")
     parser.add_argument("--attention", help="argmax (default) or softmax")
-    parser.add_argument("--layers", type=int, help="1 (default) or 2")
+    parser.add_argument("--layers", type=int, help="number of layers (default 1)")
     parser.add_argument("--theorem", metavar="KEY", help="use this theorem, e.g. izzo2025.4.1")
     parser.add_argument("--assume", action="append", metavar="NAME", help="assert a hypothesis")
     parser.add_argument("--solve", metavar="PARAMETER", help="solve for it, given --length")
     parser.add_argument("--length", type=int, help="the training length, with --solve")
+    parser.add_argument(
+        "--sweep",
+        action="append",
+        metavar="NAME=V1,V2",
+        help="a row per value, e.g. epsilon=1/10,1/20; repeated: all combinations",
+    )
+    parser.add_argument("--version", action="version", version=f"lgbounds {version()}")
+    parser.add_argument("--bracket", action="store_true", help="both sides: necessary, sufficient")
     parser.add_argument("--list", action="store_true", help="list all theorems")
     parser.add_argument("--json", action="store_true", help="print JSON")
     for row in PARAMETERS:

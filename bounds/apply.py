@@ -6,27 +6,40 @@ from collections.abc import Collection, Mapping
 from fractions import Fraction
 from functools import cache
 
-from bounds.errors import ParameterError, Problem, Stated, Violation
+from bounds.errors import Missing, ParameterError, Problem, Stated, Violation
 from bounds.evaluate import compare
 from bounds.numbers import Exact, brief
 from bounds.parameters import BY_KEYWORD
 from bounds.registry import all_theorems
 from bounds.result import Assumption, LengthBound, Standing, Status, Term
-from bounds.scope import EXACT_TIES, MARKOV_INPUTS, TRUE_LIPSCHITZ
-from bounds.theorem import Direction, Theorem
+from bounds.scope import EXACT_TIES, MARKOV_INPUTS, TRUE_LIPSCHITZ, Hypothesis
+from bounds.theorem import Direction, Setting, Theorem
 
 
 def apply(
-    theorem: Theorem, values: Mapping[str, Exact], asserted: Collection[str] = ()
+    theorem: Theorem,
+    values: Mapping[str, Exact],
+    asserted: Collection[str] = (),
+    setting: Setting | None = None,
 ) -> LengthBound:
     """What one theorem says for exact parameter values.
+
+    `setting`: the one that is asked about, where the theorem covers several.
 
     Raises:
         ParameterError: parameters are missing or a hypothesis fails.
     """
-    _refuse_other_models(theorem, values, asserted)
-    complete, defaults = _complete(theorem, values)
-    assumptions = _assumptions(theorem, {**values, **complete}, asserted)
+    problems = _other_models(theorem, values, asserted)
+    complete, defaults, missing = _complete(theorem, values)
+    asked = setting or theorem.setting
+    if theorem.setting is not None and theorem.setting.or_more:
+        assert asked is not None
+        if not asked.or_more:
+            complete["layers"] = Fraction(asked.layers)
+    assumptions, violated = _assumptions(theorem, {**values, **complete}, asserted)
+    problems = [*violated, *problems, *missing]
+    if problems:
+        raise ParameterError(problems)
     own = {hypothesis.name for hypothesis in theorem.hypotheses}
     own |= {name for names in theorem.switches.values() for name in names}
     unused = (
@@ -35,7 +48,15 @@ def apply(
     )
     if theorem.stated is None:
         status = _status_without_number(theorem)
-        return LengthBound(theorem, status, complete, assumptions, defaults=defaults, unused=unused)
+        return LengthBound(
+            theorem,
+            status,
+            complete,
+            assumptions,
+            defaults=defaults,
+            unused=unused,
+            setting=asked,
+        )
     evaluation = theorem.evaluate(complete, asserted)
     return LengthBound(
         theorem,
@@ -48,15 +69,16 @@ def apply(
         choice=evaluation.choice,
         terms={name: Term(term.integer, term.log2) for name, term in evaluation.terms.items()},
         unused=unused,
+        setting=asked,
     )
 
 
-def _refuse_other_models(
+def _other_models(
     theorem: Theorem, values: Mapping[str, Exact], asserted: Collection[str]
-) -> None:
-    """Raise where inputs or models are described that the theorem is not about."""
+) -> list[Problem]:
+    """What describes inputs or models that the theorem is not about."""
     if theorem.scope is None:
-        return
+        return []
     problems: list[Problem] = []
     law = theorem.scope.refused_law(values, asserted)
     if law:
@@ -78,8 +100,7 @@ def _refuse_other_models(
             for keyword in (*SMALLER_CLASS, *theorem.silent_about)
             if keyword in values and keyword not in theorem.reads and _restricts(keyword, values)
         ]
-    if problems:
-        raise ParameterError(problems)
+    return problems
 
 
 SMALLER_CLASS = (
@@ -112,14 +133,14 @@ def restrictions() -> frozenset[str]:
 
 def _complete(
     theorem: Theorem, values: Mapping[str, Exact]
-) -> tuple[dict[str, Exact], tuple[str, ...]]:
-    """What the theorem reads, with `simulation_error`; and the keywords taken by default."""
+) -> tuple[dict[str, Exact], tuple[str, ...], list[Problem]]:
+    """What the theorem reads, with `simulation_error`; the keywords taken by default; problems."""
     complete = {k: values[k] for k in theorem.reads if k in values}
-    problems = []
+    problems: list[Problem] = []
     defaults = []
     if "target" in theorem.parameters and "target" not in complete and "epsilon" in complete:
         if compare(complete["epsilon"], Fraction(0)) == 0:
-            problems.append(Problem("target", None, "a number > 0, since epsilon = 0"))
+            problems.append(Missing("target", None, "a number > 0, since epsilon = 0"))
         complete["target"] = 3 * complete["epsilon"]
         defaults.append("target")
     for keyword in theorem.reads:
@@ -130,65 +151,62 @@ def _complete(
         default = theorem.defaults.get(keyword)
         if default is None and keyword not in theorem.parameters:
             default = theorem.rules[keyword].default
+        row = BY_KEYWORD[keyword]
         if default is None:
-            row = BY_KEYWORD[keyword]
-            problems.append(Problem(keyword, None, f"{row.domain} ({row.meaning})"))
+            problems.append(Missing(keyword, None, f"{row.domain} ({row.meaning})"))
             continue
         try:
             value = default(complete) if callable(default) else default
         except KeyError:  # the default depends on a parameter that is missing, and reported
             continue
         if value is None:
-            row = BY_KEYWORD[keyword]
-            problems.append(Problem(keyword, None, f"{row.domain} ({row.meaning})"))
+            problems.append(Missing(keyword, None, f"{row.domain} ({row.meaning})"))
             continue
         complete[keyword] = Fraction(value) if isinstance(value, int) else value
         defaults.append(keyword)
-    if problems:
-        raise ParameterError(problems)
-    if "target" in complete and "epsilon" in complete:
+    if "target" in complete and "epsilon" in complete and not problems:
         if compare(complete["target"], complete["epsilon"]) <= 0:
             allowed = f"a number greater than epsilon = {brief(complete['epsilon'])}"
             raise ParameterError([Problem("target", complete["target"], allowed)])
         complete["simulation_error"] = (complete["target"] - complete["epsilon"]) / 2
-    return complete, tuple(defaults)
+    return complete, tuple(defaults), problems
 
 
 def _assumptions(
     theorem: Theorem, values: Mapping[str, Exact], asserted: Collection[str]
-) -> tuple[Assumption, ...]:
-    """Each hypothesis with whether the parameters satisfy it.
+) -> tuple[tuple[Assumption, ...], list[Problem]]:
+    """Each hypothesis with whether the parameters satisfy it, and those that they violate.
 
-    Raises:
-        ParameterError: some fail.
+    A hypothesis about a parameter that is missing is none of either.
     """
     result = []
-    violated = []
+    violated: list[Problem] = []
     for hypothesis in theorem.hypotheses:
-        status: Standing
-        if hypothesis.check is None:
-            status = "asserted" if hypothesis.name in asserted else "assumed"
-        elif hypothesis.check(values):
-            status = "satisfied"
-        else:
-            status = "asserted" if hypothesis.name in asserted else "violated"
-        if status == "violated":
-            allowed = hypothesis.text
-            if hypothesis.name is not None:
-                allowed += f"; or assume={{{hypothesis.name!r}}}"
-            if hypothesis.keyword is not None:
-                about, given = hypothesis.keyword, brief(values[hypothesis.keyword])
-                allowed += f" ({theorem.key})"
-            else:
-                about = theorem.key
-                given = ", ".join(
-                    f"{k} = {brief(v)}" for k, v in values.items() if k in theorem.reads
-                )
-            violated.append(Violation(about, Stated(given), allowed))
+        status: Standing = "asserted" if hypothesis.name in asserted else "assumed"
+        if hypothesis.check is not None:
+            try:
+                holds = hypothesis.check(values)
+            except KeyError:
+                continue
+            if holds:
+                status = "satisfied"
+            elif status != "asserted":
+                violated.append(_violation(theorem, hypothesis, values))
+                continue
         result.append(Assumption(hypothesis.text, status))
-    if violated:
-        raise ParameterError(violated)
-    return tuple(result)
+    return tuple(result), violated
+
+
+def _violation(theorem: Theorem, hypothesis: Hypothesis, values: Mapping[str, Exact]) -> Violation:
+    needed = hypothesis.text
+    if hypothesis.name is not None:
+        needed += f"; or assume={{{hypothesis.name!r}}}"
+    if hypothesis.keyword is not None:
+        needed += f" ({theorem.key})"
+        given = f"{hypothesis.keyword} is {brief(values[hypothesis.keyword])}"
+        return Violation(hypothesis.keyword, Stated(given), needed)
+    given = ", ".join(f"{k} = {brief(v)}" for k, v in values.items() if k in theorem.reads)
+    return Violation(theorem.key, Stated(f"given {given}"), needed)
 
 
 def _status_without_number(theorem: Theorem) -> Status:

@@ -27,8 +27,18 @@ class Stated(str):
     """Text that an error shows as it is, without quotes and type."""
 
 
+class Missing(Problem):
+    """A parameter that is needed and was not given; `given` is None."""
+
+    def __str__(self) -> str:
+        return f"{self.name}: missing; needed: {self.allowed}"
+
+
 class Violation(Problem):
-    """A hypothesis of a theorem that the parameters violate."""
+    """A hypothesis of a theorem that the parameters violate: `allowed` is what it says."""
+
+    def __str__(self) -> str:
+        return f"{self.name}: needs {self.allowed}; {short(self.given)}"
 
 
 class ParameterError(BoundsError, ValueError):
@@ -69,6 +79,20 @@ class NoSolution(BoundsError):
 
 class NotComputable(BoundsError):
     """A number was asked for where certified arithmetic or mathematics gives none."""
+
+
+class TooLong(BoundsError, OverflowError):
+    """A length is longer than the kind of number asked for; `log2_length` has its size."""
+
+    def __init__(self, log2_length: float, what: str) -> None:
+        self.log2_length = log2_length
+        self.what = what
+        super().__init__(
+            f"the length is about 2^{log2_length:.10g}, too long for {what}; use log2_length"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.log2_length, self.what)
 
 
 def short(value: Any, limit: int = 100) -> str:

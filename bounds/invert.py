@@ -18,12 +18,14 @@ from numbers import Integral
 from typing import Any
 
 from bounds.errors import NoSolution, NotComputable, ParameterError, Problem
-from bounds.evaluate import log2
+from bounds.evaluate import compare, log2
 from bounds.length import Request, bound_for, read_request
 from bounds.numbers import brief
 from bounds.parameters import BY_KEYWORD, Parameter
-from bounds.registry import all_theorems
+from bounds.request import covering_entries
 from bounds.result import LengthBound, show_length
+from bounds.signs import equation
+from bounds.solution import Solution
 from bounds.theorem import Direction
 
 _WIDEST = 256
@@ -46,7 +48,7 @@ def solve_for(
     theorem: str | None = None,
     assume: Collection[str] = (),
     **parameters: Any,
-) -> int | Fraction:
+) -> Solution:
     """The value of `unknown` for which training length `length` just suffices.
 
     The least value if required lengths fall with it (ε, margin, ...), the greatest
@@ -61,13 +63,15 @@ def solve_for(
         **parameters: all parameters but the unknown.
 
     Returns:
-        int for integer parameters; otherwise the simplest Fraction within a relative
-        2^−50 on the safe side of the exact root.
+        A `Solution`, which is a number: an integer for integer parameters; otherwise the simplest
+        fraction within a relative 2^−50 on the safe side of the exact root. `.bound` is the
+        required length there, at most the length given.
 
     Raises:
         ParameterError: bad arguments, or `unknown` among the given ones.
-        NoSolution: no value fits, or every value does, or nothing depends on it; with
-            the reason.
+        NoSolution: no value fits, or every value does, or nothing depends on it, or those that
+            fit leave nothing to say, as the error is as large as any that there can be; with the
+            reason.
         UnsupportedSetting: no theorem covers the setting.
     """
     row = _read_unknown(unknown, length, parameters)
@@ -79,7 +83,10 @@ def solve_for(
         return bound_for(request, {unknown: value})
 
     search = _Search(unknown, row, bound, int(length), growing)
-    return search.integer() if row.kind == "integer" else search.real()
+    value = search.integer() if row.kind == "integer" else search.real()
+    found = bound(Fraction(value))
+    _refuse_vacuous(unknown, value, found, int(length))
+    return Solution(value, unknown, int(length), found)
 
 
 class _Search:
@@ -255,15 +262,39 @@ def _show(value: Fraction) -> str:
     return f"about 2^{power}" if abs(power) > 20 else brief(value)
 
 
+_OUTPUTS = ("lipschitz", "lipschitz_marginal", "lipschitz_euclidean")
+"""How far one model's outputs are apart at most: attention differs by at most 1."""
+
+
+def _refuse_vacuous(unknown: str, value: int | Fraction, found: LengthBound, length: int) -> None:
+    """Raise where the unknown itself makes the error as large as any that there can be."""
+    largest = {k: found.parameters[k] for k in _OUTPUTS if k in found.parameters}
+    error = found.parameters.get("simulation_error")
+    if error is None or not largest or unknown not in ("epsilon", "target", *largest):
+        return
+    for keyword, range_ in largest.items():
+        if compare(error, range_) >= 0:
+            target = brief(found.parameters["target"])
+            shown = equation(unknown, Fraction(value))
+            raise NoSolution(
+                unknown,
+                f"length {length} leaves only what says nothing: {shown} makes (target − ε)/2 = "
+                f"{brief(error)} at least {equation(keyword, range_)}, by which outputs of one "
+                f"model differ at most, so that |f − g| ≤ {target} follows from agreement on a "
+                "single input of each residue; a greater length is needed",
+            )
+
+
 def _refuse_independent(unknown: str, request: Request) -> None:
     """Raise where no theorem of the request depends on the unknown."""
     if request.theorem is not None:
         entries, name = [request.theorem], request.theorem.key
     else:
+        assert request.setting is not None
         entries = [
             entry
-            for entry in all_theorems().values()
-            if entry.setting == request.setting and entry.direction is Direction.SUFFICIENT
+            for entry in covering_entries(request.setting)
+            if entry.direction is Direction.SUFFICIENT
         ]
         name = f"no sufficient length for {request.setting}"
     if entries and not any(unknown in entry.parameters for entry in entries):

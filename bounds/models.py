@@ -19,7 +19,7 @@ from typing import Any
 
 from bounds.errors import ParameterError, Problem
 from bounds.parameters import BY_KEYWORD
-from bounds.sweep import Table
+from bounds.table import Table
 
 _SETTING = ("error", "attention", "layers", "assume")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from bounds.apply import apply
-from bounds.errors import BoundsError, NotComputable, ParameterError
+from bounds.errors import BoundsError, Missing, NotComputable, ParameterError, Violation
 from bounds.evaluate import compare, size
 from bounds.numbers import Exact
 from bounds.registry import all_theorems
@@ -28,7 +28,7 @@ def with_other_side(
     The other side is about the same class of models: what the theorem took by default, and the
     hypotheses that it assumed because it was asked for by its key, count as given.
     """
-    setting = bound.theorem.setting
+    setting = bound.setting
     if setting is None:
         return bound
     if bound.direction is Direction.SUFFICIENT:
@@ -40,14 +40,15 @@ def with_other_side(
 
 def other_side(
     setting: Setting, values: Mapping[str, Exact], asserted: frozenset[str]
-) -> OtherSide:
+) -> OtherSide[LengthBound]:
     """The necessary lengths that apply, longest first; the paper's order of growth; refusals."""
     found: list[LengthBound] = []
     paper: LengthBound | None = None
     refused: dict[str, str] = {}
     for entry in all_theorems().values():
         of_paper = entry.source.bibkey == PAPER
-        if entry.setting != setting or not (of_paper or is_necessary(entry)):
+        about = entry.setting is not None and entry.setting.covers(setting)
+        if not about or not (of_paper or is_necessary(entry)):
             continue
         needed = unasserted(entry, asserted)
         if needed:
@@ -58,7 +59,7 @@ def other_side(
             refused[entry.key] = beyond
             continue
         try:
-            answer = apply(entry, values, asserted)
+            answer = apply(entry, values, asserted, setting)
         except (ParameterError, NotComputable) as problem:
             refused[entry.key] = reason(entry.key, problem)
             continue
@@ -70,12 +71,19 @@ def other_side(
     return OtherSide(tuple(found), paper, refused)
 
 
-_COMPLEXITIES = (
+_CONSTANTS = (
     "complexity",
     "complexity_balanced",
     "complexity_periodic",
     "complexity_average",
+    "lipschitz_query",
+    "lipschitz_keys",
+    "limit_query",
+    "limit_keys",
+    "influence_keys",
+    "dimension",
 )
+"""Quantities of the weights that a sufficient length of the same setting may read."""
 
 
 def not_of_the_pair(entry: Theorem, values: Mapping[str, Exact], asserted: frozenset[str]) -> str:
@@ -85,7 +93,7 @@ def not_of_the_pair(entry: Theorem, values: Mapping[str, Exact], asserted: froze
     sufficient length that reads others, it has to be about models with those, too.
     """
     checked = {*entry.parameters, *(h.keyword for h in entry.hypotheses)}
-    unread = [k for k in _COMPLEXITIES if k in values and k not in checked]
+    unread = [k for k in _CONSTANTS if k in values and k not in checked]
     marginal, total = values.get("lipschitz_marginal"), values.get("lipschitz")
     if marginal is not None and "lipschitz_marginal" not in entry.parameters:
         # One residue: L' = L. Otherwise L' ≤ 2L, for constants from the weights.
@@ -122,8 +130,9 @@ def reason(key: str, error: BoundsError) -> str:
     """Why a theorem was not used, in a few words."""
     if not isinstance(error, ParameterError):
         return str(error)
-    needed = [
-        p.name if p.given is None else p.allowed if p.name == key else f"{p.name}: {p.allowed}"
-        for p in error.problems
-    ]
-    return "needs " + ", ".join(needed)
+    needed = [p.name for p in error.problems if isinstance(p, Missing)]
+    needed += [p.allowed for p in error.problems if isinstance(p, Violation)]
+    rest = [p for p in error.problems if not isinstance(p, (Missing, Violation))]
+    parts = ["needs " + ", ".join(needed)] if needed else []
+    parts += [f"refuses {p.name}: {p.allowed.removeprefix('nothing: ')}" for p in rest]
+    return "; ".join(parts)

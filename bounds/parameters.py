@@ -6,7 +6,6 @@ its domain, and the direction in which required lengths move when it grows.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +13,8 @@ from typing import Any, Literal
 
 import sympy
 
+from bounds import hints
+from bounds.depth_constants import DepthConstants
 from bounds.errors import NotComputable, ParameterError, Problem
 from bounds.evaluate import compare
 from bounds.numbers import Exact, exact
@@ -25,7 +26,7 @@ class Parameter:
 
     keyword: str
     symbol: sympy.Symbol
-    kind: Literal["integer", "real"]
+    kind: Literal["integer", "real", "structure"]
     lower: Fraction
     lower_open: bool
     upper: Fraction | None
@@ -71,6 +72,28 @@ class Parameter:
         return high < 0 or (high == 0 and not self.upper_open)
 
 
+@dataclass(frozen=True)
+class StructuredParameter(Parameter):
+    """A quantity that is no single number: many constants with one meaning, in one object."""
+
+    @property
+    def domain(self) -> str:
+        """What may be given."""
+        return "a bounds.DepthConstants, or its JSON"
+
+    def read(self, value: Any) -> Any:
+        """`value` as the object.
+
+        Raises:
+            ParameterError: it cannot be read.
+        """
+        try:
+            return DepthConstants.read(value)
+        except ValueError as problem:
+            allowed = f"{self.domain}; {problem}"
+        raise ParameterError([Problem(self.keyword, value, allowed)])
+
+
 def _real(
     keyword: str,
     symbol: str,
@@ -107,6 +130,12 @@ def _integer(keyword: str, symbol: str, effect: int, meaning: str, lower: int = 
         False,
         effect,
         meaning,
+    )
+
+
+def _structure(keyword: str, symbol: str, meaning: str) -> Parameter:
+    return StructuredParameter(
+        keyword, sympy.Symbol(symbol), "structure", Fraction(0), False, None, False, 0, meaning
     )
 
 
@@ -162,6 +191,23 @@ PARAMETERS: tuple[Parameter, ...] = (
           "constant of derived.two_layer_softmax_periodic, max over f and g"),
     _real("complexity_average", r"\mathcal{C}", +1,
           "constant of derived.average_softmax_two_layer, max over f and g"),
+    _structure("depth_constants", r"\mathbf{c}",
+               "constants of every layer and head of f and g, any number of layers"),
+    _real("lipschitz_query", "L_q", +1,
+          "Lipschitz constant of the output, through the query of a second softmax layer alone, in "
+          "the total variation of the histogram, max over f and g", lower_open=False),
+    _real("lipschitz_keys", "L_k", +1,
+          "the same through the keys: in the mean total variation of the histograms at all "
+          "positions, max over f and g", lower_open=False),
+    _real("limit_query", "B_q", +1,
+          "output per distance β⁻¹‖y_T − Y_T‖ of the query of a second softmax layer from its "
+          "limit, max over f and g", lower_open=False),
+    _real("limit_keys", "B_k", +1,
+          "the same per mean distance of the keys from their limits, max over f and g",
+          lower_open=False),
+    _real("influence_keys", "L_v", +1,
+          "change of the output per share of the keys of a second softmax layer that are "
+          "replaced, max over f and g", lower_open=False),
     _real("alpha_min", "alpha_0", -1,
           "least parameter of the Dirichlet prior on token probabilities"),
     _real("alpha_total", "A", +1, "sum of the parameters of the Dirichlet prior"),
@@ -236,20 +282,18 @@ class Symbols:
 symbols = Symbols(PARAMETERS)
 
 
-def _hint(keyword: str) -> str:
-    """What an unknown keyword may have meant: the paper's symbol, or a slip of the finger."""
-    meant = [row.keyword for row in PARAMETERS if keyword == row.symbol.name]
-    meant = meant or difflib.get_close_matches(keyword, BY_KEYWORD, n=1)
-    return f"did you mean {meant[0]!r}?" if meant else "there are " + ", ".join(BY_KEYWORD)
+def read_all(given: Mapping[str, Any], attention: Any = None) -> dict[str, Exact]:
+    """Every given parameter as an exact number; all problems are reported at once.
 
-
-def read_all(given: Mapping[str, Any]) -> dict[str, Exact]:
-    """Every given parameter as an exact number; all problems are reported at once."""
+    `attention`: "argmax" or "softmax" where that is known, for hints.
+    """
     values: dict[str, Exact] = {}
     problems: list[Problem] = []
     for keyword, value in given.items():
         if keyword not in BY_KEYWORD:
-            problems.append(Problem(keyword, value, f"a known parameter name; {_hint(keyword)}"))
+            symbols_ = {row.symbol.name: row.keyword for row in PARAMETERS}
+            hint = hints.of_keyword(keyword, BY_KEYWORD, symbols_, attention)
+            problems.append(Problem(keyword, value, f"a known parameter name; {hint}"))
             continue
         try:
             values[keyword] = BY_KEYWORD[keyword].read(value)

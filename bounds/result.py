@@ -2,345 +2,113 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from enum import Enum
-from fractions import Fraction
-from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
 
 import sympy
 from sympy.printing.defaults import Printable
 
-from bounds.evaluate import size
-from bounds.numbers import Exact, brief, to_sympy, written
-from bounds.theorem import Direction, Setting, Theorem
+from bounds import comparing, display, formula
+from bounds.answer import Answer, Assumption, OtherSide, Standing, Status, Term, show_length
 
-_SILENT = ("constant", "tie_tolerance", "horizon")
-"""Defaults that go without saying: C is shown with the number, and exact ties are the rule."""
-
-Standing: TypeAlias = Literal["satisfied", "asserted", "assumed", "violated"]
-
-
-class Status(Enum):
-    """What the number is worth, and what to do about it: the value is the advice."""
-
-    PROVED = "Proved: explicit constants, rounded to the safe side."
-    TOO_LARGE = (
-        "Proved, but too long to write out (more than 100,000 bits): use log2_length. "
-        "If it is the hardmax threshold 2^(p/γ), only fewer bits or a larger margin help."
-    )
-    ORDER_OF_GROWTH = (
-        "Order of growth only: the source leaves the constants implicit, so this value (at the "
-        "constant C shown) is no guarantee. Use it for comparison, never as a training length."
-    )
-    SECOND_HAND = (
-        "As reported by secondary sources; not checked by us. Look it up before you rely on it."
-    )
-    NOT_COMPUTABLE = (
-        "Proved: no computable bound exists in this setting. Restrict the models (see alternatives "
-        "and not_applicable for theorems that need more parameters)."
-    )
-    UNKNOWN = (
-        "Not known: neither a bound nor its impossibility is proved in this setting. Look at "
-        "`necessary` for lengths that are too short, and restrict the models."
-    )
-    NO_NUMBER = "The source states no number; read the statement."
-
-    def __str__(self) -> str:
-        return self.value
-
-
-@dataclass(frozen=True)
-class Term:
-    """One term of the bound, as a full length: integer (None if too long) and log2."""
-
-    length: int | None
-    log2_length: float | None
-
-    def __str__(self) -> str:
-        return show_length(self.length, self.log2_length)
-
-
-@dataclass(frozen=True)
-class Assumption:
-    """A hypothesis and whether it is known to hold.
-
-    `status`: "satisfied" (checked on the parameters), "asserted" (by the user, in
-    `assume`) or "assumed" (about the models; no parameter shows it).
-    """
-
-    text: str
-    status: Standing
-
-
-@dataclass(frozen=True)
-class OtherSide:
-    """What is known beside an answer, in its setting and of the same class of models.
-
-    Attributes:
-        necessary: the necessary lengths that apply, longest first.
-        paper: the paper's order of growth, where it states one that applies.
-        refused: key of a theorem → why it says nothing here.
-    """
-
-    necessary: tuple[LengthBound, ...]
-    paper: LengthBound | None
-    refused: Mapping[str, str]
+__all__ = ["Assumption", "LengthBound", "OtherSide", "Standing", "Status", "Term", "show_length"]
 
 
 @dataclass(frozen=True, eq=False)
-class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
-    """The answer of `required_length`.
+class LengthBound(Answer, Printable):  # type: ignore[misc]  # SymPy is untyped
+    """The answer of `required_length`; what it holds is listed at `Answer`, its base.
 
-    Attributes:
-        theorem: the theorem used.
-        status: what the number is worth.
-        parameters: exact values used, by keyword (defaults included).
-        defaults: keywords whose values were not given but taken by default.
-        assumptions: the theorem's hypotheses, each with its status.
-        length: the length, rounded up (down for necessary ones); None where no number
-            is justified or it has more than 100,000 bits.
-        log2_length: its log2; None only where no number is justified or it is 0.
-        choice: the free integers of the theorem (such as the m of a chain) that are best.
-        terms: each term of the formula as a full length.
-        alternatives: other theorems that apply, shortest first.
-        not_applicable: key → why a theorem of the setting was not used.
-        unused: keywords given that the theorem does not depend on.
+    `int`, `float` and formats such as f"{bound:,}" give the length, or refuse: nothing is
+    rounded, and an order of growth is no number to train with. Two answers are equal if they
+    are the same theorem at the same parameters with the same length. `<`, `<=`, `>` and `>=`
+    compare lengths alone, those of two answers or of an answer and a number, so that `a <= b`
+    and `b <= a` of two different theorems means equally long.
     """
-
-    theorem: Theorem
-    status: Status
-    parameters: Mapping[str, Exact]
-    assumptions: tuple[Assumption, ...]
-    defaults: tuple[str, ...] = ()
-    length: int | None = None
-    log2_length: float | None = None
-    choice: Mapping[sympy.Symbol, Exact] = field(default_factory=dict)
-    terms: Mapping[str, Term] = field(default_factory=dict)
-    alternatives: tuple[LengthBound, ...] = ()
-    not_applicable: Mapping[str, str] = field(default_factory=dict)
-    unused: tuple[str, ...] = ()
-    find_other_side: Callable[[], OtherSide] | None = field(default=None, repr=False)
-
-    def with_other_side(self, find: Callable[[], OtherSide]) -> LengthBound:
-        """The same answer, knowing how to find what stands beside it in its setting."""
-        return replace(self, find_other_side=find)
-
-    @cached_property
-    def other_side(self) -> OtherSide:
-        """What is known in the same setting of the same class; worked out when first asked for."""
-        find = self.find_other_side
-        return OtherSide((), None, {}) if find is None else find()
-
-    @property
-    def necessary(self) -> tuple[LengthBound, ...]:
-        """The necessary lengths that apply to the same class of models, longest first."""
-        return self.other_side.necessary
-
-    @property
-    def paper(self) -> LengthBound | None:
-        """The paper's order of growth in this setting; None where it states none that applies."""
-        return self.other_side.paper
-
-    def with_alternatives(
-        self, alternatives: tuple[LengthBound, ...], not_applicable: Mapping[str, str]
-    ) -> LengthBound:
-        """The same bound, knowing what else applies."""
-        return replace(self, alternatives=alternatives, not_applicable=not_applicable)
-
-    @property
-    def expression(self) -> sympy.Expr | None:
-        """The formula in `bounds.symbols`; None where the theorem has none.
-
-        None too where a part of the number was searched for at these parameters (`choice` shows
-        it): as a formula it would be false at any others. `theorem.expression` has the symbol.
-        """
-        if self.theorem.stated is None:
-            return None
-        if any(isinstance(self.choice.get(n), sympy.Integer) for n in self.theorem.searched):
-            return None
-        chosen = {name: to_sympy(value) for name, value in self.choice.items()}
-        return self.theorem.in_parameters(self.theorem.stated.length, chosen)
-
-    @property
-    def direction(self) -> Direction:
-        """Sufficient, necessary or failure."""
-        return self.theorem.direction
-
-    @property
-    def setting(self) -> Setting | None:
-        """The cell of error × attention × layers."""
-        return self.theorem.setting
-
-    @property
-    def constants(self) -> str:
-        """One of "proved", "stated", "implicit (C = ...)"."""
-        if self.theorem.constants != "implicit":
-            return self.theorem.constants
-        return f"implicit (C = {self.constant})"
-
-    @property
-    def constant(self) -> str:
-        """The value of C, the constant that a source leaves implicit."""
-        return brief(self.parameters.get("constant", Fraction(1)))
-
-    @property
-    def dominant(self) -> str | None:
-        """Name of the largest term."""
-        sizes = {
-            name: size(term.length, term.log2_length)
-            for name, term in self.terms.items()
-            if term.log2_length is not None
-        }
-        return max(sizes, key=lambda name: sizes[name]) if sizes else None
-
-    @property
-    def conclusion(self) -> str:
-        """What holds from that length on."""
-        text = self.theorem.conclusion
-        if self.parameters.get("tie_tolerance") and "horizon" in self.parameters:
-            horizon = brief(self.parameters["horizon"])
-            text = text.replace("at every length", f"at every length up to T* = {horizon}")
-            if self.length is not None and self.length >= self.parameters["horizon"]:
-                text += " (vacuous: the length is not below T*, so nothing is carried over)"
-        target, epsilon = self.parameters.get("target"), self.parameters.get("epsilon")
-        if target is None:
-            return text.format(target="O(ε)")
-        triple = epsilon is not None and target == 3 * epsilon
-        number = brief(target)
-        shown = ("3 ε " if number.startswith("≈") else "3 ε = ") + number if triple else number
-        return text.format(target=shown)
 
     def explain(self) -> str:
         """The answer in plain sentences."""
-        theorem = self.theorem
-        lines = [f"{self._headline()}", f"Theorem: {theorem.title} {theorem.source}."]
-        lines.append(f"It says: {theorem.statement}")
-        if "simulation_error" in self.parameters:
-            error = brief(self.parameters["simulation_error"])
-            lines.append(f"Where s stands, it is (target − ε)/2 = {error}.")
-        if self.length is not None or self.log2_length is not None:
-            lines.append(f"Conclusion: {self.conclusion}.")
-        if len(self.terms) > 1:
-            listing = "; ".join(f"{name}: {term}" for name, term in self.terms.items())
-            lines.append(
-                f"Terms, each as a full length: {listing}. The largest is {self.dominant!r}."
-            )
-        if self._numbers_chosen():
-            best = ", ".join(f"{name} = {text}" for name, text in self._numbers_chosen().items())
-            lines.append(f"The shortest length is at {best}.")
-        if self.taken_by_default:
-            lines.append(f"Taken by default, as not given: {self.taken_by_default}.")
-        lines.append("Hypotheses (assumed: about the models, no parameter shows it):")
-        lines += [f"  [{a.status}] {a.text}" for a in self.assumptions]
-        lines += [f"Uncertain in the known sources: {point}" for point in theorem.uncertain]
-        if self.alternatives:
-            others = "; ".join(f"{o.theorem.key}: {o.number}" for o in self.alternatives)
-            lines.append(f"Other theorems that apply: {others}.")
-        lines += [f"Necessary all the same: {other}." for other in self.necessary]
-        for key, reason in self.not_applicable.items():
-            lines.append(f"Not used: {key} ({reason}).")
-        if self.unused and self.theorem.stated is not None:
-            lines.append(f"Given, but without influence here: {', '.join(self.unused)}.")
-        lines.append(f"Status: {self.status}")
-        return "\n".join(lines)
+        return display.in_sentences(self)
 
     def cite(self) -> str:
         """BibTeX of the theorem that was used."""
         return self.theorem.source.bibtex
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON; exact numbers as strings, very long integers in hexadecimal."""
-        return {
-            "theorem": self.theorem.key,
-            "setting": None if self.setting is None else vars(self.setting).copy(),
-            "direction": str(self.direction),
-            "constants": self.constants,
-            "status": self.status.name,
-            "advice": str(self.status),
-            **_json_length(self.length, self.log2_length),
-            "expression": None if self.expression is None else str(self.expression),
-            "terms": {n: _json_length(t.length, t.log2_length) for n, t in self.terms.items()},
-            "dominant": self.dominant,
-            "conclusion": self.conclusion,
-            "assumptions": [vars(a).copy() for a in self.assumptions],
-            "parameters": {
-                k: written(v) for k, v in self.parameters.items() if k != "simulation_error"
-            },
-            "defaults": list(self.defaults),
-            "choice": {
-                str(name): written(value)
-                for name, value in self.choice.items()
-                if name in self._numbers_chosen()
-            },
-            "alternatives": [
-                {"theorem": o.theorem.key, **_json_length(o.length, o.log2_length)}
-                for o in self.alternatives
-            ],
-            "not_applicable": dict(self.not_applicable),
-            "necessary": [
-                {"theorem": o.theorem.key, **_json_length(o.length, o.log2_length)}
-                for o in self.necessary
-            ],
-            "unused": list(self.unused),
-            "source": str(self.theorem.source),
-            "bibtex": self.cite(),
-        }
+        """Plain data for JSON; exact numbers as strings, very long integers in hexadecimal.
 
-    def _numbers_chosen(self) -> dict[sympy.Symbol, str]:
-        """The free integers of the theorem that were best; not those that are a closed form."""
-        return {
-            name: brief(value)
-            for name, value in self.choice.items()
-            if not isinstance(value, sympy.Symbol) and name not in self.theorem.switches
-        }
+        "formula" is code in the keywords of `required_length`, which `sympy.sympify` reads;
+        "symbols" says how each keyword is typeset and named in `expression`.
+        """
+        return display.as_data(self)
+
+    def formula(self, free: Collection[str] = ()) -> sympy.Expr:
+        """The length as a SymPy expression in the parameters `free`, the rest put in.
+
+        Hypotheses are not in it: it is the length where they hold.
+
+        Args:
+            free: keywords, e.g. ["epsilon"]; what was taken by default follows them.
+
+        Raises:
+            ParameterError: the theorem does not depend on one of them.
+            NotComputable: there is no formula, or a part of it was found by a search at these
+                parameters.
+        """
+        return formula.with_values(self, free)
+
+    def function(self, *free: str) -> Callable[..., Any]:
+        """log2 of the length as a function of NumPy arrays, one for each parameter named.
+
+        It works in log space with floats, and is not certified: right to some ten digits, also
+        at 2^24000, and fewer where the formula subtracts numbers that are nearly equal. nan where
+        the theorem does not apply. A theorem with a free integer, whose best value depends on the
+        parameters, is evaluated point by point, certified and at that price.
+
+        Raises:
+            ParameterError: the theorem does not depend on one of them.
+            NotComputable: there is no formula.
+        """
+        return formula.over_arrays(self, free)
+
+    def __int__(self) -> int:
+        return comparing.as_integer(self)
+
+    def __float__(self) -> float:
+        return comparing.as_float(self)
+
+    def __format__(self, how: str) -> str:
+        return comparing.formatted(self, how)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LengthBound):
+            return NotImplemented
+        return self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
 
     @property
-    def taken_by_default(self) -> str:
-        """The values taken by default, such as "heads = 1, target = 3 ε = 3/10"."""
-        shown = {k: brief(self.parameters[k]) for k in self.defaults if k not in _SILENT}
-        if "target" in shown:
-            shown["target"] = f"3 ε = {shown['target']}"
-        return ", ".join(f"{keyword} = {value}" for keyword, value in shown.items())
+    def _identity(self) -> tuple[Any, ...]:
+        values = frozenset(self.parameters.items())
+        return self.theorem.key, values, self.length, self.log2_length
 
-    @property
-    def number(self) -> str:
-        """The length in short, with what keeps it from being a guarantee."""
-        if self.status is Status.NOT_COMPUTABLE:
-            return "no computable bound"
-        if self.status is Status.UNKNOWN:
-            return "not known whether a bound exists"
-        if self.status is Status.NO_NUMBER:
-            return "no number"
-        number = show_length(self.length, self.log2_length)
-        if self.status is Status.ORDER_OF_GROWTH:
-            return f"order of growth {number} at C = {self.constant}, no guarantee"
-        return number
+    def __lt__(self, other: Any) -> bool:
+        return comparing.order(self, other) == -1
 
-    def _headline(self) -> str:
-        if self.status in (Status.NOT_COMPUTABLE, Status.UNKNOWN, Status.NO_NUMBER):
-            return f"Required length: {self.number}."
-        if self.theorem.quantity == "locality":
-            return f"Effective locality: {self.number}."
-        if self.status is Status.ORDER_OF_GROWTH:
-            number = show_length(self.length, self.log2_length)
-            return f"Order of growth, no guarantee: {number} at C = {self.constant}."
-        if self.direction is Direction.FAILURE:
-            return f"The model fails beyond length {self.number}."
-        if self.setting is None:  # a lemma: its length is not one of training inputs
-            what = "sufficient" if self.direction is Direction.SUFFICIENT else "necessary"
-            return f"Length {what} in the sense of the statement: {self.number}."
-        if self.direction is Direction.NECESSARY:
-            return f"Every sufficient training length is at least {self.number}."
-        return f"Sufficient training length: {self.number}."
+    def __gt__(self, other: Any) -> bool:
+        return comparing.order(self, other) == 1
+
+    def __le__(self, other: Any) -> bool:
+        return comparing.order(self, other) in (-1, 0)
+
+    def __ge__(self, other: Any) -> bool:
+        return comparing.order(self, other) in (0, 1)
 
     def __str__(self) -> str:
-        taken = self.taken_by_default
-        note = f"; by default {taken}" if taken else ""
+        note = f"; {self.values}" if self.values else ""
         about = f"{self.theorem.key}, {self.direction}; {self.status.name}{note}"
-        return f"{self._headline()[:-1]} ({about})"
+        return f"{self.headline[:-1]} ({about})"
 
     def __repr__(self) -> str:
         return f"<LengthBound {self}>"
@@ -354,56 +122,7 @@ class LengthBound(Printable):  # type: ignore[misc]  # SymPy is untyped
         return prettyForm(str(self))
 
     def _latex(self, printer: Any) -> str:
-        sign = {"sufficient": r"\ge", "necessary": r"\ge", "failure": "<"}[self.direction]
-        if self.theorem.stated is None:
-            return rf"\text{{{self.number}}}"
-        short = self.length is not None and self.length < 10**12
-        number = f"= {self.length}" if short else rf"\approx 2^{{{self.log2_length:.10g}}}"
-        text = rf"N {sign} {printer.doprint(self.theorem.stated.length)} {number}"
-        if self.status is Status.ORDER_OF_GROWTH:
-            rough = "order of growth, no guarantee"
-            return rf"{text}\quad(\text{{{rough}; }} C = {self.constant})"
-        return text
+        return display.in_latex(self, printer._print)
 
     def _repr_html_(self) -> str:
-        rows = [
-            ("theorem", f"{self.theorem.key}: {self.theorem.title}"),
-            ("source", str(self.theorem.source)),
-            ("direction", str(self.direction)),
-            ("constants", self.constants),
-            ("conclusion", self.conclusion),
-            *((f"term: {name}", str(term)) for name, term in self.terms.items()),
-            *([("by default", self.taken_by_default)] if self.taken_by_default else []),
-            *((a.status, a.text) for a in self.assumptions),
-            *(("alternative", str(other)) for other in self.alternatives),
-            *(("necessary", str(other)) for other in self.necessary),
-            ("status", str(self.status)),
-        ]
-        body = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(a)}</th>"
-            f"<td style='text-align:left'>{html.escape(b)}</td></tr>"
-            for a, b in rows
-        )
-        return f"<p><b>{html.escape(self._headline())}</b></p><table>{body}</table>"
-
-
-def show_length(length: int | None, log2_length: float | None) -> str:
-    """A length as text: digits where short, a power of two where long; never a wrong digit."""
-    if length is not None and length < 10**15:
-        return f"{length:,}" if length >= 10**5 else str(length)
-    if log2_length is None:
-        return "0" if length is not None else "no number"
-    power = f"2^{log2_length:.10g}"
-    if length is not None and length < 10**300:
-        return f"≈ {float(length):.4g} ({power})"
-    return f"≈ {power}"
-
-
-def _json_length(length: int | None, log2_length: float | None) -> dict[str, Any]:
-    """int where JSON readers can take it (4000 digits), otherwise hexadecimal, or log2 only."""
-    short_enough = length is not None and length.bit_length() < 13_000
-    return {
-        "length": length if short_enough else None,
-        "length_hex": None if length is None or short_enough else hex(length),
-        "log2_length": log2_length,
-    }
+        return display.in_html(self)

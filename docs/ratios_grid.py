@@ -165,9 +165,9 @@ CELLS = (
         (
             r"$\frac12Q^\ast\nu^3L^2/s^2$ if the first layer is a finite automaton",
             r"$\lvert\Sigma\rvert^{\tau+1}L/\varepsilon$; with margins in both layers "
-            r"$1.5^{L/(96\thinspace\mathrm{target})}$; no computable bound where the second "
+            r"$19^{L/(2\thinspace\mathrm{target})-O(\log)}$; no computable bound where the second "
             r"layer's margin may be 0",
-            "a computable bound with margins in both layers",
+            "a computable bound with margins in both layers and weights of bounded size",
         ),
         (1, 0),
         "Without an assumption the margin of the second layer may be 0, and no computable bound "

@@ -22,6 +22,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse.csgraph import connected_components
 
 import bounds
+from verify import Head, Layer, LimitTransformer
 
 pytestmark = pytest.mark.covers(
     "attack",
@@ -150,18 +151,20 @@ def theorem_length(nu, path, locality, delta, number, hardmax):
 class Case:
     """A long run as a walk whose simple cycles may be repeated, and its argmax sets."""
 
-    def __init__(self, rng):
+    def __init__(self, rng, deeper=0):
+        """`deeper`: the layers before the last reach so far beyond the last one's locality."""
         tokens, self.locality, period = (
             rng.randint(1, 3),
             rng.randint(0, 2),
             rng.choice([1, 1, 1, 2]),
         )
         kind = rng.choice(["table", "table", "grams", "presence"])
-        if kind == "table":
+        if kind == "table" and not deeper:
             self.automaton = Table(rng, tokens, self.locality, period)
         else:
             self.locality = min(self.locality, 1)
-            self.automaton = Grams(min(tokens, 2), self.locality, period, kind == "presence")
+            reach = self.locality + deeper
+            self.automaton = Grams(min(tokens, 2), reach, period, kind == "presence")
         walk = self._word(rng)
         self.suffix = walk[len(walk) - self.locality - 1 :]
         states = run(self.automaton, walk)
@@ -330,11 +333,11 @@ class Case:
         return (moved + len(lags) * abs(Fraction(1, a) - Fraction(1, b))) / 2
 
 
-def sweep(seeds):
+def sweep(seeds, deeper=0):
     """How many runs were shortened, seeds where no z was found, and the largest |z|/N."""
     shortened, failures, worst = 0, [], 0.0
     for seed in seeds:
-        case = Case(random.Random(seed))
+        case = Case(random.Random(seed), deeper)
         if case.length <= case.limit:
             continue  # z = x
         flow = case.shortest()
@@ -345,6 +348,85 @@ def sweep(seeds):
             shortened += 1
             worst = max(worst, len(word) / case.limit)
     return shortened, failures, worst
+
+
+def test_a_window_longer_than_the_last_layers_locality():
+    """Several layers before the last: the suffix has the length of the last one's locality."""
+    shortened, failures, _ = sweep(range(60), deeper=1)
+    assert failures == []
+    assert shortened >= 5
+
+
+class Presence:
+    """Generic weights in several layers: each level's last τ_l + 1 states, and those seen before.
+
+    A state of level l is (window of level l − 1, set of states of level l − 1 beyond it).
+    """
+
+    def __init__(self, tokens, localities, period):
+        self.tokens, self.localities, self.period = tokens, localities, period
+        self.start = ((),) * len(localities), (frozenset(),) * len(localities), 0
+
+    def step(self, state, token):
+        windows, sets, residue = state
+        windows, sets, below = list(windows), list(sets), (token, residue)
+        for level, tau in enumerate(self.localities):
+            windows[level] = (*windows[level], below)
+            if len(windows[level]) > tau + 1:
+                sets[level] |= {windows[level][0]}
+                windows[level] = windows[level][1:]
+            below = windows[level], sets[level]
+        return tuple(windows), tuple(sets), (residue + 1) % self.period
+
+
+@pytest.mark.parametrize(
+    ("tokens", "localities", "period"), [(1, (0, 1), 2), (2, (0,), 1), (2, (1,), 1), (2, (0, 0), 1)]
+)
+def test_numbers_of_states_of_several_generic_layers(tokens, localities, period):
+    nodes, edges = reachable(Presence(tokens, localities, period))
+    nu, path = sizes(edges, nodes)
+    reach = sum(localities)
+    assert nu <= period * tokens ** (reach + 1)
+    states, changes, window = period * tokens, 0, 0
+    for tau in localities:
+        window += tau
+        changes += states
+        states = (changes + 1) * (period * tokens ** (window + 1) + window)
+    assert path <= states
+
+
+def three_layers(rng, localities, letters=2):
+    """Random copies and differences at lags ≤ τ_l, then a last layer that reads itself."""
+    d = 3
+    layers = []
+    for tau in localities:
+        heads = []
+        for lag in range(tau + 1):  # unique maximum at this lag, or at the first token
+            bias = [t + 1.0 if t <= lag else 0.0 for t in range(tau + 1)]
+            value = np.round(rng.normal(size=(d, d)), 2)
+            heads.append(Head(np.zeros((d, d)), value, np.array(bias)))
+        matrices = [np.round(rng.normal(size=s), 2) for s in ((4, d), (4,), (d, 4))]
+        layers.append(Layer(tuple(heads), *matrices))
+    layers.append(Layer((Head(np.zeros((d, d)), np.eye(d), np.array([1.0])),)))
+    embedding = np.round(rng.normal(size=(letters, d)), 2)
+    positions = np.round(rng.normal(size=(2, d)), 2)
+    return LimitTransformer(embedding, positions, tuple(layers), np.ones((1, d)), 1)
+
+
+@pytest.mark.parametrize("localities", [(0, 0), (1, 1), (2, 1), (1, 1, 1)])
+def test_localities_of_layers_add_up(localities):
+    """Output a function of the last τ_1 + τ_2 + … + 1 tokens and the residue, and of no fewer."""
+    f = three_layers(np.random.default_rng(sum(localities)), localities)
+    reach = sum(localities)
+    found = defaultdict(set)
+    shorter = defaultdict(set)
+    for size in (reach + 2, reach + 3):
+        for x in itertools.product((0, 1), repeat=size):
+            value = round(float(f(np.array(x))[0]), 9)
+            found[size % 2, x[size - reach - 1 :]].add(value)
+            shorter[size % 2, x[size - reach :]].add(value)
+    assert all(max(v) - min(v) < 1e-6 for v in found.values())
+    assert any(max(v) - min(v) > 1e-3 for v in shorter.values())
 
 
 def test_short_words_for_long_runs():

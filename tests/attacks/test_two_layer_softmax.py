@@ -170,7 +170,7 @@ def test_terms_of_the_balancing_are_needed():
     # not without its terms in d.
     f, total, length = copier(2, 1), 10_000, 1200
     x = hostile(np.random.default_rng(0), total, 2, 1, 48)["half of each block"]
-    s = simulate_balanced(x, f, length=length)
+    s = simulate_balanced(x, f, length=length, theta=1)
     pieces, a = shape(s.length, total, 1, 1, 1)
     whole, part = (
         claim(
@@ -185,7 +185,7 @@ def test_truncation_violates_the_claim():
     # The control: the last n symbols of x instead of the balanced z.
     f = copier(2, 1)
     x = (np.arange(60_000) < 30_000).astype(np.int64)
-    s = simulate_balanced(x, f, length=3000)
+    s = simulate_balanced(x, f, length=3000, theta=1)
     pieces, a = shape(s.length, len(x), 1, 1, 1)
     claimed = claim(constants(f), s.length, a, pieces, 2, 1, locality=1, period=1, leak=False)
     assert s.error_f <= claimed < float(np.abs(f(x) - f(x[-s.length :])).max())

@@ -4,19 +4,23 @@ Claim (any p in (0, ∞], two-counter machine with m instructions, m + 4 tokens)
 f(x) > 0 only if x = b^k s t_1..t_r h #^M with k, M ≥ 1 and t_1..t_r a halting run from empty
 counters; f(x) = 1 on these as soon as |x| ≥ max(2^(2p(k+1+r)), 2^(p/2)).
 
-Evaluated from the definition in rationals, with runs of b and # of any length; and the same model
-as explicit weights in `LimitTransformer`.
+Evaluated from the definition in rationals, with runs of b and # of any length; and from the
+explicit weights, in floats and with certified signs.
 """
 
 import itertools
 import math
 import random
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from verify import Head, Layer, LimitTransformer
+from verify.errors import CertificateError, InputError
+from verify.witnesses import RunLengths, padded_doubling, padded_machine_model, padded_run
+from verify.witnesses.minsky import CounterMachine, Instruction, doubling
+from verify.witnesses.padded_machine import padding
 
 pytestmark = pytest.mark.covers("attack", "derived.no_bound_two_layer_argmax")
 
@@ -227,85 +231,47 @@ def test_where_the_first_positive_length_lies():
 
 # ------------------------------------------------------------- the same as weights
 
+OPERATIONS = {"inc": "increment", "dec": "decrement", "zero": "zero"}
 
-def transformer(machine, bits):
-    kinds = tokens(machine)
-    size = len(kinds)
-    place = {token: i for i, token in enumerate(kinds)}
-    # Coordinates: token, frequencies, previous token, logit, value, result of layer 2, f, one.
-    logit, value, result, last, one = range(3 * size, 3 * size + 5)
-    width = one + 1
-    embedding = np.eye(size, width)
-    embedding[:, one] = 1
-    copies = [np.zeros((width, width)) for _ in range(2)]
-    for i in range(size):
-        copies[0][size + i, i] = copies[1][2 * size + i, i] = 1
 
-    units = []  # (weights on coordinates, bias, weight in logit, weight in value)
-
-    def unit(weights, bias, to_logit, to_value):
-        row = np.zeros(width)
-        for where, weight in weights:
-            row[where] += weight
-        units.append((row, bias, to_logit, to_value))
-
-    instructions = [(place[t], 1) for t in machine]
-    for goal in kinds:
-        wrong = [(2 * size + place[t], 1) for t in kinds if not allowed(machine, t, goal)]
-        unit([*wrong, (place[goal], 1)], -1.5, 10, -10)
-    for counter in (1, 2):
-        drift = [
-            (size + place[t], {"dec": 1, "inc": -1}[t[1]])
-            for t in machine
-            if t[2] == counter and t[1] != "zero"
-        ]
-        down = [(place[t], 1) for t in machine if t[1:3] == ("dec", counter)]
-        zero = [(place[t], 1) for t in machine if t[1:3] == ("zero", counter)]
-        unit([*drift, *down], -1, 1, 0)
-        unit([*drift, *zero], -1, 1, 0)
-        unit([*[(where, -weight) for where, weight in drift], *zero], -1, 1, 0)
-    unit([(size + place[START], 1), *instructions], -1, -0.5, 0)
-    unit([(place[START], 1), (2 * size + place[BEGIN], 1)], -1.5, 0, 2)
-    mlp_out = np.zeros((width, len(units)))
-    mlp_out[logit] = [u[2] for u in units]
-    mlp_out[value] = [u[3] for u in units]
-    nothing = np.zeros((width, width))
-    first = Layer(
-        heads=(Head(nothing, copies[0], np.zeros(2)), Head(nothing, copies[1], np.array([0, 3.0]))),
-        mlp_in=np.array([u[0] for u in units]),
-        mlp_bias=np.array([u[1] for u in units]),
-        mlp_out=mlp_out,
+def library(machine):
+    """The machine for `verify.witnesses`, and the number of every token there."""
+    steps = tuple(
+        Instruction(str(state), OPERATIONS[operation], counter - 1, str(goal))
+        for state, operation, counter, goal in machine
     )
-    keys, read = nothing.copy(), nothing.copy()
-    keys[logit, one] = read[result, value] = 1
-    for token in (BEGIN, HALT, PAD):
-        keys[place[token], one] = -2
-    for where, _ in instructions:
-        read[result, where] = -1
-    row = np.zeros((1, width))
-    row[0, [result, place[PAD]]] = 1
-    second = Layer(
-        heads=(Head(keys, read, np.zeros(1)),),
-        mlp_in=row,
-        mlp_bias=np.array([-1.0]),
-        mlp_out=np.eye(width)[:, [last]],
-    )
-    return LimitTransformer(
-        embedding, np.zeros((1, width)), (first, second), np.eye(width)[[last]], bits
-    )
+    numbers = {token: k for k, token in enumerate([BEGIN, START, HALT, *machine, PAD])}
+    return CounterMachine(steps, str(first_state(machine)), END), numbers
+
+
+def written(numbers, runs):
+    return [(numbers[token], times) for token, times in runs]
+
+
+def entries(model):
+    arrays = [model.embedding, model.positions, model.unembedding]
+    for layer in model.layers:
+        arrays += [layer.mlp_in, layer.mlp_bias, layer.mlp_out]
+        arrays += [m for head in layer.heads for m in (head.query_key, head.value, head.lag_bias)]
+    return {float(x) for array in arrays for x in np.ravel(array)}
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_one_set_of_bounded_weights_for_every_precision(name):
+    machine, numbers = library(MACHINES[name])
+    models = [padded_machine_model(machine, bits) for bits in (1, 7)]
+    assert replace(models[1], precision_bits=1) == models[0]
+    assert entries(models[0]) <= {0, 0.5, -0.5, 1, -1, 1.5, -1.5, 2, -2, 3, 10, -10}
+    assert models[0].vocabulary_size == len(MACHINES[name]) + 4 == len(numbers)
+    assert (models[0].heads, models[0].locality, models[0].period) == ((2, 1), 1, 1)
+    assert padding(machine) == numbers[PAD]
 
 
 @pytest.mark.parametrize("bits", [1, 3])
 def test_explicit_weights_give_the_same_values(bits):
     machine, rng = MACHINES["loops"], random.Random(bits)
-    model = transformer(machine, bits)
-    entries = [model.embedding, model.unembedding]
-    for layer in model.layers:
-        entries += [layer.mlp_in, layer.mlp_bias, layer.mlp_out]
-        entries += [m for head in layer.heads for m in (head.query_key, head.value, head.lag_bias)]
-    used = {float(x) for matrix in entries for x in np.ravel(matrix)}
-    assert used <= {0, 0.5, -0.5, 1, -1, 1.5, -1.5, 2, -2, 3, 10, -10}
-
+    counter_machine, numbers = library(machine)
+    model = padded_machine_model(counter_machine, bits)
     kinds = tokens(machine)
     word = [BEGIN, START, machine[0], machine[1], machine[2], machine[3], HALT]
     words = [[rng.choice(kinds) for _ in range(rng.randint(1, 12))] for _ in range(40)]
@@ -313,8 +279,128 @@ def test_explicit_weights_give_the_same_values(bits):
     words += [[START, BEGIN, START, BEGIN, START, *[PAD] * 9], [machine[0]] * 5 + [PAD]]
     seen = set()
     for word in words:
-        got = model(np.array([kinds.index(token) for token in word]))[0]
+        got = model(np.array([numbers[token] for token in word]))[0]
         wanted = evaluate(machine, in_runs(word), Fraction(bits))
         assert got == pytest.approx(wanted, abs=1e-9), word
         seen.add(wanted > 0.1)
     assert seen == ({True, False} if bits == 1 else {False})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["up and down", "halts at once"])
+def test_every_padded_short_string_through_the_weights(name):
+    """Exact signs: f > 0 on accepted inputs only, with so much padding that these are positive."""
+    machine = MACHINES[name]
+    counter_machine, numbers = library(machine)
+    model = padded_machine_model(counter_machine)
+    evaluators = [(bits, RunLengths(model, bits)) for bits in (1, None)]
+    for length in range(1, 3):
+        for word in itertools.product(tokens(machine), repeat=length):
+            runs = padded([BEGIN, *word], 10**20)
+            for bits, exact in evaluators:
+                value = exact(written(numbers, runs))
+                # "halts at once" may also go on from its halting state: the library's simulator
+                # is asked, for the run without its #.
+                run = [numbers[token] for token in [BEGIN, *word]]
+                while run[-1] == numbers[PAD]:
+                    del run[-1]
+                if numbers[PAD] not in run and counter_machine.accepts(run):
+                    assert value > 0, (word, bits)
+                else:
+                    assert value == 0, (word, bits)
+
+
+def test_mutated_runs_through_the_weights():
+    rng, positive = random.Random(5), 0
+    cases = [("up and down", (0, 1, 2)), ("loops", (0, 0, 1, 2, 2, 3))]
+    precisions = [Fraction(1, 2), Fraction(1), Fraction(2), Fraction(5), math.inf]
+    for name, order in cases:
+        machine = MACHINES[name]
+        counter_machine, numbers = library(machine)
+        model = padded_machine_model(counter_machine)
+        exact = {b: RunLengths(model, None if b == math.inf else b) for b in precisions}
+        for _ in range(25):
+            word = [BEGIN] * rng.randint(1, 3) + [START, *(machine[i] for i in order), HALT]
+            for _ in range(rng.choice([0, 1, 1, 2])):
+                place = rng.randrange(len(word))
+                word[place : place + rng.randint(0, 1)] = [rng.choice(tokens(machine))]
+            runs = padded(word, 10 ** rng.randint(0, 60))
+            bits = rng.choice(precisions)
+            value = exact[bits](written(numbers, runs))
+            assert float(value) == pytest.approx(evaluate(machine, runs, bits), abs=1e-9)
+            if accepted(machine, runs) is None:
+                assert value == 0, (runs, bits)
+            positive += value > 0
+    assert positive > 5
+
+
+def test_halting_runs_tend_to_one_at_every_precision():
+    machine = MACHINES["up and down"]
+    counter_machine, numbers = library(machine)
+    model = padded_machine_model(counter_machine)
+    for k, bits in itertools.product((1, 3), (Fraction(1, 2), Fraction(1), Fraction(30), None)):
+        run, exact = [BEGIN] * k + [START, *machine, HALT], RunLengths(model, bits)
+        if bits is not None:
+            least = math.ceil(max(2 ** (2 * bits * (k + 4)), 2 ** (bits / 2)))
+            assert exact(written(numbers, padded(run, least - len(run)))) == 1
+        else:
+            values = [exact(written(numbers, padded(run, 10**n))) for n in (10, 40, 400)]
+            assert values[0] < values[1] < values[2]
+            assert 0.999 < float(values[2]) < 1 + 1e-12
+
+
+def test_values_at_the_first_positive_lengths_through_the_weights():
+    counter_machine, _ = library(MACHINES["up and down"])
+    exact = RunLengths(padded_machine_model(counter_machine))
+    weight = 2 ** Fraction(-4, 5)
+    for total, wanted in [(255, 0), (256, (1 - weight) / (1 + weight)), (1023, 0.33329), (1024, 1)]:
+        value = exact(padded_run(counter_machine, total, steps=3))
+        assert float(value) == pytest.approx(wanted, abs=1e-5), total
+    assert exact(padded_run(counter_machine, 255, steps=3)) == 0
+
+
+@pytest.mark.parametrize("stages", [1, 2, 3])
+def test_doubling_agrees_up_to_a_length_doubly_exponential_in_the_tokens(stages):
+    pair, machine = padded_doubling(stages), doubling(stages)
+    assert pair.agree_up_to == 4 ** (7 * 2**stages + 2 * stages - 5) - 1
+    assert pair.first_long == pair.agree_up_to + 1
+    assert pair.f.vocabulary_size == 7 * stages + 5
+    f = RunLengths(pair.f)
+
+    def at(length):
+        return f(padded_run(machine, length, steps=10**3))
+
+    shortest = 7 * 2**stages + 2 * stages - 2
+    for length in (shortest, 10 * shortest, pair.agree_up_to // 2, pair.agree_up_to):
+        assert at(length) == 0
+    for factor in (1, 2, 3):
+        assert float(at(pair.first_long * factor)) > pair.gap == Fraction(3, 10)
+    assert at(4 * pair.first_long) == 1
+    with pytest.raises(InputError, match="length"):
+        pair.long_input(pair.agree_up_to)
+
+
+def test_doubling_at_more_bits():
+    pair, machine = padded_doubling(1, precision_bits=3), doubling(1)
+    f = RunLengths(pair.f)
+    assert f(padded_run(machine, pair.agree_up_to, steps=99)) == 0
+    assert f(padded_run(machine, pair.first_long, steps=99)) == 1
+    assert pair.gap == 1
+    assert pair.agree_up_to + 1 == 2 ** (6 * (10 + 3 - 8))
+    with pytest.raises(InputError, match="stages"):
+        padded_doubling(1, precision_bits=4)
+
+
+def test_runs_that_cannot_be_counted_are_refused():
+    counter_machine, _ = library(MACHINES["up and down"])
+    f = RunLengths(padded_machine_model(counter_machine))
+    with pytest.raises(InputError, match="x"):
+        f([(0, 0)])
+    with pytest.raises(InputError, match="precision_bits"):
+        RunLengths(padded_machine_model(counter_machine), 0)
+    with pytest.raises(CertificateError, match="not constant"):
+        f([(0, 1), (1, 1), (3, 9), (4, 30)])  # the share of decrements grows
+    with pytest.raises(InputError, match="at least 7"):
+        padded_run(counter_machine, 6, steps=3)
+    with pytest.raises(InputError, match="halts within 2"):
+        padded_run(counter_machine, 60, steps=2)

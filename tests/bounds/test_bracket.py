@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import bounds
+import verify
 from bounds.evaluate import size
 from bounds.length import is_guarantee
 from bounds.other_side import is_necessary
@@ -231,3 +232,13 @@ def test_on_random_questions_the_necessary_length_is_no_longer_than_the_sufficie
         assert sides[0] <= sides[1], (both, asked, given, names)
     print(cell, compared)
     assert compared >= (0 if cell in NOT_COMPARABLE else DRAWS // 60)
+
+
+def test_constants_of_given_weights():
+    f, g = (verify.tasks.mod_p(1, 0, precision_bits=bits).transformer for bits in (8, 9))
+    both = bounds.bracket(measured=verify.measure(f, g), error="linf", epsilon="1/10")
+    assert both.setting == bounds.Setting("linf", "argmax", 1)
+    assert both.measured["vocabulary_size"] == 2
+    assert both.sufficient.status is bounds.Status.PROVED
+    assert "epsilon" not in both.measured
+    assert both.asserted == verify.measure(f, g).assume

@@ -55,3 +55,28 @@ def test_an_interrupt_has_its_own_code(monkeypatch, capsys):
 
     monkeypatch.setattr(command_line.bounds, "required_length", interrupted)
     assert command_line.main(WORDS) == 130
+
+
+def test_a_sweep_prints_a_row_per_value(capsys):
+    words = [*WORDS[:2], *WORDS[4:], "--sweep", "epsilon=1/10, 1/20,-1", "--sweep", "heads=1,2"]
+    assert command_line.main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7
+    assert sum("963" in line for line in lines) == 1
+    assert sum("epsilon: got '-1'" in line for line in lines) == 2
+    assert command_line.main([*words, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["length"] for row in rows if row["heads"] == 1] == [963, 3523, None]
+
+
+@pytest.mark.parametrize("option", ["epsilon", "epsilon=", "perod=1,2"])
+def test_a_sweep_that_cannot_be_read_is_a_bad_argument(option, capsys):
+    assert command_line.main([*WORDS[:2], *WORDS[4:], "--sweep", option]) == 2
+    assert option.split("=")[0] in capsys.readouterr().err
+
+
+def test_the_version_is_that_of_the_distribution(capsys):
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("lgbounds ")

@@ -61,9 +61,9 @@ def test_command_line(capsys):
 
 def test_command_line_errors(capsys):
     assert main(["--epsilon", "x"]) == 2
-    assert "epsilon: got 'x'" in capsys.readouterr().err
+    assert "--epsilon: got 'x'" in capsys.readouterr().err
     assert main(["--solve", "period", *WORDS]) == 2
-    assert "length: got None" in capsys.readouterr().err
+    assert "--length: missing" in capsys.readouterr().err
     rest = [w for w in WORDS if w not in ("--period", "2")]
     assert main(["--solve", "period", "--length", "1", *rest]) == 1
     assert "no value of period works" in capsys.readouterr().err
@@ -84,9 +84,10 @@ def test_figures_take_and_return_axes():
         **given,
     )
     _, ax = plt.subplots()
-    assert figures.length_curve(table, "epsilon", series="period", ax=ax) is ax
-    assert ax.get_legend().get_title().get_text() == "period Δ"
-    assert ax.get_xlabel() == "epsilon ε"
+    assert figures.length_curve(table, "epsilon", series="period", slopes=False, ax=ax) is ax
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == [r"$\Delta$ = 1", r"$\Delta$ = 2", "proved"]
+    assert ax.get_xlabel() == r"epsilon $\varepsilon$"
     assert ax.get_xscale() == "log"
     assert len(ax.lines) == 2
     bound = bounds.required_length(theorem="izzo2025.4.1", epsilon="1/10", period=2, **given)

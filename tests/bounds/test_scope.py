@@ -42,6 +42,12 @@ ONE = {
     "complexity_balanced": F(2),
     "complexity_periodic": F(2),
     "complexity_average": F(2),
+    "lipschitz_query": F(1),
+    "lipschitz_keys": F(1),
+    "limit_query": F(1),
+    "limit_keys": F(1),
+    "influence_keys": F(1),
+    "dimension": F(20),
     "alpha_min": F(1),
     "alpha_class": F(1),
     "class_probability": F(1, 4),
@@ -56,6 +62,12 @@ ONE = {
     "tie_tolerance": F(1, 10**4),
     "horizon": F(2**20),
     "light_groups": F(1),
+    "depth_constants": bounds.DepthConstants(
+        [
+            bounds.LayerConstants("5/4", 5, (bounds.HeadConstants(1, "1/2", 1, "1/2", 1, 1),)),
+            bounds.LayerConstants(1, 1, (bounds.HeadConstants("1/2", 1, 2, "1/2", 1, 1),)),
+        ]
+    ),
 }
 
 
@@ -167,6 +179,7 @@ def test_lag_biases_logits_and_laws_are_those_of_the_proofs():
     assert with_("lag_bias", "first layer") == {
         "two_layer_softmax",
         "two_layer_softmax_periodic",
+        "two_layer_softmax_balanced",
         "average_softmax_two_layer",
         "average_softmax_two_layer_markov",
         "lower_two_layer",
@@ -347,6 +360,7 @@ def test_what_no_theorem_of_a_cell_covers_is_refused_in_the_cell(error, layers):
     given = ONE | {"alpha_total": 4, "period": 1}
     for name in ("class_probability", "gram_probability", "spectral_gap", "stationary_min"):
         given.pop(name)
+    given.pop("depth_constants")  # they are those of two layers
     with pytest.raises(bounds.ParameterError, match="infinite precision"):
         bounds.required_length(error=error, attention="softmax", layers=layers, **given)
 
@@ -737,7 +751,7 @@ def test_average_softmax_refuses_positions():
         given = ONE | {"period": 2, "alpha_total": 4}
         for name in (
             *("class_probability", "gram_probability", "precision_bits"),
-            *("spectral_gap", "stationary_min"),
+            *("spectral_gap", "stationary_min", "depth_constants"),
         ):
             given.pop(name)
         cell = {"error": "average", "attention": "softmax", "layers": layers}
@@ -791,7 +805,7 @@ def test_one_keyword_has_one_meaning(key, reads, not_read):
     assert reads in entry.exponents
     assert not_read not in entry.exponents
     other = {not_read: 1}
-    with pytest.raises(bounds.ParameterError, match=f"{reads}: got None"):
+    with pytest.raises(bounds.ParameterError, match=f"{reads}: missing"):
         answer(entry, **other)
 
 
@@ -803,7 +817,7 @@ def test_the_total_variation_constant_does_not_stand_in_for_the_euclidean():
     lengths = [answer(entry, **given | {"lipschitz_euclidean": F(800) * k}).length for k in (1, 2)]
     assert lengths[1] > 3.9 * lengths[0]
     given = {k: v for k, v in given.items() if k != "lipschitz_euclidean"}
-    with pytest.raises(bounds.ParameterError, match="lipschitz_euclidean: got None"):
+    with pytest.raises(bounds.ParameterError, match="lipschitz_euclidean: missing"):
         answer(entry, **given, lipschitz=1)
 
 

@@ -23,7 +23,7 @@ def test_the_page_is_what_the_registry_and_the_tests_show(rows):
 def test_a_contradiction_that_is_accepted_would_show(monkeypatch):
     entry = report_card.all_theorems()["derived.average_softmax"]
     assert report_card.refuses(entry)
-    monkeypatch.setattr("bounds.apply._assumptions", lambda *a: ())
+    monkeypatch.setattr("bounds.apply._assumptions", lambda *a: ((), []))
     assert not report_card.refuses(entry)
 
 

@@ -17,6 +17,9 @@ from verify.lengths import show_integer, to_json
 from verify.tables import aligned, show_fraction, write_json
 
 BALANCED, CHAIN, ROUNDING, TRUNCATED = "balanced", "random chain", "rounding", "truncated"
+DEEP = "balanced, any depth"
+GROWING = "balanced, q = 1"
+"""The balanced map with pieces of 1, 2, 3, … periods, as in [derived, Lemma B3]."""
 
 _LEAST_ERROR = 1e-12
 """Errors below are rounding, and no part of a fit."""
@@ -68,7 +71,8 @@ class SlopeRow:
 
     Attributes:
         family: name of the input.
-        map: "balanced", "random chain" or "rounding"; "truncated" for the known-wrong map.
+        map: "balanced" (pieces with the least proven error), "balanced, q = 1", "random chain" or
+            "rounding"; "truncated" for the known-wrong map.
         length: n, the length asked for.
         short_length: |z|, the mean over the draws.
         input_length: T.
@@ -123,7 +127,8 @@ class SlopeReport:
     Attributes:
         name: name of the pair f, g.
         theorem: key of the theorem whose proven errors were tested.
-        proven_exponent: rate of the theorem's map, −min(γ, 1/2) or −min(γ, 1).
+        proven_exponent: rate of the theorem's map: −min(γ, 1/2) for two layers with a lag bias,
+            −min(γ, 1) otherwise, for two layers up to a logarithm.
         epsilon, limit, log2_limit: with an ε, the proven N at which both errors are at most ε
             (None if it has too many digits) and its log2; else None.
         rows: one per family, map and length.

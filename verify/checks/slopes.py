@@ -1,8 +1,9 @@
 """How fast |f(x) − f(z)| falls with the length of z: measured, and fitted as a power of n.
 
-For two softmax layers the balanced map is proven to reach n^(−1/2) ([derived, Lemma B3]); the
-paper's random keep/drop chain has n^(−1/3) ([izzo2025, Lemma 5.3]). For one layer the rounding
-map has n^(−min(γ, 1)) ([derived, Theorem B5]).
+For two softmax layers the balanced map is proven to reach n^(−1/2) ([derived, Lemma B3⁺]), and
+(ln n)/n without lag biases; the paper's random keep/drop chain has n^(−1/3) ([izzo2025, Lemma
+5.3]). For one layer the rounding map has n^(−min(γ, 1)) ([derived, Theorem B5]). For any depth the
+balanced map has n^(−1/2) up to logarithms ([derived, Theorem D]).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from verify.checks.output_range import largest_error
 from verify.checks.slope_report import (
     BALANCED,
     CHAIN,
+    DEEP,
+    GROWING,
     ROUNDING,
     TRUNCATED,
     SlopeReport,
@@ -33,6 +36,7 @@ from verify.model.transformer import LimitTransformer
 from verify.simulation.result import Simulation
 from verify.simulation.softmax.balanced import simulate_balanced
 from verify.simulation.softmax.controls import CONTROLS, simulate_truncated
+from verify.simulation.softmax.deep import covers_only_depth, simulate_deep
 from verify.simulation.softmax.one_layer import simulate_softmax_one_layer
 from verify.simulation.softmax.random_chain import simulate_random_chains
 from verify.simulation.softmax.simulator import SoftmaxSimulator
@@ -56,11 +60,12 @@ def measure_slopes(
     name: str = "f, g",
     progress: Progress | None = None,
     control: str | None = None,
+    maps: Sequence[str] | None = None,
 ) -> SlopeReport:
     """Measure |f(x) − f(z)| of the maps that cover f and g, for growing n = |z|.
 
     Args:
-        f: one or two layers in infinite precision.
+        f: a model in infinite precision.
         g: another such model, or None.
         epsilon: ε > 0 to state the proven N for; None for no such statement.
         lengths: the n, increasing.
@@ -71,10 +76,12 @@ def measure_slopes(
         progress: called after each row with the report so far, the row, and the number of rows
             in all; whoever keeps that report loses nothing to an interruption.
         control: "truncated" runs a map that is known to be wrong instead of the theorem's.
+        maps: which maps, by their names in reports. None (default): one layer "rounding", two
+            layers "balanced" and "random chain"; "balanced, q = 1" is there for comparison.
 
     Raises:
-        InputError: lengths not increasing integers, draws < 1, no such control, or an x that is
-            no input.
+        InputError: lengths not increasing integers, draws < 1, no such control or map, or an x
+            that is no input.
         WeightsError: no theorem covers f and g.
     """
     given = list(lengths)
@@ -85,7 +92,8 @@ def measure_slopes(
     if families is None:
         families = standard_families(f.vocabulary_size, longest=given[-1])
     report = new_slope_report(f, g, name=name, epsilon=epsilon, control=control)
-    extend_slopes(report, f, g, given, families, range(seed, seed + draws), progress)
+    seeds = range(seed, seed + draws)
+    extend_slopes(report, f, g, given, families, seeds, progress, maps)
     return report
 
 
@@ -108,7 +116,8 @@ def new_slope_report(
         raise InputError("control", control, f"one of {', '.join(CONTROLS)}, or None")
     run = SoftmaxSimulator(f, g, 1 if epsilon is None else epsilon)
     margin = run.constants.parameters()["positional_margin"]
-    rate = min(margin, Fraction(1) if len(f.layers) == 1 else Fraction(1, 2))
+    halved = run.pair.layers > 1 and run.constants.locality > 0
+    rate = min(margin, Fraction(1, 2) if halved else Fraction(1))
     report = SlopeReport(
         name=name, theorem=run.theorem, proven_exponent=-float(rate), control=control
     )
@@ -127,12 +136,18 @@ def extend_slopes(
     families: Mapping[str, Family],
     seeds: Sequence[int],
     progress: Progress | None = None,
+    maps: Sequence[str] | None = None,
 ) -> None:
-    """Add a row per family, length and map. An interruption leaves the rows that were done."""
-    if report.control is not None:
-        maps: tuple[str, ...] = (TRUNCATED,)
-    else:
-        maps = (ROUNDING,) if len(f.layers) == 1 else (BALANCED, CHAIN)
+    """Add a row per family, length and map. An interruption leaves the rows that were done.
+
+    Raises:
+        InputError: a map that there is not for so many layers.
+    """
+    known = _maps(f, g)
+    if maps is None:
+        maps = known[:2] if report.control is None else (TRUNCATED,)
+    elif unknown := [name for name in maps if name not in known]:
+        raise InputError("maps", unknown[0], f"some of {', '.join(known)}")
     total = len(families) * len(lengths) * len(maps)
     largest = largest_error(f, g)
     for family, build in families.items():
@@ -148,6 +163,13 @@ def extend_slopes(
                 if progress is not None:
                     progress(report, row, total)
     report.finished = True
+
+
+def _maps(f: LimitTransformer, g: LimitTransformer | None) -> tuple[str, ...]:
+    """The maps that cover the models; the paper's random chain is for two layers."""
+    if covers_only_depth(f, g):
+        return (DEEP,)
+    return (ROUNDING,) if len(f.layers) == 1 else (BALANCED, CHAIN, GROWING)
 
 
 def standard_families(
@@ -251,6 +273,8 @@ def _row(
 
 _SINGLE_MAPS: dict[str, Callable[..., Simulation]] = {
     BALANCED: simulate_balanced,
+    DEEP: simulate_deep,
+    GROWING: partial(simulate_balanced, theta=1),
     ROUNDING: simulate_softmax_one_layer,
     TRUNCATED: simulate_truncated,
 }

@@ -1,7 +1,8 @@
 """Figures of `verify`: functions that take and return matplotlib Axes.
 
 `error_profile` shows what is proved of two models; `counts` looks at one simulation, `errors` and
-`lengths` at checks of one-layer models; `regimes`, `slopes` and `k_gram_error` at softmax models.
+`lengths` at checks of one-layer models, `error_against_epsilon` and `short_against_long` at several
+simulations; `regimes`, `slopes` and `k_gram_error` at softmax models.
 The `..._figure` functions compose them at column width.
 """
 
@@ -9,6 +10,7 @@ from verify.figures.checks import errors, lengths
 from verify.figures.checks import figure as check_figure
 from verify.figures.counts import counts
 from verify.figures.proofs import error_profile, error_profile_figure
+from verify.figures.simulations import error_against_epsilon, short_against_long
 from verify.figures.softmax import (
     attention_on_suffix,
     k_gram_error,
@@ -21,12 +23,14 @@ __all__ = [
     "attention_on_suffix",
     "check_figure",
     "counts",
+    "error_against_epsilon",
     "error_profile",
     "error_profile_figure",
     "errors",
     "k_gram_error",
     "lengths",
     "regimes",
+    "short_against_long",
     "slopes",
     "slopes_figure",
 ]

@@ -102,6 +102,46 @@ def two_layer(
         return _finite(interval(model.readout_lipschitz) * total)
 
 
+@dataclass(frozen=True)
+class OutputConstants:
+    """What the output of a two-layer model can change by; `arb` intervals.
+
+    Attributes:
+        query, keys: per unit of total variation of first-layer histograms, through the query of
+            the second layer, and through its keys on average over positions.
+        limit_query, limit_keys: the same with β for β′: for first-layer outputs that differ from
+            their limits.
+        influence: per share of the keys that are replaced.
+    """
+
+    query: Any
+    keys: Any
+    limit_query: Any
+    limit_keys: Any
+    influence: Any
+
+
+def output_constants(model: Ingredients) -> OutputConstants:
+    """Return Λ₂(1 + ΣD₂‖M‖D_Y/4)·(β′, β), Λ₂Σe^{R₂}ℓ₂·(β′, β) and Λ₂Σe^{R₂}D₂.
+
+    Source: [derived, Theorem B4⁺].
+    """
+    with ctx.workprec(PRECISION):
+        readout = interval(model.readout_lipschitz)
+        gain, tilt, influence = readout * _query_gain(model), arb(0), arb(0)
+        for head in model.heads:
+            weight = readout * interval(head.logit_range).exp()
+            tilt += weight * interval(head.tilt_lipschitz)
+            influence += weight * interval(head.value_diameter)
+        return OutputConstants(
+            query=_finite(gain * model.beta_histogram),
+            keys=_finite(tilt * model.beta_histogram),
+            limit_query=_finite(gain * model.beta),
+            limit_keys=_finite(tilt * model.beta),
+            influence=_finite(influence),
+        )
+
+
 def two_layer_average(
     model: Ingredients,
     vocabulary_size: int,

@@ -75,15 +75,17 @@ def rounded_up(value: Fraction) -> Fraction:
     return -((-value) // unit) * unit
 
 
-def keyword(value: Any) -> Fraction | sympy.Expr:
-    """Return a positive upper bound of an interval, as a number that `bounds` takes exactly.
+def keyword(value: Any, *, positive: bool = True) -> Fraction | sympy.Expr:
+    """Return an upper bound of an interval, as a number that `bounds` takes exactly.
 
     A Fraction where it is below 2^1024; beyond that exp(q) with a rational q, which no one
-    multiplies out. Zero becomes 2^−64, since a complexity is positive.
+    multiplies out. Where it has to be positive, as a complexity has, zero becomes 2^−64.
     """
     with ctx.workprec(PRECISION):
         least = arb(2) ** -_KEPT_BITS
         bound = value.upper()
+        if not positive and bound == 0:
+            return Fraction(0)
         if not bound > least:
             return Fraction(1, 2**_KEPT_BITS)
         log = bound.log()

@@ -18,13 +18,16 @@ Source: [izzo2025, sections 2, 4 and 5].
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
+from typing import Any, Literal
 
 import numpy.typing as npt
 
 from verify.float_errors import usual_float_errors
 from verify.model import forward, weights_file
+from verify.model.foreign.pytorch import LayerParts, torch_arguments
 from verify.model.summary import Summary
 from verify.model.weights import Floats, Weights
 
@@ -98,3 +101,71 @@ class LimitTransformer(Weights):
             WeightsError: the file holds weights that are not usable.
         """
         return LimitTransformer(**weights_file.load(path))
+
+    @staticmethod
+    def from_torch(
+        source: Any | Mapping[str, Any] | str | PathLike[str],
+        *,
+        embedding: str,
+        layers: Sequence[LayerParts],
+        unembedding: str,
+        logits: Literal["plain", "log"],
+        causal: bool,
+        positions: str | None = None,
+        positions_start: int | None = None,
+        period: int | None = None,
+        precision_bits: int | None = None,
+        heads: int | None = None,
+        scale: float | None = None,
+        ignore: Sequence[str] = (),
+    ) -> LimitTransformer:
+        """Return the limit transformer whose parts are these parts of a PyTorch model.
+
+        Its forward pass is embedding (+ positions), per layer y ← y + attention(y) and
+        y ← y + ReLU network(y), unembedding; what the model's own `forward` does with the parts
+        cannot be seen: compare the two on a few inputs. PyTorch is not needed for state dicts
+        and files. Biases: see `verify.adapters.build`.
+
+        Args:
+            source: a torch.nn.Module, without dropout or in eval mode; its state dict; or a
+                safetensors file of that. Pickles are not read.
+            embedding: name of the nn.Embedding, or of an array (|Σ|, d).
+            layers: for each layer, the name of an nn.TransformerEncoderLayer (ReLU, with
+                nn.Identity as norms); or a mapping to names, {"attention": an
+                nn.MultiheadAttention} or {"query", "key", "value", "output": nn.Linear}, with
+                "mlp_in" and "mlp_out" (nn.Linear) where there is a ReLU network.
+            unembedding: name of the nn.Linear, or of an array (o, d), that of the embedding too.
+            logits: "plain" where softmax takes the logits as they are, as PyTorch's attention
+                does; "log" where the model multiplies them by log T first.
+            causal: whether the model masks later positions; with one layer of attention either is
+                right, since the output is read at the last position.
+            positions: name of the table of positions, (n, d); None where there are none.
+            positions_start: the row of the first token, 0 or 1 as a rule.
+            period: Δ, after how many rows positions repeat; Δ = n takes learned absolute
+                positions as repeating, which agrees with the model up to length n.
+            precision_bits: p with logits="log"; None with logits="plain".
+            heads: H, where `source` is a state dict or the projections are separate.
+            scale: factor of the logits of separate projections; None is 1/√d_head.
+            ignore: names of arrays and parts that play no role, such as a stored mask.
+
+        Raises:
+            InputError: an argument is missing or impossible, an array has no role, or a part is
+                none of a limit transformer: the nearest thing that fits is named.
+            WeightsError: an array is not usable.
+        """
+        weights = torch_arguments(
+            source,
+            embedding=embedding,
+            layers=layers,
+            unembedding=unembedding,
+            positions=positions,
+            positions_start=positions_start,
+            period=period,
+            logits=logits,
+            precision_bits=precision_bits,
+            causal=causal,
+            heads=heads,
+            scale=scale,
+            ignore=ignore,
+        )
+        return LimitTransformer(**weights)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.errors import WeightsError
+from verify.model import qkvo
 from verify.model.validation import Problem, as_integer, as_weights
 
 Floats = npt.NDArray[np.float64]
@@ -80,6 +81,56 @@ class Head(_ByValue):
             allowed = f"the shape of query_key, {query_key.shape}; this one is {value.shape}"
             problems.append(("value", value, allowed))
         _finish(self, problems, query_key=query_key, value=value, lag_bias=lag_bias)
+
+    @staticmethod
+    def from_qkvo(
+        W_Q: npt.ArrayLike,
+        W_K: npt.ArrayLike,
+        W_V: npt.ArrayLike,
+        W_O: npt.ArrayLike,
+        b_Q: npt.ArrayLike | None = None,
+        b_K: npt.ArrayLike | None = None,
+        b_V: npt.ArrayLike | None = None,
+        b_O: npt.ArrayLike | None = None,
+        *,
+        vectors: qkvo.Vectors,
+        scale: float | None = None,
+        constant: int | None = None,
+        lag_bias: npt.ArrayLike = (0.0,),
+    ) -> Head:
+        """Return the head with these queries, keys, values and outputs.
+
+        The logit is scale·(query of i)·(key of j), so query_key = scale·W_K W_Qᵀ and
+        value = (W_V W_O)ᵀ for `vectors="row"`. Both are multiplied out in float64: logits that
+        the factors tie exactly may come out 10⁻¹⁶ apart.
+
+        A bias is a column at the coordinate `constant`: b_Q adds scale·y_jᵀ W_K b_Q to the logit
+        of key j, b_V and b_O add the constant b_V W_O + b_O to what the head writes. b_K adds the
+        same to the logits of all keys, which changes no attention weight, and is left out.
+
+        Args:
+            W_Q, W_K, W_V, W_O: of one head. `vectors="row"`: (d, d_head), (d, d_head), (d, d_v),
+                (d_v, d); `vectors="column"`: the transposed shapes.
+            b_Q, b_K, b_V, b_O: (d_head,), (d_head,), (d_v,), (d,); None is 0. Of several heads
+                that share b_O, one takes it.
+            vectors: "row" where vectors multiply from the left, y @ W (TransformerLens, Haiku,
+                Flax); "column" where they multiply from the right, W @ y (torch.nn.Linear).
+            scale: factor of the logits before softmax; None is 1/√d_head.
+            constant: a coordinate that is 1 in every vector of the residual stream, in every
+                layer; needed for b_Q, b_V and b_O. `verify.adapters.build` appends one.
+            lag_bias: φ at the lags 0..τ, as the limit transformer scales it.
+
+        Raises:
+            WeightsError: an array has a wrong shape or is not usable (all problems at once).
+            InputError: `vectors`, `scale` or `constant` is impossible, or a bias needs `constant`.
+        """
+        given = dict(
+            zip(qkvo.MATRICES + qkvo.BIASES, (W_Q, W_K, W_V, W_O, b_Q, b_K, b_V, b_O), strict=True)
+        )
+        arrays = qkvo.checked(given, qkvo.check_vectors(vectors))
+        factor = qkvo.as_scale(scale, arrays["W_Q"].shape[1])
+        query_key, value = qkvo.products(arrays, factor, constant)
+        return Head(query_key, value, lag_bias)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         """Return the sizes, not the weights."""

@@ -42,7 +42,7 @@ def simulation_rows(experiment: Experiment, run: Run, f: LimitTransformer) -> It
         if make:
             s, proven = make(x), float(Fraction(EPSILON))
         else:
-            s = simulate_balanced(x, f, g, length=SHORT_TWO_LAYER)
+            s = simulate_balanced(x, f, g, length=SHORT_TWO_LAYER, theta=1)
             proven = s.proven_error
         f_x, g_x, twin_x = f(x), g(x), twin(x)
         yield model_columns(experiment, run) | {

@@ -1,5 +1,6 @@
 """Explicit pairs of models: equal on every short input, different on a longer one."""
 
+from verify.witnesses.alternation import alternating_shares, alternation
 from verify.witnesses.average import (
     AverageWitness,
     circulation,
@@ -19,6 +20,12 @@ from verify.witnesses.one_layer import (
     two_residues,
 )
 from verify.witnesses.one_layer_softmax import last_token
+from verify.witnesses.padded_machine import (
+    padded_doubling,
+    padded_machine_model,
+    padded_run,
+)
+from verify.witnesses.run_lengths import RunLengths
 from verify.witnesses.threshold import (
     limit_one_residue,
     limit_residues,
@@ -35,7 +42,10 @@ from verify.witnesses.witness import Witness
 
 __all__ = [
     "AverageWitness",
+    "RunLengths",
     "Witness",
+    "alternating_shares",
+    "alternation",
     "bounded_norms",
     "changes",
     "circulation",
@@ -50,6 +60,9 @@ __all__ = [
     "nested_classes",
     "nested_levels",
     "own_share",
+    "padded_doubling",
+    "padded_machine_model",
+    "padded_run",
     "presence",
     "prime_tents",
     "rare_class",

@@ -1,15 +1,15 @@
-"""Outputs of two-layer models in exact rational arithmetic, under two rules of attention.
+"""Outputs of two-layer models in exact rational arithmetic, under three rules of attention.
 
-`LimitTransformer` itself drops attention weights in finite precision and rounds nothing else.
-Statements about two argmax layers speak of other rules, so they get their own evaluator:
+`LimitTransformer` computes in floats, and only by the last of them:
 
 - "hardmax": attention is the uniform average over the keys of maximal logit, in both layers;
 - "rounded": softmax with logits times log T, and absolute values ≤ 2^−p become 0, both for
-  relative attention weights and for the outputs of the heads (p = the model's precision_bits).
+  relative attention weights and for the outputs of the heads (p = the model's precision_bits);
+- "dropped": the same for relative attention weights only, the rule of `LimitTransformer`.
 
-Every number is a Fraction. Under "rounded" the weights that are kept are irrational in general;
-an output is given only where it does not depend on them, because the kept keys of different
-logits have the same value. Source: [derived,
+Every number is a Fraction. A weight T^−gap that is kept is irrational in general; an output is
+given only where the gap is an integer ("dropped"), or where it does not matter, because the kept
+keys of different logits have the same value. `RunLengths` encloses the others. Source: [derived,
 docs/theory/two_layer_argmax.md#derived-no_bound_two_layer_argmax].
 """
 
@@ -26,11 +26,12 @@ from verify.errors import CertificateError, InputError, WeightsError
 from verify.model.transformer import LimitTransformer
 from verify.model.weights import Head, Layer
 
-Rule = Literal["hardmax", "rounded"]
+Rule = Literal["hardmax", "rounded", "dropped"]
 Vector = Mapping[int, Fraction]
 """A vector by its non-zero entries."""
 
-_Columns = tuple[tuple[tuple[int, Fraction], ...], ...]
+_Entries = tuple[tuple[int, Fraction], ...]
+_Columns = tuple[_Entries, ...]
 
 
 class ExactTwoLayer:
@@ -38,7 +39,7 @@ class ExactTwoLayer:
 
     Args:
         model: two layers, finite precision; any heads, biases and period.
-        rule: "hardmax" or "rounded", see the module's text.
+        rule: "hardmax", "rounded" or "dropped", see the module's text.
 
     Raises:
         WeightsError: the model has not two layers, or infinite precision.
@@ -55,7 +56,7 @@ class ExactTwoLayer:
         self._layers = tuple(_ExactLayer(layer) for layer in model.layers)
         self._unembedding = _columns(model.unembedding)
         self._start = [
-            _sum([_vector(token), _vector(row)])
+            add([_vector(token), _vector(row)])
             for row in model.positions
             for token in model.embedding
         ]
@@ -68,7 +69,7 @@ class ExactTwoLayer:
 
         Raises:
             InputError: x is empty or has a token outside 0..|Σ|−1.
-            CertificateError: "rounded", and the output depends on irrational weights.
+            CertificateError: the output depends on irrational weights.
         """
         size = self.model.vocabulary_size
         if not x or not all(0 <= token < size for token in x):
@@ -77,13 +78,13 @@ class ExactTwoLayer:
         last = self._layers[1]
         total: list[Vector] = [middle[-1]]
         for head in last.heads:
-            query = _apply(head.query_key, middle[-1])
+            query = apply(head.query_key, middle[-1])
             keys = [
-                (_dot(y, query) + head.bias(len(x) - 1 - j), 1, _apply(head.value, y))
+                (dot(y, query) + head.bias(len(x) - 1 - j), 1, apply(head.value, y))
                 for j, y in enumerate(middle)
             ]
             total.append(self._attend(keys, len(x)))
-        output = _apply(self._unembedding, last.mlp(_sum(total)))
+        output = apply(self._unembedding, last.mlp(add(total)))
         return tuple(output.get(k, Fraction(0)) for k in range(self.model.output_dimension))
 
     def _first_layer(self, x: Sequence[int]) -> list[int]:
@@ -117,32 +118,39 @@ class ExactTwoLayer:
                 (
                     self._content_logit(number, kind, query) + head.bias(lag),
                     count,
-                    _apply(head.value, self._start[kind]),
+                    apply(head.value, self._start[kind]),
                 )
                 for kind, count, lag in near + far
             ]
             total.append(self._attend(keys, length))
-        return first.mlp(_sum(total))
+        return first.mlp(add(total))
 
     def _content_logit(self, head: int, key: int, query: int) -> Fraction:
         name = (head, key, query)
         if name not in self._content:
-            turned = _apply(self._layers[0].heads[head].query_key, self._start[query])
-            self._content[name] = _dot(self._start[key], turned)
+            turned = apply(self._layers[0].heads[head].query_key, self._start[query])
+            self._content[name] = dot(self._start[key], turned)
         return self._content[name]
 
     def _attend(self, keys: Sequence[tuple[Fraction, int, Vector]], length: int) -> Vector:
         """Attention over keys (logit, multiplicity, value) at an input of this length."""
         top = max(logit for logit, _, _ in keys)
-        best = [(count, value) for logit, count, value in keys if logit == top]
+        best = [(Fraction(count), value) for logit, count, value in keys if logit == top]
         mean = _mean(best)
         if self.rule == "hardmax":
             return mean
-        for logit, _, value in keys:
-            if logit < top and not self._dropped(top - logit, length) and value != mean:
+        near = [k for k in keys if k[0] < top and not self._dropped(top - k[0], length)]
+        if any(value != mean for _, _, value in near):
+            if self.rule == "rounded" or any((top - k[0]).denominator > 1 for k in near):
+                gap = max(top - logit for logit, _, _ in near)
                 raise CertificateError(
-                    f"the output depends on an irrational weight, {length}^-({top - logit})"
+                    f"the output depends on an irrational weight, {length}^-({gap})"
                 )
+            scale = [Fraction(1, length ** int(top - logit)) for logit, _, _ in near]
+            best += [(n * w, value) for w, (_, n, value) in zip(scale, near, strict=True)]
+            mean = _mean(best)
+        if self.rule == "dropped":
+            return mean
         smallest = Fraction(1, 2**self._bits)
         return {k: v for k, v in mean.items() if abs(v) > smallest}
 
@@ -157,6 +165,7 @@ class _ExactHead:
     def __init__(self, head: Head) -> None:
         self.query_key = _columns(head.query_key)
         self.value = _columns(head.value)
+        self.rows = frozenset(row for column in self.query_key for row, _ in column)
         self._lag_bias = [Fraction(v) for v in head.lag_bias.tolist()]
 
     def bias(self, lag: int) -> Fraction:
@@ -171,11 +180,17 @@ class _ExactLayer:
         self._into = _columns(layer.mlp_in)
         self._bias = _vector(layer.mlp_bias)
         self._out = _columns(layer.mlp_out)
+        self._rows = _columns(layer.mlp_in.T)
+
+    def units(self) -> Iterable[tuple[Fraction, _Entries, _Entries]]:
+        """Hidden units: bias, what each reads, what each writes."""
+        for number, (reads, writes) in enumerate(zip(self._rows, self._out, strict=True)):
+            yield self._bias.get(number, Fraction(0)), reads, writes
 
     def mlp(self, u: Vector) -> Vector:
-        hidden = _sum([_apply(self._into, u), self._bias])
+        hidden = add([apply(self._into, u), self._bias])
         positive = {k: v for k, v in hidden.items() if v > 0}
-        return _sum([u, _apply(self._out, positive)])
+        return add([u, apply(self._out, positive)])
 
 
 def _columns(matrix: npt.NDArray[np.float64]) -> _Columns:
@@ -189,7 +204,8 @@ def _vector(values: npt.NDArray[np.float64]) -> Vector:
     return {int(k): Fraction(float(values[k])) for k in np.flatnonzero(values)}
 
 
-def _apply(columns: _Columns, vector: Vector) -> Vector:
+def apply(columns: _Columns, vector: Vector) -> Vector:
+    """Return matrix times vector."""
     result: dict[int, Fraction] = {}
     for k, v in vector.items():
         for row, weight in columns[k]:
@@ -197,7 +213,8 @@ def _apply(columns: _Columns, vector: Vector) -> Vector:
     return {row: v for row, v in result.items() if v}
 
 
-def _sum(vectors: Iterable[Vector]) -> Vector:
+def add(vectors: Iterable[Vector]) -> Vector:
+    """Return the sum of vectors."""
     result: dict[int, Fraction] = {}
     for vector in vectors:
         for k, v in vector.items():
@@ -205,11 +222,12 @@ def _sum(vectors: Iterable[Vector]) -> Vector:
     return {k: v for k, v in result.items() if v}
 
 
-def _dot(left: Vector, right: Vector) -> Fraction:
+def dot(left: Vector, right: Vector) -> Fraction:
+    """Return the inner product."""
     return sum((v * right[k] for k, v in left.items() if k in right), Fraction(0))
 
 
-def _mean(keys: Sequence[tuple[int, Vector]]) -> Vector:
-    total = _sum({k: count * v for k, v in value.items()} for count, value in keys)
-    number = sum(count for count, _ in keys)
+def _mean(keys: Sequence[tuple[Fraction, Vector]]) -> Vector:
+    total = add({k: count * v for k, v in value.items()} for count, value in keys)
+    number = sum((count for count, _ in keys), Fraction(0))
     return {k: v / number for k, v in total.items()}

@@ -8,18 +8,17 @@ docs/theory/two_layer_argmax.md#derived-lower_two_layer_argmax].
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 
 from verify.model.transformer import LimitTransformer
 from verify.model.weights import Head, Layer
-from verify.witnesses.exact import Rule
 from verify.witnesses.minsky import BEGIN, doubling, machine_model
-from verify.witnesses.witness import Number, Tokens, Witness, exact, require
+from verify.witnesses.witness import Number, Tokens, Witness, exact, require, zero_output
 
 _NO_BOUND = "derived.no_bound_two_layer_argmax"
 
@@ -66,7 +65,7 @@ def bounded_norms(length: int, *, logit_scale: float = 1.0, precision_bits: int 
     )
 
 
-def doubling_machine(stages: int, rule: Rule) -> Witness:
+def doubling_machine(stages: int, rule: Literal["hardmax", "rounded"]) -> Witness:
     """A model of a machine that counts to 2^stages, against the zero model.
 
     Exact hardmax attention (rule "hardmax"), or softmax with p = 1 where the outputs of heads
@@ -93,7 +92,7 @@ def doubling_machine(stages: int, rule: Rule) -> Witness:
         key=_NO_BOUND,
         parameters={"vocabulary_size": machine.vocabulary_size, "period": 1, "locality": 1},
         f=f,
-        g=_zero(f),
+        g=zero_output(f),
         epsilon=Fraction(0),
         agree_up_to=first_long - 1,
         gap=Fraction(1),
@@ -175,7 +174,7 @@ def gram_tents(
             "precision_bits": precision_bits,
         },
         f=f,
-        g=_zero(f),
+        g=zero_output(f),
         epsilon=Fraction(0),
         agree_up_to=denominator // 2,
         gap=slope / 2 * (number - 1) / denominator,
@@ -226,11 +225,6 @@ def _tents(
         np.eye(width)[[-1]],
         precision_bits,
     )
-
-
-def _zero(model: LimitTransformer) -> LimitTransformer:
-    """The same model with output 0."""
-    return dataclasses.replace(model, unembedding=np.zeros_like(model.unembedding))
 
 
 def _cycle(vocabulary_size: int, order: int, length: int) -> tuple[int, ...]:

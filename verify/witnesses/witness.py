@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -184,3 +185,8 @@ def require(condition: bool, name: str, given: object, allowed: str) -> None:
     """Raise an InputError about the argument `name` unless the condition holds."""
     if not condition:
         raise InputError(name, given, allowed)
+
+
+def zero_output(model: LimitTransformer) -> LimitTransformer:
+    """The same model with output 0."""
+    return dataclasses.replace(model, unembedding=np.zeros_like(model.unembedding))

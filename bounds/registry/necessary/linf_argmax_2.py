@@ -6,7 +6,7 @@ them.
 
 from __future__ import annotations
 
-from sympy import Integer, Max, Piecewise, Rational, ceiling
+from sympy import Integer, Max, Piecewise, ceiling, log
 
 from bounds.evaluate import compare
 from bounds.parameters import symbols
@@ -17,7 +17,8 @@ from bounds.theorem import Direction, Formula, Setting, Theorem
 _ETA, _L = symbols.target, symbols.lipschitz
 _GRAMS = symbols.vocabulary_size ** (symbols.locality + 1)
 
-CELL = Setting("linf", "argmax", 2)
+CELL = Setting("linf", "argmax", 2, or_more=True)
+"""Layers with values and MLP 0, put before the last, make deeper models of the two-layer ones."""
 
 _CONCLUSION = "below this length even exact agreement does not give |f − g| ≤ {target}"
 
@@ -64,8 +65,11 @@ LOWER_TWO_LAYER_ARGMAX = Theorem(
 
 
 def _alternation() -> Formula:
-    steps = Rational(3, 2) ** (_L / (96 * _ETA) - 2)
-    return Formula(terms={"alternation": Max(1, ceiling(steps), evaluate=False)})
+    """19^(K − 2), K = ⌈1/(2η) − 3 − ln((1/η − 3)/5)⌉, η = target/L."""
+    inverse = _L / _ETA
+    number = ceiling(inverse / 2 - 3 - log((inverse - 3) / 5))
+    length = ceiling(Integer(19) ** (number - 2))
+    return Formula(terms={"alternation": Max(1, length, evaluate=False)})
 
 
 LOWER_TWO_LAYER_ARGMAX_MARGIN = Theorem(
@@ -79,7 +83,8 @@ LOWER_TWO_LAYER_ARGMAX_MARGIN = Theorem(
         "The first layer shows the share of a among a and b and that of c among c and d, exactly; "
         "the second averages over the c and d how far the latter is from a half, and a penalty "
         "unless each c comes at a small and each d at a large share of a. Each alternation of c "
-        "and d multiplies the number of a and b by 1.5."
+        "and d multiplies the number of a and b by 19. Besides L, the target, p and γ all weights "
+        "are at most 10."
     ),
     conclusion=_CONCLUSION,
     scope=Scope(
@@ -97,7 +102,7 @@ LOWER_TWO_LAYER_ARGMAX_MARGIN = Theorem(
     parameters=("epsilon", "target", "lipschitz"),
     hypotheses=(
         Hypothesis("any precision, and any margin in both layers"),
-        Hypothesis("48·target < L", check=lambda v: compare(48 * v["target"], v["lipschitz"]) < 0),
+        Hypothesis("8·target ≤ L", check=lambda v: compare(8 * v["target"], v["lipschitz"]) <= 0),
     ),
     formula=_alternation,
 )
@@ -164,8 +169,10 @@ OPEN_TWO_LAYER_ARGMAX = Theorem(
     statement=(
         "If both layers have a positive logit margin, or the target is L/7 or more, or the class "
         "is smaller in another way, the models behind derived.no_bound_two_layer_argmax are "
-        "excluded, and neither a bound nor its impossibility is proved. Necessary lengths may be "
-        "(`.necessary`); finite-state first layers have a bound."
+        "excluded, and for weights of bounded size neither a bound nor its impossibility is "
+        "proved. L, a constant of the last layer's attention, does not bound the weights of the "
+        "first, and without such a bound no length is enough for all models with these constants. "
+        "Necessary lengths may be proved (`.necessary`); finite-state first layers have a bound."
     ),
     conclusion="nothing is proved",
     scope=Scope(
@@ -180,6 +187,7 @@ OPEN_TWO_LAYER_ARGMAX = Theorem(
         inputs="every input",
     ),
     parameters=(),
+    hypotheses=(Hypothesis("weights of bounded size, those of the first layer too"),),
     unknown=True,
 )
 

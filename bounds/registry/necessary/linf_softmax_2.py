@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 
@@ -23,7 +24,7 @@ _ETA, _L, _SIZE, _TAU, _R = (
     symbols.logit_range_last,
 )
 
-_ZERO = sympy.Integer(0)
+_ZERO, _ONE = sympy.Integer(0), sympy.Integer(1)
 
 CELL = Setting("linf", "softmax", 2)
 
@@ -46,69 +47,96 @@ _CLASS = Scope(
 )
 
 
-def _constant_of_pair(
-    values: Values,
-    *,
-    outer: sympy.Expr,
-    histogram: sympy.Expr,
-    both: sympy.Expr,
-    spread: sympy.Expr,
-    slope: sympy.Expr,
-    query: sympy.Expr = _ZERO,
-    reach: sympy.Expr = _ZERO,
-) -> sympy.Expr:
-    """C_F (C_Δ for Δ > 1) of a pair whose margins are at least 1/2, both value ranks 1.
+@dataclass(frozen=True)
+class _Pair:
+    """Constants of a pair whose margins are at least 1/2, both value ranks 1.
 
     outer = Λ₂, histogram = β′, both = β, spread = D₂, slope = ℓ₂, query = D₂D_Y‖M‖/4, reach = R₂.
     """
-    size, tau, period, block = (
-        to_sympy(values.get(keyword, Fraction(least)))
-        for keyword, least in (
-            ("vocabulary_size", 2),
-            ("locality", 1),
-            ("period", 1),
-            ("block", 1),
+
+    outer: sympy.Expr
+    histogram: sympy.Expr
+    both: sympy.Expr
+    spread: sympy.Expr
+    slope: sympy.Expr = _ONE
+    query: sympy.Expr = _ZERO
+    reach: sympy.Expr = _ZERO
+
+    def closed_form(self, values: Values) -> sympy.Expr:
+        """C_F, or C_Δ for Δ > 1."""
+        tau, period, block = (_read(values, k) for k in ("locality", "period", "block"))
+        balanced, root = self.dimension(values), sqrt(block * period)
+        frozen = 4 * balanced + (6 if period == 1 else 8)
+        accuracy = self.histogram * (2 * balanced * root + tau + period)
+        accuracy += 2 * self.both * (tau + 1)
+        average = (
+            4 * self.slope * self.both * (tau + 1)
+            + root * (frozen * self.slope * self.histogram)
+            + root * (4 * tau / (block * period) + 2 * balanced) * self.spread
+            + 2 * (tau + period) * self.spread
         )
-    )
-    balanced, root = period * (size - 1) + 2, sqrt(block * period)
-    frozen = 4 * balanced + (6 if period == 1 else 8)
-    accuracy = histogram * (2 * balanced * root + tau + period) + 2 * both * (tau + 1)
-    average = (
-        4 * slope * both * (tau + 1)
-        + root * (frozen * slope * histogram)
-        + root * (4 * tau / (block * period) + 2 * balanced) * spread
-        + 2 * (tau + period) * spread
-    )
-    return outer * ((1 + query) * accuracy + exp(reach) * average)
+        return self.outer * ((1 + self.query) * accuracy + exp(self.reach) * average)
+
+    def dimension(self, values: Values) -> sympy.Expr:
+        """d = Δ(|Σ| − 1) + the ranks."""
+        return _read(values, "period") * (_read(values, "vocabulary_size") - 1) + 2
+
+    def constants(self, values: Values) -> dict[str, sympy.Expr]:
+        """By keyword: what Theorems B4 and B4⁺ read of the models."""
+        asked = self.outer * (1 + self.query)
+        keys = self.outer * exp(self.reach)
+        return {
+            "complexity_balanced": self.closed_form(values),
+            "complexity_periodic": self.closed_form(values),
+            "lipschitz_query": asked * self.histogram,
+            "lipschitz_keys": keys * self.slope * self.histogram,
+            "limit_query": asked * self.both,
+            "limit_keys": keys * self.slope * self.both,
+            "influence_keys": keys * self.spread,
+            "dimension": self.dimension(values),
+        }
 
 
-def _has_room(keyword: str, constant: Callable[[Values], sympy.Expr], values: Values) -> bool:
-    return keyword not in values or not below(values[keyword], constant(values))
+def _read(values: Values, keyword: str) -> sympy.Expr:
+    """The value given, or the least that the pair needs."""
+    least = {"vocabulary_size": 2}.get(keyword, 1)
+    return to_sympy(values.get(keyword, Fraction(least)))
 
 
-def _room(constant: Callable[[Values], sympy.Expr]) -> tuple[Hypothesis, ...]:
-    """The hypotheses that a class with a given constant contains the pair."""
+_SIGNS = {
+    "complexity_balanced": "C_F",
+    "complexity_periodic": "C_Δ",
+    "lipschitz_query": "L_q",
+    "lipschitz_keys": "L_k",
+    "limit_query": "B_q",
+    "limit_keys": "B_k",
+    "influence_keys": "L_v",
+    "dimension": "d",
+}
+
+
+def _has_room(keyword: str, pair: Callable[[Values], _Pair], values: Values) -> bool:
+    if keyword not in values:
+        return True
+    return not below(values[keyword], pair(values).constants(values)[keyword])
+
+
+def _room(pair: Callable[[Values], _Pair]) -> tuple[Hypothesis, ...]:
+    """The hypotheses that a class with given constants contains the pair."""
     return tuple(
         Hypothesis(
             f"{symbol}, where given, is at least that of the pair",
-            partial(_has_room, keyword, constant),
+            partial(_has_room, keyword, pair),
             keyword=keyword,
         )
-        for keyword, symbol in (("complexity_balanced", "C_F"), ("complexity_periodic", "C_Δ"))
+        for keyword, symbol in _SIGNS.items()
     )
 
 
-def _of_runs(values: Values) -> sympy.Expr:
+def _of_runs(values: Values) -> _Pair:
     """Λ₂ = 2, β′ = √2, β = 2√2, D₂ = 3/2, ℓ₂ = 1, M = 0."""
     root = sqrt(sympy.Integer(2))
-    return _constant_of_pair(
-        values,
-        outer=sympy.Integer(2),
-        histogram=root,
-        both=2 * root,
-        spread=Rational(3, 2),
-        slope=sympy.Integer(1),
-    )
+    return _Pair(outer=sympy.Integer(2), histogram=root, both=2 * root, spread=Rational(3, 2))
 
 
 LOWER_TWO_LAYER = Theorem(
@@ -141,16 +169,14 @@ LOWER_TWO_LAYER = Theorem(
 )
 
 
-def _of_windows(values: Values) -> sympy.Expr:
+def _of_windows(values: Values) -> _Pair:
     """Λ₂ = 2·(L/2), β′ = √3, β = 2√3, D₂ = 2 − 1/|Σ|, ℓ₂ = 1, M = 0."""
     root = sqrt(sympy.Integer(3))
-    return _constant_of_pair(
-        values,
+    return _Pair(
         outer=to_sympy(values["lipschitz"]),
         histogram=root,
         both=2 * root,
         spread=2 - 1 / to_sympy(values["vocabulary_size"]),
-        slope=sympy.Integer(1),
     )
 
 
@@ -192,11 +218,10 @@ LOWER_SOFTMAX_LOCALITY = Theorem(
 )
 
 
-def _of_changes(values: Values) -> sympy.Expr:
+def _of_changes(values: Values) -> _Pair:
     """Λ₂ = 2·(2L/3), β′ = √2, β = √2 + √34/3, D₂ = 3/2, ‖M‖ = R₂, D_Y ≤ 9/4, Y_max ≤ 7/3."""
     reach = to_sympy(values["logit_range_last"])
-    return _constant_of_pair(
-        values,
+    return _Pair(
         outer=Rational(4, 3) * to_sympy(values["lipschitz"]),
         histogram=sqrt(sympy.Integer(2)),
         both=sqrt(sympy.Integer(2)) + sqrt(sympy.Integer(34)) / 3,

@@ -19,10 +19,12 @@ OURS = [
     "derived.one_layer_softmax",
     "derived.two_layer_softmax",
     "derived.two_layer_softmax_periodic",
+    "derived.two_layer_softmax_balanced",
     "derived.two_layer_argmax",
     "derived.two_layer_argmax_suffix_only",
     "derived.two_layer_argmax_generic",
     "derived.simulation",
+    "derived.simulation_balanced",
     "derived.lower_two_layer",
     "derived.lower_softmax_locality",
     "derived.lower_softmax_range",
@@ -128,7 +130,7 @@ def test_the_states_of_a_run_are_the_users():
         {"theorem": "derived.two_layer_argmax"},
         {"error": "linf", "attention": "argmax", "layers": 2},
     ):
-        with pytest.raises(bounds.ParameterError, match="path_states: got None"):
+        with pytest.raises(bounds.ParameterError, match="path_states: missing"):
             bounds.required_length(**how, assume={"finite_state_first_layer"}, **given)
         counted = bounds.required_length(
             **how, assume={"finite_state_first_layer"}, path_states=100, **given
@@ -161,14 +163,14 @@ def test_necessary_known_values():
         150,
         310,
     ]
-    # 1.5^(L/(96·target) − 2)
+    # 19^(K − 2), K = ⌈L/(2·target) − 3 − ln((L/target − 3)/5)⌉
     margins = {"epsilon": 0, "lipschitz": 96}
     key = "derived.lower_two_layer_argmax_margin"
-    assert length(key, **margins, target=Fraction(1, 5)) == 4  # 1.5³ = 3.375
-    assert length(key, **margins, target=Fraction(1, 8)) == 12  # 1.5⁶ = 11.39
-    assert length(key, **margins, target=Fraction(2) - Fraction(1, 10**9)) == 1
-    with pytest.raises(bounds.ParameterError, match="48·target < L"):
-        length(key, **margins, target=2)
+    assert length(key, **margins, target=12) == 1
+    assert length(key, **margins, target=8) == 19  # ⌈6 − 3 − ln 1.8⌉ = 3
+    assert length(key, **margins, target=Fraction(24, 5)) == 19**4  # ⌈10 − 3 − ln 3.4⌉ = 6
+    with pytest.raises(bounds.ParameterError, match="8·target ≤ L"):
+        length(key, **margins, target=13)
     assert length("derived.lower_two_layer_argmax", **grams | {"target": "1/5"}, locality=0) == 2
     assert length("derived.lower_two_layer_argmax", **grams | {"target": "1/4"}, locality=0) == 1
 

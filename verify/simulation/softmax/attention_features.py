@@ -18,7 +18,7 @@ from verify.measure.dyadic import Dyadic
 from verify.model.transformer import LimitTransformer
 from verify.model.weights import Head
 from verify.simulation.softmax.first_layer import limit_outputs, prefix_histograms
-from verify.simulation.softmax.windows import Features, Suffixes, Tokens, suffix_types
+from verify.simulation.softmax.windows import Features, Piece, Suffixes, Tokens, suffix_types
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +49,10 @@ def attention_features(f: LimitTransformer, x: Tokens) -> tuple[Features, int]:
         for head in heads:
             head.take(outputs)
 
-    def features(suffixes: Suffixes, histogram: Floats) -> Floats:
+    def features(piece: Piece) -> Floats:
+        # Types are counted modulo the period of the pair, a multiple of the model's.
+        histogram = piece.histogram.reshape(-1, f.period, f.vocabulary_size).sum(axis=0)
+        suffixes = Suffixes(piece.suffixes.tokens, piece.suffixes.residues % f.period)
         outputs = limit_outputs(f, suffixes, histogram[None])
         return np.concatenate([head.values(outputs) for head in heads], axis=1)
 

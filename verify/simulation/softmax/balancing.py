@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,15 @@ _ZERO_WEIGHT = 1e-9
 """Weights below it count as 0; the moved sum is re-checked after every program."""
 _RESIDUAL = 1e-6
 """Largest tolerated distance of a weighted sum from its target, in units of the coordinate."""
+
+_OPTIONS: tuple[Any, ...] = (
+    # Small programs: presolving takes longer than solving. What one program misses, the next ones
+    # inherit, so that the solver's own tolerance would be too much.
+    {"presolve": False, "primal_feasibility_tolerance": 1e-9},
+    {"presolve": True, "primal_feasibility_tolerance": 1e-9},
+    {"presolve": True},
+)
+"""Tried in turn: now and then the solver stops without a status on one of them."""
 
 
 @dataclass
@@ -131,21 +141,19 @@ def _vertex(sets: list[_Undecided], target: Floats, units: Floats) -> list[Float
     rows, total = columns.shape
     membership = np.repeat(np.eye(len(sets)), sizes, axis=1)
     miss = np.concatenate([np.eye(rows), -np.eye(rows)], axis=1)
-    solution = linprog(
-        np.concatenate([np.zeros(total), np.ones(2 * rows)]),
-        A_eq=np.block([[columns, miss], [membership, np.zeros((len(sets), 2 * rows))]]),
-        b_eq=np.concatenate([target, np.ones(len(sets))]),
-        method="highs-ds",
-        options={"presolve": False},  # small programs: presolving takes longer than solving
-    )
-    if solution.x is None:
-        return None
-    weights = np.where(solution.x[:total] > _ZERO_WEIGHT, solution.x[:total], 0.0)
-    sums = membership @ weights
-    residual = np.abs(columns @ weights - target)
-    if np.abs(sums - 1).max() > _RESIDUAL or residual.max(initial=0.0) > _RESIDUAL:
-        return None
-    return np.split(weights, np.cumsum(sizes)[:-1])
+    equations = np.block([[columns, miss], [membership, np.zeros((len(sets), 2 * rows))]])
+    values = np.concatenate([target, np.ones(len(sets))])
+    cost = np.concatenate([np.zeros(total), np.ones(2 * rows)])
+    for options in _OPTIONS:
+        solution = linprog(cost, A_eq=equations, b_eq=values, method="highs-ds", options=options)
+        if solution.x is None:
+            continue
+        weights = np.where(solution.x[:total] > _ZERO_WEIGHT, solution.x[:total], 0.0)
+        sums = membership @ weights
+        residual = np.abs(columns @ weights - target)
+        if np.abs(sums - 1).max() <= _RESIDUAL and residual.max(initial=0.0) <= _RESIDUAL:
+            return np.split(weights, np.cumsum(sizes)[:-1])
+    return None
 
 
 def _spread(total: int, wanted: int) -> Indices:

@@ -1,23 +1,23 @@
 """Growing blocks of a long input, and the cyclic windows that may stand for each block.
 
-The pieces of z in the balanced construction ([derived, Lemma B3]). All lengths are in units of
+The pieces of z in the balanced construction ([derived, Lemma B3⁺]). All lengths are in units of
 one period (Δ symbols), and all real numbers are multiples of 1/n′, so that the arithmetic is
-exact in integers: x has T″ whole periods before its tail, z has n′ = θK(K+1)/2, κ = T″/n′ ≥ 1.
-Block k is the real interval [κΛ_{k−1}, κΛ_k) with Λ_k = θk(k+1)/2; its piece of z has λ_k = θk
-periods, read from the block at ϑ, ϑ+1, …, ϑ+λ_k−1 modulo the length κλ_k of the block. A
-uniformly random ϑ makes each of these points uniform on the block, which is why the mean over
-all windows is exactly the mean of the block.
+exact in integers: x has T″ whole periods before its tail, z has n′ = Λ_K, κ = T″/n′ ≥ 1.
+Block k is the real interval [κΛ_{k−1}, κΛ_k); its piece of z has λ_k periods, read from the block
+at ϑ, ϑ+1, …, ϑ+λ_k−1 modulo the length κλ_k of the block. A uniformly random ϑ makes each of
+these points uniform on the block, which is why the mean over all windows is exactly the mean of
+the block. That holds for any λ_k ≥ 1; `Schedule` has those of the theorem.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from verify.errors import InputError
+from verify.simulation.softmax.schedule import Schedule, longest_schedule
 
 Indices = NDArray[np.int64]
 
@@ -46,15 +46,13 @@ class BlockPlan:
     Attributes:
         total: T.
         period: Δ.
-        theta: θ, growth of the pieces.
-        pieces: K, number of pieces of z.
+        schedule: the lengths λ_k of the pieces.
         tail: a, symbols at the end of x that z keeps; a ≡ T (mod Δ), τ+1 ≤ a ≤ τ+Δ.
     """
 
     total: int
     period: int
-    theta: int
-    pieces: int
+    schedule: Schedule
     tail: int
 
     @property
@@ -65,25 +63,21 @@ class BlockPlan:
     @property
     def short_units(self) -> int:
         """n′: periods of z before the tail."""
-        return self.theta * self.pieces * (self.pieces + 1) // 2
+        return self.schedule.total
+
+    @property
+    def pieces(self) -> int:
+        """K, number of pieces of z."""
+        return self.schedule.pieces
 
     @property
     def length(self) -> int:
         """n = |z| = Δn′ + a."""
         return self.period * self.short_units + self.tail
 
-    @property
-    def eta(self) -> float:
-        """η = 1/(K+1), the rate of the theorem; at most √(θΔ/n) once n ≥ 2(τ+Δ)."""
-        return 1 / (self.pieces + 1)
-
-    def piece(self, k: int) -> int:
-        """λ_k = θk, the periods of piece k = 1..K."""
-        return self.theta * k
-
     def end(self, k: int) -> int:
         """n′ · κΛ_k = T″Λ_k, the end of block k in units of 1/n′."""
-        return self.units * self.theta * k * (k + 1) // 2
+        return self.units * self.schedule.prefix(k)
 
     def span(self, k: int) -> tuple[int, int]:
         """First period that block k touches, and one past the last."""
@@ -103,7 +97,7 @@ class BlockPlan:
         wraps around the end of the block, or where its second run enters a new period: three
         families of breakpoints, each with spacing 1.
         """
-        unit, start, size = self.short_units, self.end(k - 1), self.piece(k)
+        unit, start, size = self.short_units, self.end(k - 1), self.schedule.piece(k)
         width = self.end(k) - start
         shifts = np.unique(
             np.concatenate(
@@ -126,9 +120,15 @@ class BlockPlan:
 
 
 def plan_blocks(
-    total: int, length: int, *, locality: int, period: int = 1, theta: int = 1
+    total: int,
+    length: int,
+    *,
+    locality: int,
+    period: int = 1,
+    theta: int = 1,
+    repeats: int = 1,
 ) -> BlockPlan:
-    """The plan with the most pieces whose z is no longer than `length`.
+    """The plan with the most levels whose z is no longer than `length`.
 
     Args:
         total: T = |x|.
@@ -136,21 +136,49 @@ def plan_blocks(
         locality: τ.
         period: Δ.
         theta: θ ≥ 1; larger pieces mean fewer seams between them.
+        repeats: q ≥ 1; more pieces of each length mean that each matters less.
 
     Raises:
-        InputError: `length` too small for one piece, larger than T, or T too large to count in
+        InputError: `length` too small for one level, larger than T, or T too large to count in
             64-bit integers.
     """
-    tail = locality + 1 + (total - locality - 1) % period
+    first = Schedule(theta, repeats, 1)
+    tail = kept_tail(total, locality, period)
+    smallest = period * first.total + tail
+    if length < smallest:
+        allowed = f"at least Δθq + (kept tail) = {smallest}"
+        raise InputError("length", length, allowed)
+    schedule = longest_schedule((length - tail) // period, theta, repeats)
+    return plan_schedule(total, schedule, locality=locality, period=period, longest=length)
+
+
+def plan_schedule(
+    total: int, schedule: Schedule, *, locality: int, period: int = 1, longest: int | None = None
+) -> BlockPlan:
+    """The plan for pieces of given lengths.
+
+    Args:
+        total: T = |x|.
+        schedule: the λ_k, in periods.
+        locality: τ.
+        period: Δ.
+        longest: largest allowed |z|; by default that of the schedule.
+
+    Raises:
+        InputError: z would be longer than allowed or than x, or T is too large to count in 64-bit
+            integers.
+    """
+    plan = BlockPlan(total, period, schedule, kept_tail(total, locality, period))
+    length = plan.length if longest is None else longest
     if length > total:
         raise InputError("length", length, f"at most the length of x, {total}")
-    if theta < 1:
-        raise InputError("theta", theta, "an integer ≥ 1")
-    smallest = period * theta + tail
-    if length < smallest:
-        raise InputError("length", length, f"at least Δθ + (kept tail) = {smallest}")
-    room = 2 * ((length - tail) // period) // theta  # K(K+1) ≤ room
-    plan = BlockPlan(total, period, theta, (isqrt(4 * room + 1) - 1) // 2, tail)
+    if plan.length > length:
+        raise InputError("length", length, f"at least {plan.length}, the length of these pieces")
     if plan.units * plan.short_units >= 2**62:
         raise InputError("x", f"{total} tokens", "fewer than 2^62 / |z| tokens")
     return plan
+
+
+def kept_tail(total: int, locality: int, period: int) -> int:
+    """a: how many last tokens z keeps of x, |x| = `total`; ≡ `total` mod Δ, above τ."""
+    return locality + 1 + (total - locality - 1) % period

@@ -16,6 +16,7 @@ from verify.measure.value_types import minimal_locality, minimal_period
 from verify.model.transformer import LimitTransformer
 from verify.model.validation import Problem, as_sequence, check_tokens
 from verify.simulation.result import Simulation
+from verify.simulation.softmax.blocks import kept_tail
 from verify.simulation.softmax.rounding import softmax_rounding
 
 Floats = NDArray[np.float64]
@@ -96,7 +97,7 @@ class SoftmaxPair:
 
     def tail(self, total: int) -> int:
         """a: how many last tokens z keeps of x, |x| = `total`; ≡ `total` mod Δ, above τ."""
-        return self.locality + 1 + (total - self.locality - 1) % self.period
+        return kept_tail(total, self.locality, self.period)
 
     def outputs(self, x: Tokens) -> list[Floats]:
         """The outputs of the models on x."""

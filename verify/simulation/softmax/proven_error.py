@@ -35,9 +35,10 @@ def two_layer_error(
 ) -> float:
     """Bound of |f(x) − f(z)| for the balanced z of `plan`; inf beyond the range of float64.
 
-    Λ₂{η_q(1 + ΣD₂‖M‖D_Y/4) + Σ e^{R₂}[2ℓ₂β(τ+1)n^(−γ̄)/(1−γ̄)
-    + η((4d+6)ℓ₂β′ + (4τ/(θΔ)+2d)D₂) + 2aD₂/n]}, sums over the heads of the second layer,
-    η_q = β′(2dη + a/n) + 2β(τ+1)n^(−γ̄); 4d+8 for 4d+6 if Δ > 1.
+    Λ₂{η_q(1 + ΣD₂‖M‖D_Y/4) + Σ e^{R₂}[2ℓ₂ a(n) + (4d+6)(1 + ln(q)/(2J))ℓ₂β′/(q(J+1))
+    + 2dD₂/(q(J+1)) + 4τD₂/(θΔ(J+1)) + 2aD₂/n]}, sums over the heads of the second layer,
+    η_q = β′(2d/(q(J+1)) + a/n) + 2b(n); 4d+8 for 4d+6 if Δ > 1. With c = min(γ, 1),
+    b(n) = β(τ+1)n^(−c), and a(n) = β(τ+1)(1 + (n^(1−c) − 1)/(1 − c))/n, its mean up to n.
 
     Args:
         f: the model.
@@ -46,29 +47,37 @@ def two_layer_error(
         locality: τ of all models together.
         form: constants over the enclosed first-layer outputs, or from operator norms.
 
-    Source: [derived, Theorem B4; with Δ > 1 its version for periodic positions].
+    Source: [derived, Theorem B4⁺; with Δ > 1 its version for periodic positions].
     """
-    forms = _constants(f)
-    chosen = forms.enclosed if form == "enclosed" else forms.norm
-    assert chosen is not None  # two layers
-    model: Ingredients = chosen.ingredients
-    n, suffix, tail = plan.length, locality + 1, plan.tail
-    rate = min(model.positional_margin, Fraction(1, 2))
-    seams = Fraction(4 * locality, plan.theta * plan.period) + 2 * dimension
+    model = ingredients(f, form)
+    n, tail, schedule = plan.length, plan.tail, plan.schedule
     turns = 4 * dimension + (6 if plan.period == 1 else 8)
-    eta = Fraction(1, plan.pieces + 1)
+    half = schedule.last_share / 2  # 1/(q(J+1))
+    seams = schedule.seams * locality / plan.period
     with ctx.workprec(PRECISION):
-        start_up = model.beta * suffix * interval(n) ** interval(-rate)
-        query = model.beta_histogram * interval(2 * dimension * eta + Fraction(tail, n))
+        distance, mean_distance = _from_limit(model, n, locality + 1)
+        logarithm = 1 + interval(schedule.repeats).log() / (2 * schedule.levels)
+        query = model.beta_histogram * interval(2 * dimension * half + Fraction(tail, n))
         gains = (h.value_diameter * h.query_lipschitz / 4 for h in model.heads)
-        total = (query + 2 * start_up) * interval(1 + sum(gains, Fraction(0)))
+        total = (query + 2 * distance) * interval(1 + sum(gains, Fraction(0)))
         for head in model.heads:
             diameter, tilt = interval(head.value_diameter), interval(head.tilt_lipschitz)
-            error = 2 * tilt * start_up / interval(1 - rate)
-            error += interval(eta) * (turns * tilt * model.beta_histogram)
-            error += interval(eta * seams + Fraction(2 * tail, n)) * diameter
+            error = 2 * tilt * mean_distance
+            error += interval(turns * half) * logarithm * tilt * model.beta_histogram
+            error += interval(2 * dimension * half + seams + Fraction(2 * tail, n)) * diameter
             total += interval(head.logit_range).exp() * error
         return _float_up(interval(model.readout_lipschitz) * total)
+
+
+def _from_limit(model: Ingredients, length: int, suffix: int) -> tuple[Any, Any]:
+    """b(n) and a(n): first-layer outputs against their limit, at position n and on average."""
+    rate = min(model.positional_margin, Fraction(1))
+    n, scale = interval(length), model.beta * suffix
+    if rate == 1:
+        return scale / n, scale * (1 + n.log()) / n
+    late = n ** interval(-rate)
+    mean = (1 + (n * late - 1) / interval(1 - rate)) / n
+    return scale * late, scale * mean
 
 
 def one_layer_error(
@@ -103,6 +112,14 @@ def one_layer_error(
                 total += interval(slope) * interval(head.query_ranges[query]).exp() * weight
             totals.append(total)
         return max(_float_up(total) for total in totals)
+
+
+def ingredients(f: LimitTransformer, form: Form = "enclosed") -> Ingredients:
+    """What the two-layer bound needs to know of f."""
+    model = _constants(f)
+    chosen = model.enclosed if form == "enclosed" else model.norm
+    assert chosen is not None  # two layers
+    return chosen.ingredients
 
 
 @lru_cache(maxsize=64)

@@ -1,15 +1,16 @@
 """The balanced short input: which window of each block stands for the block.
 
-[derived, Lemma B3]. Given functions p(w_i, μ_i) of the last τ+1 symbols and of the histogram
+[derived, Lemma B3⁺]. Given functions p(w_i, μ_i) of the last τ+1 symbols and of the histogram
 of the prefix, find z with |z| = n such that the averages of p over all positions of x and of z
-differ by O(n^(−1/2)). Block k of x freezes the histogram at its value μ̄_k at the end of the
-block; every cyclic window of the block is then a vector (type counts, sum of p(w, μ̄_k)) whose
-mean over all windows is that of the block, and vector balancing picks one window per block.
+differ by O(n^(−1/2)). Block k of x freezes what the prefix does: the histogram at its value μ̄_k at
+the end of the block. So p becomes a function of w alone, which may be another one in every block;
+every cyclic window of the block is then a vector (type counts, sum of p_k(w)) whose mean over all
+windows is that of the block, and vector balancing picks one window per block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,8 +37,23 @@ class Suffixes:
     residues: Tokens
 
 
-Features = Callable[[Suffixes, Floats], Floats]
-"""p: (suffixes, histogram (Δ, |Σ|) that sums to 1) → (N, m), with a range of the order of 1."""
+@dataclass(frozen=True)
+class Piece:
+    """What p may depend on in one block.
+
+    Attributes:
+        number: k, from 1 on.
+        suffixes: N different suffixes, those that occur in the block.
+        histogram: μ̄_k, (Δ, |Σ|), sums to 1: of x up to the end of the block, row i mod Δ.
+    """
+
+    number: int
+    suffixes: Suffixes
+    histogram: Floats
+
+
+Features = Callable[[Piece], Floats]
+"""p_k: the values at the N suffixes of a piece, (N, m), with a range of the order of 1."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +91,19 @@ def suffix_types(x: Tokens, locality: int, period: int) -> tuple[Suffixes, Token
 
 
 def balance_windows(
-    x: Tokens, features: Features, plan: BlockPlan, *, vocabulary_size: int, locality: int
+    x: Tokens,
+    features: Sequence[Features],
+    plan: BlockPlan,
+    *,
+    vocabulary_size: int,
+    locality: int,
 ) -> BalancedInput:
-    """Choose a window of every block of `plan` for p = `features`, and build z.
+    """Choose a window of every block of `plan` for all `features` at once, and build z.
 
     Args:
         x: (T,) tokens, T = plan.total.
-        features: p; evaluated once per block on the suffixes that occur in it.
+        features: functions whose averages z keeps; m is the sum of their dimensions. Each is
+            evaluated once per block, on the suffixes that occur in it.
         plan: the blocks.
         vocabulary_size: |Σ|.
         locality: τ.
@@ -104,7 +126,7 @@ def balance_windows(
             block_counts[:, token] += overlap @ (block == token)
         # Column u of a block holds the positions with i mod Δ = (u + 1) mod Δ.
         histogram = np.roll(block_counts, 1, axis=0) / (plan.end(k) * period)
-        values = _values(features, types, type_of[symbols], histogram)
+        values = _values(features, k, types, type_of[symbols], histogram)
         values = values.reshape(high - low, period, -1).sum(axis=1)
         counts = block[:, :, None] == np.arange(1, vocabulary_size)
         rows = np.concatenate([counts.reshape(high - low, -1), values], axis=1)
@@ -146,11 +168,15 @@ class _Deviations:
         return total
 
 
-def _values(features: Features, types: Suffixes, type_of: Tokens, histogram: Floats) -> Floats:
-    """p at every position of a block, evaluated once per distinct suffix."""
+def _values(
+    features: Sequence[Features], k: int, types: Suffixes, type_of: Tokens, histogram: Floats
+) -> Floats:
+    """p_k at every position of a block, evaluated once per distinct suffix."""
     present, where = np.unique(type_of, return_inverse=True)
-    values = features(Suffixes(types.tokens[present], types.residues[present]), histogram)
-    return values[where]
+    piece = Piece(k, Suffixes(types.tokens[present], types.residues[present]), histogram)
+    values = [part(piece) for part in features]
+    joined = np.concatenate(values, axis=1) if values else np.zeros((len(present), 0))
+    return joined[where]
 
 
 def _check_counts(drift: Floats, plan: BlockPlan, vocabulary_size: int, dimension: int) -> None:
@@ -158,7 +184,8 @@ def _check_counts(drift: Floats, plan: BlockPlan, vocabulary_size: int, dimensio
     coordinates = plan.period * (vocabulary_size - 1)
     counts = drift[:, :coordinates].reshape(plan.pieces, plan.period, -1)
     variation = 0.5 * (np.abs(counts).sum(axis=(1, 2)) + np.abs(counts.sum(axis=2)).sum(axis=1))
-    allowed = dimension * plan.period * plan.theta * np.arange(1, plan.pieces + 1)
+    pieces = [plan.schedule.piece(k) for k in range(1, plan.pieces + 1)]
+    allowed = dimension * plan.period * np.array(pieces)
     if (variation > allowed + 1e-6).any():
         k = int(np.argmax(variation - allowed)) + 1
         raise CertificateError(

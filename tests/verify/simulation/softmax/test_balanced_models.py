@@ -10,13 +10,18 @@ from tests.helpers.softmax_models import BIASES, hostile_inputs, random_model
 from verify import Head, InputError, Layer, LimitTransformer, WeightsError
 from verify.measure import complexity
 from verify.simulation.softmax.attention_features import attention_features
-from verify.simulation.softmax.balanced import simulate_balanced
+from verify.simulation.softmax.balanced import (
+    balanced_dimension,
+    balanced_plan,
+    simulate_balanced,
+)
 from verify.simulation.softmax.blocks import plan_blocks
 from verify.simulation.softmax.first_layer import limit_outputs, prefix_histograms
+from verify.simulation.softmax.pair import SoftmaxPair
 from verify.simulation.softmax.proven_error import two_layer_error
 from verify.simulation.softmax.random_chain import simulate_random_chain
 from verify.simulation.softmax.simulator import SoftmaxSimulator
-from verify.simulation.softmax.windows import Suffixes, suffix_types
+from verify.simulation.softmax.windows import Piece, Suffixes, suffix_types
 from verify.tasks import in_context_k_gram
 from verify.tasks.lower_bounds import average_of_runs
 
@@ -31,7 +36,7 @@ def features_along(f, x):
     histograms = prefix_histograms(x, 0, len(x), np.zeros((f.period, size), dtype=np.int64), size)
     return np.array(
         [
-            features(Suffixes(types.tokens[[t]], types.residues[[t]]), h)[0]
+            features(Piece(1, Suffixes(types.tokens[[t]], types.residues[[t]]), h))[0]
             for t, h in zip(type_of, histograms, strict=True)
         ]
     )
@@ -137,21 +142,23 @@ def test_declared_and_smallest_period_give_the_same_z():
 
 
 def by_hand(form, plan, d, locality):
-    """Theorem B4's first display in floats, written once more."""
-    m, n, a, eta = form.ingredients, plan.length, plan.tail, plan.eta
+    """Theorem B4⁺'s display in floats, written once more; a(n) is summed."""
+    m, n, a = form.ingredients, plan.length, plan.tail
+    theta, q, levels = plan.schedule.theta, plan.schedule.repeats, plan.schedule.levels
     beta, beta_histogram = float(m.beta), float(m.beta_histogram)
-    rate = min(float(m.positional_margin), 0.5)
-    start = beta * (locality + 1) * n**-rate
-    eta_q = beta_histogram * (2 * d * eta + a / n) + 2 * start
-    turns = 4 * d + (6 if plan.period == 1 else 8)
+    rate = min(float(m.positional_margin), 1.0)
+    scale = beta * (locality + 1)
+    mean = scale * float(np.mean(np.arange(1.0, n + 1) ** -rate))
+    eta_q = beta_histogram * (2 * d / (q * (levels + 1)) + a / n) + 2 * scale * n**-rate
+    turns = (4 * d + (6 if plan.period == 1 else 8)) * (1 + math.log(q) / (2 * levels))
     total = eta_q
     for h in m.heads:
         d2, l2 = float(h.value_diameter), float(h.tilt_lipschitz)
         total += eta_q * d2 * float(h.query_lipschitz) / 4
-        seams = 4 * locality / (plan.theta * plan.period) + 2 * d
         total += math.exp(float(h.logit_range)) * (
-            2 * l2 * start / (1 - rate)
-            + eta * (turns * l2 * beta_histogram + seams * d2)
+            2 * l2 * mean
+            + (turns * l2 * beta_histogram + 2 * d * d2) / (q * (levels + 1))
+            + 4 * locality * d2 / (theta * plan.period * (levels + 1))
             + 2 * a * d2 / n
         )
     return float(m.readout_lipschitz) * total
@@ -159,8 +166,8 @@ def by_hand(form, plan, d, locality):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("period", [1, 3])
-@pytest.mark.parametrize("theta", [1, 2])
-def test_proven_error_is_the_formula_and_at_most_c_times_the_rate(period, theta):
+@pytest.mark.parametrize(("theta", "repeats"), [(1, 1), (2, 1), (1, 3)])
+def test_proven_error_is_the_formula_and_at_most_c_times_the_rate(period, theta, repeats):
     rng = np.random.default_rng(5)
     f = random_model(
         rng, layers=2, regimes=["balanced", "position"], period=period, scale=0.4, last=2
@@ -168,13 +175,17 @@ def test_proven_error_is_the_formula_and_at_most_c_times_the_rate(period, theta)
     model = verify.measure(f).models[0]
     rate = float(min(model.positional_margin, 0.5))
     for length in (50, 400, 20_000):
-        plan = plan_blocks(10**6, length, locality=1, period=period, theta=theta)
+        grown = {"theta": theta, "repeats": repeats}
+        plan = plan_blocks(10**6, length, locality=1, period=period, **grown)
         for name, form in (("enclosed", model.enclosed), ("norm", model.norm)):
             exact = two_layer_error(f, plan, dimension=7, locality=1, form=name)
-            assert exact == pytest.approx(by_hand(form, plan, 7, 1), rel=1e-9)
+            summed = by_hand(form, plan, 7, 1)
+            assert summed <= exact * (1 + 1e-9)
+            assert exact <= 1.05 * summed  # the sum against its integral
             assert plan.length >= 2 * (1 + period)
-            c = complexity.two_layer(form.ingredients, 7, period, 1, theta)
-            assert exact <= float(c) * plan.length**-rate
+            if repeats == 1:
+                c = complexity.two_layer(form.ingredients, 7, period, 1, theta)
+                assert exact <= float(c) * plan.length**-rate
     enclosed, norm = (
         two_layer_error(f, plan, dimension=7, locality=1, form=form)
         for form in ("enclosed", "norm")
@@ -198,7 +209,7 @@ def test_balanced_beats_the_random_chain_on_long_runs():
     balanced, random = [], []
     for n in lengths:
         x = np.resize(np.repeat([0, 1], 300), 100 * n)
-        s = simulate_balanced(x, f, length=n)
+        s = simulate_balanced(x, f, length=n, theta=1)
         assert s.holds
         balanced.append(s.error_f)
         chains = [simulate_random_chain(x, f, length=n, seed=seed).error_f for seed in range(8)]
@@ -233,6 +244,34 @@ def test_what_the_theorem_does_not_cover_is_refused():
         simulate_balanced(x, f, length=20, theta=0)
 
 
+@pytest.mark.parametrize(("locality", "more"), [(0, 0.01), (2, 0.6)])
+def test_the_best_pieces_have_a_smaller_bound_than_those_of_lengths_all_different(locality, more):
+    rng = np.random.default_rng(6)
+    f = random_model(rng, layers=2, regimes=["token"], locality=locality, scale=0.3)
+    pair = SoftmaxPair(f, None, layers=2)
+    for length in (40, 400, 4000, 400_000):
+        best, old = (
+            two_layer_error(f, plan, dimension=balanced_dimension(pair), locality=pair.locality)
+            for plan in (
+                balanced_plan(pair, 10**7, length),
+                balanced_plan(pair, 10**7, length, (1, 1, None)),
+            )
+        )
+        assert best <= old
+    assert best <= more * old
+
+
+def test_pieces_that_do_not_fit_are_refused():
+    f = random_model(np.random.default_rng(0), layers=2, regimes=["token"])
+    x = np.zeros(1000, dtype=np.int64)
+    with pytest.raises(InputError, match="the length of these pieces"):
+        simulate_balanced(x, f, length=50, theta=2, repeats=3, levels=6)
+    with pytest.raises(InputError, match="levels"):
+        simulate_balanced(x, f, length=50, levels=0)
+    with pytest.raises(InputError, match="repeats"):
+        simulate_balanced(x, f, length=50, repeats=0)
+
+
 def test_short_inputs_stay_as_they_are():
     f = random_model(np.random.default_rng(0), layers=2, regimes=["token"])
     s = simulate_balanced([0, 1, 1], f, f, length=50)
@@ -249,18 +288,30 @@ def test_the_proven_length_for_an_epsilon_is_enough():
     f = random_model(rng, layers=2, regimes=["negative"], scale=0.1)
     g = random_model(rng, layers=2, regimes=["token"], scale=0.1)
     run = SoftmaxSimulator(f, g, "1/2")
-    assert run.theorem == "derived.two_layer_softmax"
-    x = np.arange(3 * run.bound.length) // 90 % 2
+    assert run.theorem == "derived.two_layer_softmax_balanced"
+    x = np.arange(3 * run.bound.length + 1000) // 90 % 2
     s = run(x)
-    assert s.length <= s.limit == plan_length(run, len(x)) <= run.bound.length
+    assert s.length == s.limit == run.bound.length
     assert s.error <= s.proven_error <= 0.5
-    short = run(x[:50])
-    assert short.short.tolist() == x[:50].tolist()
+    few = x[: run.bound.length]
+    assert run(few).short.tolist() == few.tolist()
 
 
-def plan_length(run, total):
-    """|z| of the largest plan within N."""
-    return plan_blocks(total, run.bound.length, locality=run.pair.locality).length
+@pytest.mark.slow
+@pytest.mark.parametrize("epsilon", ["1/20", "1/200"])
+def test_z_has_the_length_that_bounds_says(epsilon):
+    rng = np.random.default_rng(3)
+    pair = [
+        random_model(rng, layers=2, regimes=["token"], scale=0.1, period=period)
+        for period in (1, 3)
+    ]
+    run = SoftmaxSimulator(*pair, epsilon)
+    for extra in (1, 2, 3):
+        x = np.arange(run.bound.length + extra) // 7 % 2
+        s = run(x)
+        assert run.bound.length - 2 <= s.length <= run.bound.length < len(x)
+        assert (s.length - len(x)) % 3 == 0
+        assert s.error <= s.proven_error <= float(run.epsilon)
 
 
 def test_lengths_too_large_to_shorten_to_leave_x_alone():
