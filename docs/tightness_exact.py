@@ -71,7 +71,7 @@ def proved(slope: int, target: int, tokens: int) -> tuple[int, int, int]:
     return necessary[0], necessary[1], sides[0].sufficient.length or 0
 
 
-def one_input(exact: dict[tuple[bool, int, int], int], tied: bool, slope: int) -> str:
+def one_input(tied: bool, slope: int) -> str:
     """Least N at which one z serves both models at target 5ε: that of 3ε at half the slope."""
     half = exact_length(NestedPatterns(tied), lipschitz=slope / 2, epsilon=1, target=3, longest=200)
     return str(half.length)
@@ -90,7 +90,7 @@ def worst_case_table(exact: dict[tuple[bool, int, int], int]) -> list[str]:
                     f"{target}ε",
                     slope,
                     "–" if found is None else f"**{found}**",
-                    one_input(exact, tied, slope) if target == 5 else "the same",
+                    one_input(tied, slope) if target == 5 else "the same",
                     with_bias if tied else without,
                     sufficient,
                 )
@@ -252,6 +252,18 @@ def four_tokens() -> str:
     return "; ".join(said)
 
 
+def further() -> str:
+    """Least N of the tied family at more slopes."""
+    said = []
+    for target, slopes in ((5, (48, 96)), (7, (12, 24, 48, 96))):
+        lengths = []
+        for slope in slopes:
+            found = exact_length(TIED, lipschitz=slope, epsilon=1, target=target, longest=200)
+            lengths.append(f"{found.length} (L = {slope}ε)")
+        said.append(f"target {target}ε: {', '.join(lengths)}")
+    return "; ".join(said)
+
+
 def page() -> str:
     """Compute all tables, draw, and return the page."""
     exact = worst_case_lengths()
@@ -268,6 +280,7 @@ def page() -> str:
         "first_ratio": f"{proved(6, 3, 2)[2] / exact[True, 3, 6]:.2f}",
         "last_ratio": f"{proved(24, 3, 2)[2] / exact[True, 3, 24]:.2f}",
         "four": four_tokens(),
+        "further": further(),
         "far": str(far.length),
     }
     text = (HERE / "tightness_exact_text.md").read_text(encoding="utf-8")

@@ -134,7 +134,9 @@ def test_the_distance_to_the_limit():
     [
         ({"slope": -1}, "slope"),
         ({"epsilon": 0}, "epsilon"),
+        ({"epsilon": "1e-400"}, "slope"),
         ({"length": 0}, "length"),
+        ({"length": 100, "at": None}, "length"),
         ({"at": 3}, "at"),
         ({"prior": (1, 0)}, "prior"),
         ({"prior": ("1/2", 1), "at": None}, "prior"),

@@ -1,7 +1,7 @@
 """The exact worst case against a linear program that is written from the statement alone."""
 
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -151,8 +151,10 @@ def test_a_target_that_is_not_reached_is_said_to_be_above():
     [
         ({"lipschitz": 0}, "lipschitz"),
         ({"epsilon": "nan"}, "epsilon"),
+        ({"lipschitz": 10**400}, "lipschitz"),
         ({"length": 1}, "length"),
         ({"length": 2.0}, "length"),
+        ({"length": 10**9}, "length"),
         ({"boxes": -1}, "boxes"),
     ],
 )
@@ -166,6 +168,8 @@ def test_refusals_of_the_others():
         NestedPatterns("yes")
     with pytest.raises(InputError, match="target"):
         exact_length(NestedPatterns(), lipschitz=6, epsilon=1, target=1)
+    with pytest.raises(InputError, match="longest"):
+        exact_length(NestedPatterns(), lipschitz=6, epsilon=1, target=3, longest=10**6)
     with pytest.raises(InputError, match="length"):
         worst_pair(NestedPatterns(True), lipschitz=6, epsilon=1, length=60)
 
@@ -183,3 +187,31 @@ def test_four_tokens_from_both_sides():
         worst_pair(NestedPatterns(vocabulary_size=4), **asked)
     with pytest.raises(InputError, match="vocabulary_size"):
         NestedPatterns(tied=True, vocabulary_size=3)
+
+
+def test_two_tokens_need_a_linear_length_above_three_epsilon():
+    """The proposition of docs/tightness_exact.md: its chain on many inputs, and its bound."""
+
+    def seen(w, n):
+        return Fraction(1, w + 1), Fraction(w, n)
+
+    for length in (2, 3, 7, 10, 25):
+        bound = Fraction(1, length) + Fraction(2, length + 1)
+        for n in range(length + 1, 90):
+            for w in range(1, n):
+                first = max(1, w * length // n)
+                if first > length / 2:
+                    path = [(w, n), (first, length), (first, length), (w, n)]
+                    models = (1, 1, 0)
+                else:
+                    last = min(w, length // 2)
+                    path = [(w, n), (first, length), (first, 2 * first), (last, 2 * last), (w, n)]
+                    models = (1, 0, 1, 0)
+                assert all(0 < a < b <= length for a, b in path[1:-1])
+                steps = zip(pairwise(path), models, strict=True)
+                cost = sum(abs(seen(*u)[m] - seen(*v)[m]) for (u, v), m in steps)
+                assert cost <= bound
+        for slope in (5, 12, 40):
+            asked = {"lipschitz": slope, "epsilon": 1, "length": length}
+            worst = exact_worst(NestedPatterns(tied=True), **asked)
+            assert worst.value <= 3 + slope * bound

@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from verify.errors import InputError
-from verify.tightness.average.worst import LONGEST, average_worst
-from verify.tightness.exact.worst import rational
+from verify.tightness.average.worst import LONGEST, MOST, average_worst
+from verify.tightness.exact.worst import in_units, rational
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def average_length(*, slope: Any, epsilon: Any, target: Any, longest: int = 64) 
         slope: Lipschitz constant of f − g.
         epsilon: ε > 0.
         target: η > ε.
-        longest: the largest N that is tried, from 1 to 500.
+        longest: the largest N that is tried, from 1 to 80.
 
     Raises:
         InputError: an argument is none of those.
@@ -62,9 +62,9 @@ def average_length(*, slope: Any, epsilon: Any, target: Any, longest: int = 64) 
     if goal <= agreement:
         raise InputError("target", target, f"above ε = {agreement}")
     whole = isinstance(longest, int) and not isinstance(longest, bool)
-    if not whole or not 1 <= longest <= LONGEST // 4:
-        raise InputError("longest", longest, f"a whole number from 1 to {LONGEST // 4}")
-    asked = _Question(rise / agreement, goal / agreement)
+    if not whole or not 1 <= longest <= MOST[True]:
+        raise InputError("longest", longest, f"a whole number from 1 to {MOST[True]}")
+    asked = _Question(in_units("slope", rise, agreement), goal / agreement)
     below, above, step = 0, None, 1
     while above is None and below < longest:
         tried = min(step, longest)

@@ -12,10 +12,13 @@ from verify.errors import InputError
 from verify.tightness.average.certify import Heights, Problem, attained, pair, proved
 from verify.tightness.average.law import Branch, Law, branches
 from verify.tightness.average.program import solve
-from verify.tightness.exact.worst import rational
+from verify.tightness.exact.worst import in_units, rational
 
-LONGEST = 2000
-"""N and T are at most this."""
+LONGEST = 1000
+"""T is at most this."""
+
+MOST = {False: 150, True: 80}
+"""N is at most this at a length T, and in the limit: there are about N²/3 shares."""
 
 _GRID = 10**9
 
@@ -71,9 +74,9 @@ def average_worst(
     Args:
         slope: Lipschitz constant of f − g in the share: Λ if g = 0, 2Λ for all pairs of
             Λ-Lipschitz functions.
-        epsilon: ε > 0.
-        length: N, from 1 to 2000.
-        at: T > N, at most 2000; None: the limit T → ∞, for whole parameters of the prior.
+        epsilon: ε > 0, at least slope/10⁶.
+        length: N, from 1 to 150; 80 if `at` is None.
+        at: T > N, at most 1000; None: the limit T → ∞, for whole parameters of the prior.
         prior: parameters of token 1 and token 0 of the Dirichlet prior; rational, positive.
         query: f and g may also depend on the last token.
 
@@ -87,7 +90,7 @@ def average_worst(
     if at is None and not ones.denominator == zeros.denominator == 1:
         raise InputError("prior", prior, "whole numbers if `at` is None; or give a length T")
     parts = branches(ones, zeros, query)
-    problem = Problem(parts, rise / agreement, length, at)
+    problem = Problem(parts, in_units("slope", rise, agreement), length, at)
     if at is None:
         goals = tuple(_limit_goal(branch, length) for branch in parts)
     else:
@@ -110,8 +113,9 @@ def average_worst(
 
 def _check(length: int, at: int | None) -> None:
     whole = isinstance(length, int) and not isinstance(length, bool)
-    if not whole or not 1 <= length <= LONGEST:
-        raise InputError("length", length, f"a whole number from 1 to {LONGEST}")
+    most = MOST[at is None]
+    if not whole or not 1 <= length <= most:
+        raise InputError("length", length, f"a whole number from 1 to {most}")
     if at is not None and not (isinstance(at, int) and length < at <= LONGEST):
         raise InputError("at", at, f"a length from {length + 1} to {LONGEST}, or None")
 

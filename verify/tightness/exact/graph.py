@@ -1,4 +1,4 @@
-"""The graph of Theorem B1: nodes are what short inputs show, edges L·TV and ε.
+"""The graph of the duality: nodes are what short inputs show, edges L·TV and ε.
 
 Lengths of paths are sums of at most a few hundred float64 numbers below 10⁴ or so, hence within
 `ROUNDING` times the largest edge of the truth; a path that is found is also measured exactly.

@@ -12,7 +12,13 @@ import numpy as np
 from verify.errors import InputError
 from verify.tightness.exact.graph import ShortInputs
 from verify.tightness.exact.patterns import Ints, NestedPatterns
-from verify.tightness.exact.worst import at_the_limit, check_length, rational
+from verify.tightness.exact.worst import (
+    at_the_limit,
+    check_length,
+    in_units,
+    longest_listed,
+    rational,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +77,9 @@ class WorstPair:
 
 
 def worst_pair(patterns: NestedPatterns, *, lipschitz: Any, epsilon: Any, length: int) -> WorstPair:
-    """Heads that agree within ε up to N and attain the worst case, by Theorem B1.
+    """Heads that agree within ε up to N and attain the worst case.
+
+    Source: [derived, docs/theory/one_layer_argmax.md#one-layer-duality].
 
     Args:
         patterns, lipschitz, epsilon, length: as in `exact_worst`; N so small that all distances
@@ -83,8 +91,8 @@ def worst_pair(patterns: NestedPatterns, *, lipschitz: Any, epsilon: Any, length
     if patterns.vocabulary_size == 4:
         raise InputError("patterns", patterns, "three tokens, or two if tied")
     slope, agreement = rational("lipschitz", lipschitz), rational("epsilon", epsilon)
-    check_length(length)
-    ratio = slope / agreement
+    check_length("length", length, longest_listed(patterns))
+    ratio = in_units("lipschitz", slope, agreement)
     unit = math.lcm(*range(1, length + 1)) * ratio.denominator
     if unit * (4 + 2 * ratio) >= 2**62:
         allowed = "so small that lcm(1, ..., N)·L/ε < 2⁶⁰, such as 36"

@@ -20,7 +20,8 @@ class NestedPatterns:
     """One head each, Δ = 1: f attends to A, g to all tokens; the query is the token o not in A.
 
     Where an input has no token of A, f attends to the query. What a head shows is the law of the
-    tokens that it attends to, on A ∪ {o}. Source: [derived, Theorem B1 and "Exact worst case"].
+    tokens that it attends to, on A ∪ {o}. Source:
+    [derived, docs/theory/one_layer_argmax.md#one-layer-duality] and docs/tightness_exact.md.
 
     Attributes:
         tied: False: no lag bias, A has all tokens but o. True: A = {s₁}, |Σ| = 2, and a lag bias

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,11 @@ BOXES = 4000
 _SLACK = 1e-3
 """By how much, in units of ε, both sides may differ for |Σ| = 4."""
 
-LONGEST = 1000
-"""Short inputs are listed, so N is at most this."""
+STEEPEST = 10**6
+"""L/ε is at most this."""
+
+MOST_INPUTS = {True: 30_000, False: 200_000}
+"""Short inputs are listed: at most so many where paths with three ε-edges count, and else."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,14 @@ def exact_worst(
     """The largest |f − g| at any length if |f − g| ≤ ε on all inputs of length ≤ N.
 
     The maximum is over all f, g that are L-Lipschitz in the total variation of the law of the
-    tokens that they attend to, and over all inputs. Source: [derived, Theorem B1].
+    tokens that they attend to, and over all inputs. Source:
+    [derived, docs/theory/one_layer_argmax.md#one-layer-duality] and docs/tightness_exact.md.
 
     Args:
         patterns: what the heads attend to.
         lipschitz: L of f and of g, for every query; a positive rational number.
-        epsilon: ε > 0, rational.
-        length: N, from 2 to 1000; above 60 it takes minutes unless tied.
+        epsilon: ε > 0, rational, at least L/10⁶.
+        length: N, from 2 to 55; tied: to 244; four tokens: to 27.
         boxes: how many boxes of shares are looked at for the inputs off the limit; 0: none.
             |Σ| = 4: in the limit, too.
 
@@ -92,10 +97,10 @@ def exact_worst(
         InputError: an argument is none of those.
     """
     slope, agreement = rational("lipschitz", lipschitz), rational("epsilon", epsilon)
-    check_length(length)
+    check_length("length", length, longest_listed(patterns))
     if not isinstance(boxes, int) or boxes < 0:
         raise InputError("boxes", boxes, "a whole number, at least 0")
-    short = ShortInputs(patterns, length, slope / agreement)
+    short = ShortInputs(patterns, length, in_units("lipschitz", slope, agreement))
     limit = at_the_limit(patterns, short, boxes)
     # The lemma for shares below 1/N needs a path that starts at an input with tokens of A.
     others, closed = np.inf, False
@@ -129,14 +134,33 @@ def rational(name: str, given: Any) -> Fraction:
     return number
 
 
-def check_length(length: int) -> None:
+def in_units(name: str, given: Fraction, epsilon: Fraction) -> Fraction:
+    """Divide by ε what is not too large for float64 beside it.
+
+    Raises:
+        InputError: it is.
+    """
+    if given > STEEPEST * epsilon:
+        raise InputError(name, given, f"at most {STEEPEST:,}·ε")
+    return given / epsilon
+
+
+def longest_listed(patterns: NestedPatterns, detours: bool = True) -> int:
+    """The largest N whose inputs are not too many to list; `detours`: for targets above 3ε."""
+    length, size = 2, patterns.vocabulary_size
+    while comb(length + size, size) <= MOST_INPUTS[detours]:
+        length += 1
+    return length
+
+
+def check_length(name: str, length: int, longest: int) -> None:
     """Refuse an N that is no length or too long to list.
 
     Raises:
         InputError: it is.
     """
-    if not isinstance(length, int) or isinstance(length, bool) or not 2 <= length <= LONGEST:
-        raise InputError("length", length, f"a whole number from 2 to {LONGEST}")
+    if not isinstance(length, int) or isinstance(length, bool) or not 2 <= length <= longest:
+        raise InputError(name, length, f"a whole number from 2 to {longest}")
 
 
 @dataclass(frozen=True)
