@@ -82,6 +82,7 @@ _CONSTANTS = (
     "limit_keys",
     "influence_keys",
     "dimension",
+    "depth_constants",
 )
 """Quantities of the weights that a sufficient length of the same setting may read."""
 
