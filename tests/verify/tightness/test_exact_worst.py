@@ -140,6 +140,7 @@ def test_both_sides_that_are_proved_enclose_the_exact_length():
 def test_a_target_that_is_not_reached_is_said_to_be_above():
     found = exact_length(NestedPatterns(), lipschitz=8, epsilon=1, target=3, longest=8)
     assert (found.insufficient, found.sufficient, found.length) == (8, None, None)
+    assert str(found) == "more than 8; no N that is enough was found"
     unproved = exact_length(NestedPatterns(), lipschitz=6, epsilon=1, target=5, boxes=0)
     assert (unproved.sufficient, unproved.length) == (4, None)
     trivial = exact_length(NestedPatterns(), lipschitz=1, epsilon=1, target=3)

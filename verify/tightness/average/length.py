@@ -40,7 +40,10 @@ class AverageLength:
         """Return the result in one line."""
         if self.length is not None:
             return f"{self.length}: exact, for slope {self.slope}, target {self.target}"
-        return f"> {self.insufficient}, ≤ {self.sufficient} as far as is known"
+        above = f"more than {self.insufficient}"
+        if self.sufficient is None:
+            return f"{above}; no N that is enough was found"
+        return f"{above}, at most {self.sufficient} as far as is known"
 
 
 def average_length(*, slope: Any, epsilon: Any, target: Any, longest: int = 64) -> AverageLength:

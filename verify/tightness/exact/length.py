@@ -54,7 +54,10 @@ class ExactLength:
         """Return the result in one line."""
         if self.length is not None:
             return f"{self.length}: exact, for L = {self.lipschitz}, target {self.target}"
-        return f"> {self.insufficient}, ≤ {self.sufficient} as far as is known"
+        above = f"more than {self.insufficient or 1}"
+        if self.sufficient is None:
+            return f"{above}; no N that is enough was found"
+        return f"{above}, at most {self.sufficient} as far as is known"
 
 
 def exact_length(
