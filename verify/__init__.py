@@ -62,11 +62,11 @@ from verify.tightness import (
     Shortest,
     ShortestStatus,
     WorstInput,
-    WorstPair,
+    WorstPairs,
     compare_lengths,
     shortest,
     worst_input,
-    worst_pair,
+    worst_pairs,
 )
 
 __all__ = [
@@ -103,7 +103,7 @@ __all__ = [
     "VerifyError",
     "WeightsError",
     "WorstInput",
-    "WorstPair",
+    "WorstPairs",
     "adapters",
     "agreement",
     "average_error",
@@ -132,5 +132,5 @@ __all__ = [
     "summarise",
     "tasks",
     "worst_input",
-    "worst_pair",
+    "worst_pairs",
 ]

@@ -30,7 +30,7 @@ from verify.certificates.contexts import Context, HeadLogits, Pair
 from verify.model.precision import is_dropped
 from verify.model.summary import Summary
 from verify.simulation.argmax.threshold import hardmax_threshold
-from verify.tightness.exact import Law, hardmax_laws, total_variation
+from verify.tightness.exact_outputs import Law, hardmax_laws, total_variation
 from verify.tightness.tree import Program, Row, minimum
 
 Counts = list[int]

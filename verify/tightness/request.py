@@ -15,7 +15,7 @@ from verify.errors import InputError
 from verify.measure.lipschitz import head_lipschitz
 from verify.model.summary import Summary, summarise
 from verify.model.transformer import LimitTransformer
-from verify.tightness.exact import ExactOutputs
+from verify.tightness.exact_outputs import ExactOutputs
 
 Reproduces = Literal["outputs", "each output", "attention"]
 REPRODUCES: tuple[Reproduces, ...] = ("outputs", "each output", "attention")

@@ -20,7 +20,7 @@ from verify.model.transformer import LimitTransformer
 from verify.simulation.argmax.one_layer import OneLayerSimulator
 from verify.simulation.argmax.summaries import expanded
 from verify.tightness.enumeration import look
-from verify.tightness.exact import Interval, hardmax_laws, total_variation
+from verify.tightness.exact_outputs import Interval, hardmax_laws, total_variation
 from verify.tightness.program import attention_minimum
 from verify.tightness.proportional import proportional_cut
 from verify.tightness.request import Query, Reproduces, Request, read_count, read_request

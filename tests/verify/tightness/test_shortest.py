@@ -15,7 +15,7 @@ from tests.helpers.random_models import random_model
 from tests.helpers.short_inputs import shortest_length
 from verify.errors import InputError
 from verify.tightness import tree
-from verify.tightness.exact import hardmax_laws
+from verify.tightness.exact_outputs import hardmax_laws
 from verify.tightness.program import attention_minimum, is_simulation
 from verify.tightness.request import read_request
 from verify.tightness.shortest import ShortestStatus

@@ -1,4 +1,4 @@
-"""`verify.worst_pair`: among explicit pairs of a class, the one with the longest simulation."""
+"""`verify.worst_pairs`: among explicit pairs of a class, the one with the longest simulation."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class PairFound:
 
 
 @dataclass(frozen=True)
-class WorstPair:
+class WorstPairs:
     """The pairs that were tried, the worst first.
 
     Attributes:
@@ -100,7 +100,7 @@ class WorstPair:
         return self.table()
 
 
-def worst_pair(
+def worst_pairs(
     *,
     epsilon: Any,
     lipschitz: Any,
@@ -116,7 +116,7 @@ def worst_pair(
     seed: int = 0,
     limit: int = LIMIT,
     progress: Progress | None = None,
-) -> WorstPair:
+) -> WorstPairs:
     """Return explicit pairs of a class, with the longest simulation that each was found to need.
 
     The pairs are those of `verify.witnesses` for one argmax layer, with the weights that the
@@ -170,7 +170,7 @@ def worst_pair(
             raise
         finished = False
     found.sort(key=lambda pair: -pair.worst.length)
-    return WorstPair(tuple(found), refused, finished)
+    return WorstPairs(tuple(found), refused, finished)
 
 
 def pairs_of_class(
@@ -180,7 +180,7 @@ def pairs_of_class(
 
     Args:
         given: vocabulary_size, period, locality and heads.
-        lipschitz, epsilon, target, precision_bits: as in `worst_pair`.
+        lipschitz, epsilon, target, precision_bits: as in `worst_pairs`.
     """
     built: dict[str, Witness] = {}
     refused: dict[str, str] = {}
