@@ -5,7 +5,7 @@
 
 200 random pairs (exact ties, near ties, generic), the tasks as explicit weights, the stored trained
 models of one layer in finite precision with their targets at ε = 1/10 and 3/100, and the pairs of
-`verify.worst_pairs`. Target 3ε, horizon 2^20. Every row is written when it is done; rows that are
+`verify.worst_pair`. Target 3ε, horizon 2^20. Every row is written when it is done; rows that are
 there already are kept, so that the run can be interrupted and resumed. About 8 CPU minutes.
 
 For SimpleTask the same search is made a second time with outputs that are linear in the attention
@@ -33,7 +33,7 @@ from verify.errors import VerifyError
 from verify.figures import lengths_compared_figure
 from verify.measure.lipschitz import head_lipschitz
 from verify.tasks.trained import all_trained
-from verify.tightness.worst_pairs import own_inputs, pairs_of_class
+from verify.tightness.worst_pair import own_inputs, pairs_of_class
 
 HORIZON = 2**20
 RANDOM = 200

@@ -62,11 +62,11 @@ from verify.tightness import (
     Shortest,
     ShortestStatus,
     WorstInput,
-    WorstPairs,
+    WorstPair,
     compare_lengths,
     shortest,
     worst_input,
-    worst_pairs,
+    worst_pair,
 )
 
 __all__ = [
@@ -103,7 +103,7 @@ __all__ = [
     "VerifyError",
     "WeightsError",
     "WorstInput",
-    "WorstPairs",
+    "WorstPair",
     "adapters",
     "agreement",
     "average_error",
@@ -132,5 +132,5 @@ __all__ = [
     "summarise",
     "tasks",
     "worst_input",
-    "worst_pairs",
+    "worst_pair",
 ]

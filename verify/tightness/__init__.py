@@ -4,21 +4,22 @@ from verify.tightness.average import AverageLength, AverageWorst, average_length
 from verify.tightness.compare import LengthComparison, compare_lengths
 from verify.tightness.exact import (
     ExactLength,
+    ExactPair,
     ExactWorst,
     NestedPatterns,
-    WorstPair,
     exact_length,
+    exact_pair,
     exact_worst,
-    worst_pair,
 )
 from verify.tightness.shortest import Shortest, ShortestStatus, shortest
 from verify.tightness.worst_input import WorstInput, worst_input
-from verify.tightness.worst_pairs import WorstPairs, worst_pairs
+from verify.tightness.worst_pair import WorstPair, worst_pair
 
 __all__ = [
     "AverageLength",
     "AverageWorst",
     "ExactLength",
+    "ExactPair",
     "ExactWorst",
     "LengthComparison",
     "NestedPatterns",
@@ -26,14 +27,13 @@ __all__ = [
     "ShortestStatus",
     "WorstInput",
     "WorstPair",
-    "WorstPairs",
     "average_length",
     "average_worst",
     "compare_lengths",
     "exact_length",
+    "exact_pair",
     "exact_worst",
     "shortest",
     "worst_input",
     "worst_pair",
-    "worst_pairs",
 ]

@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import linprog
 
 from verify.errors import InputError
-from verify.tightness import NestedPatterns, exact_length, exact_worst, worst_pair
+from verify.tightness import NestedPatterns, exact_length, exact_pair, exact_worst
 
 
 def what_is_seen(x, tied):
@@ -85,7 +85,7 @@ def test_a_linear_program_finds_no_more_and_comes_as_near_as_one_likes(tied, slo
 def test_the_pair_attains_the_worst_case_exactly(tied, slope, length):
     patterns = NestedPatterns(tied)
     asked = {"lipschitz": slope, "epsilon": "1/10", "length": length}
-    pair, worst = worst_pair(patterns, **asked), exact_worst(patterns, **asked)
+    pair, worst = exact_pair(patterns, **asked), exact_worst(patterns, **asked)
     assert pair.agreed == Fraction(1, 10)
     assert max(pair.slopes) <= Fraction(slope)
     whole = np.lcm.reduce([p.denominator for p in pair.law])
@@ -172,7 +172,7 @@ def test_refusals_of_the_others():
     with pytest.raises(InputError, match="longest"):
         exact_length(NestedPatterns(), lipschitz=6, epsilon=1, target=3, longest=10**6)
     with pytest.raises(InputError, match="length"):
-        worst_pair(NestedPatterns(True), lipschitz=6, epsilon=1, length=60)
+        exact_pair(NestedPatterns(True), lipschitz=6, epsilon=1, length=60)
 
 
 def test_four_tokens_from_both_sides():
@@ -185,7 +185,7 @@ def test_four_tokens_from_both_sides():
     found = exact_length(NestedPatterns(vocabulary_size=4), lipschitz=6, epsilon=1, target=5)
     assert (found.insufficient, found.length) == (5, 6)
     with pytest.raises(InputError, match="patterns"):
-        worst_pair(NestedPatterns(vocabulary_size=4), **asked)
+        exact_pair(NestedPatterns(vocabulary_size=4), **asked)
     with pytest.raises(InputError, match="vocabulary_size"):
         NestedPatterns(tied=True, vocabulary_size=3)
 

@@ -15,7 +15,7 @@ from tests.helpers.short_inputs import inputs_of_length, shortest_length
 from verify.errors import InputError
 from verify.tightness.request import read_request
 from verify.tightness.sieve import Points, Sieve
-from verify.tightness.worst_pairs import FAMILIES
+from verify.tightness.worst_pair import FAMILIES
 
 module = importlib.import_module("verify.tightness.worst_input")  # the function has its name
 
@@ -132,7 +132,7 @@ def test_progress_is_reported():
 
 def test_pairs_behind_necessary_lengths_need_more_than_they_agree_on():
     """By the triangle inequality: agreement up to N, then apart, so no z of N tokens does."""
-    found = verify.worst_pairs(epsilon="1/5", lipschitz=4, budget=7 * 400, limit=40_000)
+    found = verify.worst_pair(epsilon="1/5", lipschitz=4, budget=7 * 400, limit=40_000)
     assert found.finished
     lengths = {pair.family: pair for pair in found.pairs}
     for name in ("presence", "own share", "tents"):
@@ -212,4 +212,4 @@ def test_what_cannot_be_used_is_refused(changes, name):
         search(f, g, **changes)
     assert caught.value.name.split("[")[0] == name
     with pytest.raises(InputError):
-        verify.worst_pairs(epsilon="1/5", lipschitz="1/100")
+        verify.worst_pair(epsilon="1/5", lipschitz="1/100")

@@ -1,4 +1,4 @@
-"""`worst_pair`: heads f, g that attain the worst case, as distances in the graph."""
+"""`exact_pair`: heads f, g that attain the worst case, as distances in the graph."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from verify.tightness.exact.worst import (
 
 
 @dataclass(frozen=True, eq=False)
-class WorstPair:
+class ExactPair:
     """Two Lipschitz heads: f(u) = dist(g_x, f_u), g(u) = dist(g_x, g_u), for a limit input x.
 
     Every number is exact. What is not a node gets McShane's extension, the lowest of the cones
@@ -76,7 +76,7 @@ class WorstPair:
         return best
 
 
-def worst_pair(patterns: NestedPatterns, *, lipschitz: Any, epsilon: Any, length: int) -> WorstPair:
+def exact_pair(patterns: NestedPatterns, *, lipschitz: Any, epsilon: Any, length: int) -> ExactPair:
     """Heads that agree within ε up to N and attain the worst case.
 
     Source: [derived, docs/theory/one_layer_argmax.md#one-layer-duality].
@@ -109,7 +109,7 @@ def worst_pair(patterns: NestedPatterns, *, lipschitz: Any, epsilon: Any, length
         through = f_values[short.group[rows]] + unit + steps
         np.minimum(g_values, through.min(axis=1), out=g_values)
     apart = int(np.abs(f_values[short.group] - g_values).max())
-    return WorstPair(
+    return ExactPair(
         patterns,
         slope,
         agreement,

@@ -1,4 +1,4 @@
-"""`verify.worst_pairs`: among explicit pairs of a class, the one with the longest simulation."""
+"""`verify.worst_pair`: among explicit pairs of a class, the one with the longest simulation."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class PairFound:
 
 
 @dataclass(frozen=True)
-class WorstPairs:
+class WorstPair:
     """The pairs that were tried, the worst first.
 
     Attributes:
@@ -100,7 +100,7 @@ class WorstPairs:
         return self.table()
 
 
-def worst_pairs(
+def worst_pair(
     *,
     epsilon: Any,
     lipschitz: Any,
@@ -116,7 +116,7 @@ def worst_pairs(
     seed: int = 0,
     limit: int = LIMIT,
     progress: Progress | None = None,
-) -> WorstPairs:
+) -> WorstPair:
     """Return explicit pairs of a class, with the longest simulation that each was found to need.
 
     The pairs are those of `verify.witnesses` for one argmax layer, with the weights that the
@@ -170,7 +170,7 @@ def worst_pairs(
             raise
         finished = False
     found.sort(key=lambda pair: -pair.worst.length)
-    return WorstPairs(tuple(found), refused, finished)
+    return WorstPair(tuple(found), refused, finished)
 
 
 def pairs_of_class(
@@ -180,7 +180,7 @@ def pairs_of_class(
 
     Args:
         given: vocabulary_size, period, locality and heads.
-        lipschitz, epsilon, target, precision_bits: as in `worst_pairs`.
+        lipschitz, epsilon, target, precision_bits: as in `worst_pair`.
     """
     built: dict[str, Witness] = {}
     refused: dict[str, str] = {}
