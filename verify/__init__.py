@@ -54,8 +54,20 @@ from verify.model.transformer import LimitTransformer
 from verify.model.weights import Head, Layer
 from verify.simulation import Simulation, simulate
 from verify.simulation.softmax.balanced import simulate_balanced
+from verify.simulation.softmax.deep import simulate_deep
 from verify.simulation.softmax.one_layer import simulate_softmax_one_layer
 from verify.simulation.softmax.random_chain import simulate_random_chain
+from verify.tightness import (
+    LengthComparison,
+    Shortest,
+    ShortestStatus,
+    WorstInput,
+    WorstPairs,
+    compare_lengths,
+    shortest,
+    worst_input,
+    worst_pairs,
+)
 
 __all__ = [
     "Agreement",
@@ -74,12 +86,15 @@ __all__ = [
     "InputError",
     "Ladder",
     "Layer",
+    "LengthComparison",
     "LimitTransformer",
     "MarkovLaw",
     "Profile",
     "ProofStatus",
     "Rechecked",
     "Report",
+    "Shortest",
+    "ShortestStatus",
     "Simulation",
     "SlopeReport",
     "SoftmaxCertificate",
@@ -87,6 +102,8 @@ __all__ = [
     "Verdict",
     "VerifyError",
     "WeightsError",
+    "WorstInput",
+    "WorstPairs",
     "adapters",
     "agreement",
     "average_error",
@@ -94,6 +111,7 @@ __all__ = [
     "average_simulation_error",
     "certify",
     "check",
+    "compare_lengths",
     "enclose",
     "enclose_average",
     "error_profile",
@@ -104,11 +122,15 @@ __all__ = [
     "recheck",
     "reference",
     "replay",
+    "shortest",
     "simulate",
     "simulate_balanced",
+    "simulate_deep",
     "simulate_last",
     "simulate_random_chain",
     "simulate_softmax_one_layer",
     "summarise",
     "tasks",
+    "worst_input",
+    "worst_pairs",
 ]

@@ -194,12 +194,26 @@ class InputClass:
         Args:
             counts: (n, atoms) numbers of tokens, atoms in the order of `atoms`.
         """
-        f, g = (model(counts) for model in self._models)
+        f, g = self.outputs(counts)
         result: Floats = np.abs(f - g).max(axis=1)
         if not np.isfinite(result).all():
             allowed = "weights whose results float64 can hold; this result is not"
             raise WeightsError("unembedding", result[~np.isfinite(result)][0].item(), allowed)
         return result
+
+    def outputs(self, counts: Floats) -> tuple[Floats, Floats]:
+        """Return the outputs of f and of g on each row of `counts`, both of shape (n, o).
+
+        Each is within `roundings` of the exact one. Arguments as for `errors`.
+        """
+        f, g = (model(counts) for model in self._models)
+        return f, g
+
+    @property
+    def roundings(self) -> tuple[float, float]:
+        """Bounds on the error of every output of f and of g; the module says why."""
+        f, g = (model.rounding for model in self._models)
+        return f, g
 
     @property
     def rounding(self) -> float:

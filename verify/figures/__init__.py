@@ -2,7 +2,8 @@
 
 `error_profile` shows what is proved of two models; `counts` looks at one simulation, `errors` and
 `lengths` at checks of one-layer models, `error_against_epsilon` and `short_against_long` at several
-simulations; `regimes`, `slopes` and `k_gram_error` at softmax models.
+simulations, `lengths_compared` at what is proved beside what was found; `regimes`, `slopes` and
+`k_gram_error` at softmax models.
 The `..._figure` functions compose them at column width.
 """
 
@@ -18,6 +19,7 @@ from verify.figures.softmax import (
     slopes,
     slopes_figure,
 )
+from verify.figures.tightness import lengths_compared, lengths_compared_figure
 
 __all__ = [
     "attention_on_suffix",
@@ -29,6 +31,8 @@ __all__ = [
     "errors",
     "k_gram_error",
     "lengths",
+    "lengths_compared",
+    "lengths_compared_figure",
     "regimes",
     "short_against_long",
     "slopes",

@@ -35,16 +35,19 @@ def error_range(pair: Pair, summary: Summary) -> tuple[Fraction, Fraction]:
     digits = _DIGITS
     while True:
         with flint.ctx.workprec(digits):
-            outputs = [
-                _output(model, [h for h in pair.heads if h.model == name], pair, summary)
-                for name, model in (("f", pair.f), ("g", pair.g))
-            ]
+            outputs = [output_balls(pair, name, summary) for name in ("f", "g")]
             errors = [abs(a - b) for a, b in zip(*outputs, strict=True)]
             low = max(-floor_of(-error * _GRID) - 2 for error in errors)
             high = max(floor_of(error * _GRID) + 1 for error in errors)
         if high - low <= 2**20 or digits > 10_000:
             return max(Fraction(low, _GRID), Fraction(0)), Fraction(high, _GRID)
         digits *= 2
+
+
+def output_balls(pair: Pair, name: str, summary: Summary) -> Row:
+    """Return the outputs of f or g, by its name, on an input, in the current precision."""
+    model = pair.f if name == "f" else pair.g
+    return _output(model, [h for h in pair.heads if h.model == name], pair, summary)
 
 
 def _output(model: LimitTransformer, heads: list[HeadLogits], pair: Pair, summary: Summary) -> Row:
