@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 
 from bounds.apply import apply
 from bounds.errors import BoundsError, Missing, NotComputable, ParameterError, Violation
@@ -87,14 +87,27 @@ _CONSTANTS = (
 """Quantities of the weights that a sufficient length of the same setting may read."""
 
 
+@cache
+def _read_by_sufficient(setting: Setting | None) -> frozenset[str]:
+    """What the sufficient lengths, the paper's too, read in a setting."""
+    return frozenset(
+        keyword
+        for entry in all_theorems().values()
+        if entry.setting == setting and entry.direction is Direction.SUFFICIENT
+        for keyword in entry.reads
+    )
+
+
 def not_of_the_pair(entry: Theorem, values: Mapping[str, Exact], asserted: frozenset[str]) -> str:
     """A constant given of which it is not shown that the pair behind a necessary length has it.
 
     Alone such a length is true: of the models with the constants that it reads. Beside a
-    sufficient length that reads others, it has to be about models with those, too.
+    sufficient length that reads others, it has to be about models with those, too. What no
+    sufficient length of the same setting reads does not matter.
     """
     checked = {*entry.parameters, *(h.keyword for h in entry.hypotheses)}
-    unread = [k for k in _CONSTANTS if k in values and k not in checked]
+    read = _read_by_sufficient(entry.setting)
+    unread = [k for k in _CONSTANTS if k in values and k in read and k not in checked]
     marginal, total = values.get("lipschitz_marginal"), values.get("lipschitz")
     if marginal is not None and "lipschitz_marginal" not in entry.parameters:
         # One residue: L' = L. Otherwise L' ≤ 2L, for constants from the weights.

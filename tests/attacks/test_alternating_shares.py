@@ -22,7 +22,7 @@ import pytest
 
 import bounds
 from verify import Head, Layer, LimitTransformer
-from verify.errors import InputError
+from verify.errors import CertificateError, InputError
 from verify.witnesses import RunLengths, alternating_shares, alternation
 from verify.witnesses.alternation import alternations
 from verify.witnesses.exact import ExactTwoLayer
@@ -267,3 +267,14 @@ def test_without_a_bound_on_the_first_layer_no_length_is_enough():
         for size in range(1, length + 1):
             assert all(exact(x) == (0,) for x in itertools.product((0, 1), repeat=size))
         assert f(np.array([1] * (2 * length) + [0]))[0] > target
+
+
+def test_a_run_whose_ends_agree_but_not_its_middle_is_refused():
+    """c⁶d¹⁸: |t − ½| is ¼ at both ends of the run of d and 0 at its sixth. It was taken as ¼."""
+    model = raised(alternating_shares("1/17").f, 2)
+    counted = RunLengths(model)
+    with pytest.raises(CertificateError, match="18 times token 3: not constant"):
+        counted([(2, 6), (3, 18)])
+    one_by_one = counted([(2, 6), *[(3, 1)] * 18])
+    assert float(one_by_one) == pytest.approx(model([2] * 6 + [3] * 18)[0], rel=1e-8)
+    assert float(one_by_one) == pytest.approx(1.3798842053, rel=1e-9)

@@ -15,6 +15,7 @@ from bounds.evaluate import size
 from bounds.length import is_guarantee
 from bounds.other_side import is_necessary
 from tests.bounds.test_both_sides import to_assert
+from verify.witnesses import windows
 
 CELL = {"error": "linf", "attention": "argmax", "layers": 1}
 MODELS = {
@@ -242,3 +243,20 @@ def test_constants_of_given_weights():
     assert both.sufficient.status is bounds.Status.PROVED
     assert "epsilon" not in both.measured
     assert both.asserted == verify.measure(f, g).assume
+
+
+def test_a_constant_that_no_theorem_of_the_setting_reads_hides_no_side():
+    """It did: `measure` gives 𝒞 of the average error too, and no pair is shown to have that."""
+    witness = windows(10**6)
+    target = witness.parameters["target"]
+    measured = verify.measure(witness.f, witness.g)
+    both = bounds.bracket(measured=measured, error="linf", epsilon=0, target=target)
+    assert "complexity_average" in both.measured
+    assert both.sufficient.theorem.key == "derived.two_layer_softmax_balanced"
+    assert both.necessary.theorem.key == "derived.lower_softmax_locality"
+    assert both.necessary.length <= witness.agree_up_to < both.sufficient.length
+    average = {"error": "average", "epsilon": "1/1000", "class_probability": "1/2"}
+    other = bounds.bracket(measured=measured, **average)
+    assert other.necessary is None
+    assert "its pair is not shown to have 𝒞" in other.reasons["necessary"]
+    assert "L_q" not in other.reasons["necessary"]

@@ -170,3 +170,26 @@ def test_a_formula_needs_no_numpy():
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+SMALL_DIFFERENCES = {
+    "derived.lower_average_class": {"class_probability": "1/2"},
+    "derived.lower_average_softmax": {"positional_margin": 1, "locality": 1},
+    "derived.lower_linf_c3": {
+        "vocabulary_size": 2,
+        "period": 3,
+        "locality": 0,
+        "assume": {"true_lipschitz"},
+    },
+}
+
+
+@pytest.mark.parametrize("key", SMALL_DIFFERENCES)
+def test_roots_that_nearly_cancel_are_right_in_floats(key):
+    """They were not: mean − √(mean² − x) had log2 off by 3·10⁻⁶ at ε = 10⁻¹², then −∞."""
+    given = {"lipschitz": 1, **SMALL_DIFFERENCES[key]}
+    errors = [10.0**-k for k in (5, 8, 12, 16, 25, 60, 150)]
+    function = bounds.required_length(theorem=key, epsilon="1/100000", **given).function("epsilon")
+    for error, log in zip(errors, function(np.array(errors)), strict=True):
+        exact = bounds.required_length(theorem=key, epsilon=error, **given).log2_length
+        assert log == pytest.approx(exact, rel=1e-12)

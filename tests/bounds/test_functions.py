@@ -15,11 +15,14 @@ from bounds.parameters import BY_KEYWORD
 
 x, y = sympy.symbols("x y", positive=True)
 MODULES = ["numpy", ["numpy", "scipy"], None]
+SEARCHED = {"derived.two_layer_softmax_balanced"}
+"""Where what is searched for is always shorter than the closed form: no formula to compare."""
 WITH_FORMULA = [
     entry
     for entry in bounds.theorems()
     # A lone symbol stands for a number that is searched for.
     if entry.stated is not None and entry.parameters and not entry.expression.is_Symbol
+    if entry.key not in SEARCHED
 ]
 
 NEAR_ONE = {

@@ -109,8 +109,15 @@ class ExactTwoLayer:
         return outputs
 
     def _first_output(self, window: tuple[int, ...], counts: Sequence[int], length: int) -> Vector:
+        attended = self._attended(window, counts, length)
+        return self._layers[0].mlp(add([self._start[window[-1]], *attended]))
+
+    def _attended(
+        self, window: tuple[int, ...], counts: Sequence[int], length: int
+    ) -> list[Vector]:
+        """What each head of the first layer yields."""
         first, query = self._layers[0], window[-1]
-        total: list[Vector] = [self._start[query]]
+        total: list[Vector] = []
         for number, head in enumerate(first.heads):
             near = [(kind, 1, lag) for lag, kind in enumerate(reversed(window))]
             far = [(kind, count, len(window)) for kind, count in enumerate(counts) if count]
@@ -123,7 +130,7 @@ class ExactTwoLayer:
                 for kind, count, lag in near + far
             ]
             total.append(self._attend(keys, length))
-        return first.mlp(add(total))
+        return total
 
     def _content_logit(self, head: int, key: int, query: int) -> Fraction:
         name = (head, key, query)
@@ -186,6 +193,10 @@ class _ExactLayer:
         """Hidden units: bias, what each reads, what each writes."""
         for number, (reads, writes) in enumerate(zip(self._rows, self._out, strict=True)):
             yield self._bias.get(number, Fraction(0)), reads, writes
+
+    def hidden(self, u: Vector) -> Vector:
+        """The inputs of the hidden units, without biases."""
+        return apply(self._into, u)
 
     def mlp(self, u: Vector) -> Vector:
         hidden = add([apply(self._into, u), self._bias])

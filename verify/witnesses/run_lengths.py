@@ -4,9 +4,12 @@ The rule is that of finite precision, nothing else: at total length T relative a
 T^−gap ≤ 2^−p become 0, in both layers. The first layer is computed in rationals, from the weights;
 the second in intervals (python-flint), until the sign of every hidden unit is known.
 
-A long run costs as much as a short one, because the keys inside it may be counted: `RunLengths`
-takes from position τ + 2 of the run on the second layer's logit and value to be constant, as they
-are in the models of `padded_machine` and `alternation`, and checks both ends. Source: [derived,
+A long run costs as much as a short one where the second layer's logit and value are constant from
+its position τ + 2 on, as on the padding of `padded_machine` and on the a and b of `alternation`.
+This is shown from both ends of the run, or refused: what a head yields there is a quotient
+(u + t·v)/(m + t·w) in the number t of tokens, so every linear function of it is monotone; a hidden
+unit whose range over all heads does not contain both signs is linear; and a monotone function
+with equal ends is constant. Source: [derived,
 docs/theory/two_layer_argmax.md#derived-no_bound_two_layer_argmax].
 """
 
@@ -20,7 +23,7 @@ import flint
 from verify.errors import CertificateError, InputError, WeightsError
 from verify.model.precision import is_dropped
 from verify.model.transformer import LimitTransformer
-from verify.witnesses.exact import ExactTwoLayer, Vector, apply, dot
+from verify.witnesses.exact import ExactTwoLayer, Vector, add, apply, dot
 
 Runs = Sequence[tuple[int, int]]
 """An input as (token, how often in a row), each at least once."""
@@ -60,8 +63,9 @@ class RunLengths(ExactTwoLayer):
 
         Raises:
             InputError: x is empty, has a token outside 0..|Σ|−1 or an empty run.
-            CertificateError: the two ends of a run differ in the second layer, a first-layer
-                weight is irrational, or 4096 bits leave the sign of a hidden unit open.
+            CertificateError: a run of more than τ + 2 tokens is not shown to be constant in the
+                second layer (give it token by token), a first-layer weight is irrational, or 4096
+                bits leave the sign of a hidden unit open.
         """
         size = self.model.vocabulary_size
         if not x or not all(0 <= token < size and times >= 1 for token, times in x):
@@ -97,22 +101,43 @@ class RunLengths(ExactTwoLayer):
                 yield from ((y, 1) for y in ends)
                 continue
             yield from ((y, 1) for y in ends[:-1])
+            before = self._attended(window, counts, length)
             counts[token] += rest - 1  # the window is full of this token
             after = step(token)
-            if any(self._key(ends[-1], h) != self._key(after, h) for h in range(self._heads)):
+            if not self._constant(token, before, self._attended(window, counts, length)):
                 raise CertificateError(f"{times} times token {token}: not constant in layer 2")
             yield ends[-1], rest
             yield after, 1
 
-    @property
-    def _heads(self) -> int:
-        return len(self._layers[1].heads)
-
-    def _key(self, y: Vector, head: int) -> tuple[Vector, Vector]:
-        """What determines the logit for any query, and the value."""
-        matrices = self._layers[1].heads[head]
-        keys = {k: v for k, v in y.items() if k in matrices.rows}
-        return keys, apply(matrices.value, y)
+    def _constant(self, token: int, before: Sequence[Vector], after: Sequence[Vector]) -> bool:
+        """Whether logits and values are shown to be constant between these yields of the heads."""
+        first, zero = self._layers[0], Fraction(0)
+        own = first.hidden(self._start[token])
+        ends = [(first.hidden(a), first.hidden(b)) for a, b in zip(before, after, strict=True)]
+        writes_of: dict[int, Sequence[tuple[int, Fraction]]] = {}
+        for unit, (bias, _, writes) in enumerate(first.units()):
+            values = [(a.get(unit, zero), b.get(unit, zero)) for a, b in ends]
+            least, most = (bias + own.get(unit, zero) + sum(map(f, values)) for f in (min, max))
+            if least < 0 < most:
+                return False
+            if most > 0:
+                writes_of[unit] = writes
+        for a, b in zip(before, after, strict=True):
+            move = add([b, {k: -v for k, v in a.items()}])
+            hidden = first.hidden(move)
+            moved = add(
+                [
+                    move,
+                    *(
+                        {k: w * hidden[n] for k, w in writes_of[n]}
+                        for n in hidden
+                        if n in writes_of
+                    ),
+                ]
+            )
+            if any(h.rows & moved.keys() or apply(h.value, moved) for h in self._layers[1].heads):
+                return False
+        return True
 
     def _output(self, positions: Sequence[tuple[Vector, int]], length: int) -> flint.arb | None:
         """The output, or None if more digits are needed."""

@@ -91,12 +91,11 @@ LOWER_AVERAGE = Theorem(
 
 def _lower_average_class() -> Formula:
     mean, width = Rational("0.2408"), auxiliary("w_0")
+    # The lesser root of 1.71·w² − 0.2408·w + target/L, without a difference of near numbers.
+    root = sqrt(mean**2 - 4 * Rational("1.71") * _ETA / _L)
     return Formula(
         terms={"class": pi / (2 * _Q) * (_EPS / _L) ** 2 * (width**-2 - 1) ** 2},
-        where={
-            width: (mean - sqrt(mean**2 - 4 * Rational("1.71") * _ETA / _L))
-            / (2 * Rational("1.71"))
-        },
+        where={width: 2 * _ETA / (_L * (mean + root))},
     )
 
 

@@ -50,7 +50,8 @@ def _lower_average_softmax() -> Formula:
                 zero,
             ),
         },
-        where={width: mean - sqrt(mean**2 - 2 * _ETA / _L)},
+        # mean − √(mean² − 2·target/L), without a difference of near numbers.
+        where={width: 2 * _ETA / (_L * (mean + sqrt(mean**2 - 2 * _ETA / _L)))},
     )
 
 

@@ -565,7 +565,8 @@ def _c3() -> Formula:
     levels = tied * (k_f / k_g) ** k_g * rho ** (-k) * (1 - rho) ** (2 - k)
     suffix = (_TAU + 1) * (1 + sqrt(1 - _RISE)) ** 2 / _RISE**2
     below = Or(_ETA < 3 * _EPS, _TRUE_L >= 1)
-    residues = (_DELTA - 1) / (1 - sqrt(1 - 2 * _RISE)) ** 2
+    # 1/(1 − √(1 − 2d))², without a difference of near numbers.
+    residues = (_DELTA - 1) * ((1 + sqrt(1 - 2 * _RISE)) / (2 * _RISE)) ** 2
     return Formula(
         terms={
             "levels": Piecewise((1, _WITHOUT_LAG >= 1), (_DELTA * ceiling(levels), True)),
