@@ -12,6 +12,7 @@ from bounds import models
 from bounds.answer import Answer, OtherSide
 from bounds.bracket import Bracket, bracket
 from bounds.catalogue import TheoremList, cube, theorem, theorems
+from bounds.depth_constants import DepthConstants, HeadConstants, LayerConstants
 from bounds.elasticity import elasticities
 from bounds.errors import (
     BoundsError,
@@ -37,7 +38,10 @@ __all__ = [
     "Assumption",
     "BoundsError",
     "Bracket",
+    "DepthConstants",
     "Direction",
+    "HeadConstants",
+    "LayerConstants",
     "LengthBound",
     "NoSolution",
     "NotComputable",

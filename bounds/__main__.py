@@ -149,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--error", help="linf (default) or average")
     parser.add_argument("--attention", help="argmax (default) or softmax")
-    parser.add_argument("--layers", type=int, help="1 (default) or 2")
+    parser.add_argument("--layers", type=int, help="number of layers (default 1)")
     parser.add_argument("--theorem", metavar="KEY", help="use this theorem, e.g. izzo2025.4.1")
     parser.add_argument("--assume", action="append", metavar="NAME", help="assert a hypothesis")
     parser.add_argument("--solve", metavar="PARAMETER", help="solve for it, given --length")

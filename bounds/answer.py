@@ -110,6 +110,7 @@ class Answer:
         alternatives: other theorems that apply, shortest first.
         not_applicable: key → why a theorem of the setting was not used.
         unused: keywords given that the theorem does not depend on.
+        setting: the cell of error × attention × layers that was asked about; None for lemmas.
     """
 
     theorem: Theorem
@@ -124,6 +125,7 @@ class Answer:
     alternatives: tuple[Self, ...] = ()
     not_applicable: Mapping[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    setting: Setting | None = None
     find_other_side: Callable[[], OtherSide[Self]] | None = field(default=None, repr=False)
 
     def with_other_side(self, find: Callable[[], OtherSide[Self]]) -> Self:
@@ -172,11 +174,6 @@ class Answer:
         return self.theorem.direction
 
     @property
-    def setting(self) -> Setting | None:
-        """The cell of error × attention × layers."""
-        return self.theorem.setting
-
-    @property
     def constants(self) -> str:
         """One of "proved", "stated", "implicit (C = ...)"."""
         if self.theorem.constants != "implicit":
@@ -218,7 +215,7 @@ class Answer:
     @property
     def searched(self) -> bool:
         """Whether a part of the number was found by a search at these parameters."""
-        return any(isinstance(self.choice.get(n), sympy.Integer) for n in self.theorem.searched)
+        return any(_is_number(self.choice.get(n)) for n in self.theorem.searched)
 
     @property
     def numbers_chosen(self) -> dict[sympy.Symbol, str]:
@@ -232,7 +229,7 @@ class Answer:
     @property
     def given(self) -> dict[str, Exact]:
         """The values that the theorem used and that were given, by keyword."""
-        silent = (*self.defaults, "simulation_error")
+        silent = (*self.defaults, "simulation_error", "layers")
         return {k: v for k, v in self.parameters.items() if k not in silent}
 
     @property
@@ -294,3 +291,7 @@ def show_length(length: int | None, log2_length: float | None) -> str:
     if length is not None and length < 10**300:
         return f"≈ {float(length):.4g} ({power})"
     return f"≈ {power}"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, sympy.Basic) and bool(value.is_number)

@@ -13,19 +13,29 @@ from bounds.parameters import BY_KEYWORD
 from bounds.registry import all_theorems
 from bounds.result import Assumption, LengthBound, Standing, Status, Term
 from bounds.scope import EXACT_TIES, MARKOV_INPUTS, TRUE_LIPSCHITZ, Hypothesis
-from bounds.theorem import Direction, Theorem
+from bounds.theorem import Direction, Setting, Theorem
 
 
 def apply(
-    theorem: Theorem, values: Mapping[str, Exact], asserted: Collection[str] = ()
+    theorem: Theorem,
+    values: Mapping[str, Exact],
+    asserted: Collection[str] = (),
+    setting: Setting | None = None,
 ) -> LengthBound:
     """What one theorem says for exact parameter values.
+
+    `setting`: the one that is asked about, where the theorem covers several.
 
     Raises:
         ParameterError: parameters are missing or a hypothesis fails.
     """
     problems = _other_models(theorem, values, asserted)
     complete, defaults, missing = _complete(theorem, values)
+    asked = setting or theorem.setting
+    if theorem.setting is not None and theorem.setting.or_more:
+        assert asked is not None
+        if not asked.or_more:
+            complete["layers"] = Fraction(asked.layers)
     assumptions, violated = _assumptions(theorem, {**values, **complete}, asserted)
     problems = [*violated, *problems, *missing]
     if problems:
@@ -38,7 +48,15 @@ def apply(
     )
     if theorem.stated is None:
         status = _status_without_number(theorem)
-        return LengthBound(theorem, status, complete, assumptions, defaults=defaults, unused=unused)
+        return LengthBound(
+            theorem,
+            status,
+            complete,
+            assumptions,
+            defaults=defaults,
+            unused=unused,
+            setting=asked,
+        )
     evaluation = theorem.evaluate(complete, asserted)
     return LengthBound(
         theorem,
@@ -51,6 +69,7 @@ def apply(
         choice=evaluation.choice,
         terms={name: Term(term.integer, term.log2) for name, term in evaluation.terms.items()},
         unused=unused,
+        setting=asked,
     )
 
 

@@ -164,7 +164,7 @@ class _Question:
                 self.reasons[side] = f"{self.theorem.key}: {beyond}"
                 return None
         try:
-            return apply(self.theorem, values, asserted)
+            return apply(self.theorem, values, asserted, self.setting)
         except (ParameterError, NotComputable, UnsupportedSetting) as refusal:
             self.refusals.append(refusal)
             self.reasons[side] = reason(self.theorem.key, refusal)
@@ -304,7 +304,7 @@ class Bracket:
         """Plain data for JSON; exact numbers as strings."""
         sides = {"necessary": self.necessary, "sufficient": self.sufficient, "paper": self.paper}
         return {
-            "setting": vars(self.setting).copy(),
+            "setting": self.setting.data(),
             "parameters": {k: written(v) for k, v in self.parameters.items()},
             "measured": sorted(self.measured),
             "assume": sorted(self.asserted),

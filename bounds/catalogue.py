@@ -9,7 +9,7 @@ from typing import Any
 
 from bounds.errors import ParameterError, Problem
 from bounds.registry import all_theorems
-from bounds.request import CHOICES, find_theorem
+from bounds.request import CHOICES, covering_entries, find_theorem, read_layers
 from bounds.table import Table
 from bounds.theorem import Direction, Setting, Theorem
 
@@ -71,7 +71,6 @@ def theorems(
     given = {
         "error": error,
         "attention": attention,
-        "layers": layers,
         "direction": direction,
         "source": source,
         "constants": constants,
@@ -81,11 +80,14 @@ def theorems(
         for name, value in given.items()
         if value is not None and value not in allowed[name]
     ]
+    number = None if layers is None else read_layers(layers, problems)
     if problems:
         raise ParameterError(problems)
-    for name in ("error", "attention", "layers"):
+    for name in ("error", "attention"):
         if given[name] is not None:
             entries = [t for t in entries if t.setting and getattr(t.setting, name) == given[name]]
+    if number is not None:
+        entries = [t for t in entries if t.setting and _has_layers(t.setting, number)]
     if direction is not None:
         entries = [t for t in entries if t.direction == direction]
     if source is not None:
@@ -95,18 +97,32 @@ def theorems(
     return TheoremList(entries)
 
 
+def _has_layers(setting: Setting, number: int) -> bool:
+    return setting.covers(setting.with_layers(number))
+
+
+DEEPER = "≥ 3"
+"""How `cube` writes any number of layers above two."""
+
+
 def cube() -> Table:
     """The eight cells error × attention × layers: what is proved in each, and by whom.
+
+    Then one row, with layers "≥ 3", for each error and attention of which something is proved
+    for every larger number of layers.
 
     Columns: error, attention, layers; then keys of theorems as tuples: paper, sufficient
     (ours), necessary, no_bound (that none is computable); and power, that of ε in the first
     sufficient one.
     """
     rows = []
-    for error, attention, layers in itertools.product(*CHOICES.values()):
-        cell = [
-            t for t in all_theorems().values() if t.setting == Setting(error, attention, layers)
-        ]
+    pairs = list(itertools.product(*CHOICES.values()))
+    cells = [(*pair, layers) for pair in pairs for layers in (1, 2)]
+    cells += [(*pair, 3) for pair in pairs]
+    for error, attention, layers in cells:
+        cell = covering_entries(Setting(error, attention, layers))
+        if layers > 2 and not cell:
+            continue
         ours = [t for t in cell if t.constants == "proved"]
         sufficient = [t for t in ours if t.direction is Direction.SUFFICIENT and t.formula]
         necessary = [t for t in ours if t.direction is Direction.NECESSARY]
@@ -114,7 +130,7 @@ def cube() -> Table:
             {
                 "error": error,
                 "attention": attention,
-                "layers": layers,
+                "layers": DEEPER if layers > 2 else layers,
                 "paper": _keys(t for t in cell if t.source.bibkey == "izzo2025"),
                 "sufficient": _keys(sufficient),
                 "power": _power_of_epsilon(sufficient[0]) if sufficient else "",

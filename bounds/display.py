@@ -18,6 +18,9 @@ from bounds.signs import equation
 _LONGEST_FORMULA = 800
 """Characters of a formula that a text shows."""
 
+_DERIVED = ("simulation_error", "layers")
+"""What hypotheses may read beside the parameters."""
+
 
 def in_sentences(answer: Answer) -> str:
     """The answer in plain sentences."""
@@ -129,7 +132,7 @@ def as_data(answer: Answer) -> dict[str, Any]:
     expression = answer.expression
     return {
         "theorem": answer.theorem.key,
-        "setting": None if answer.setting is None else vars(answer.setting).copy(),
+        "setting": None if answer.setting is None else answer.setting.data(),
         "direction": str(answer.direction),
         "constants": answer.constants,
         "status": answer.status.name,
@@ -147,9 +150,7 @@ def as_data(answer: Answer) -> dict[str, Any]:
         "dominant": answer.dominant,
         "conclusion": answer.conclusion,
         "assumptions": [vars(a).copy() for a in answer.assumptions],
-        "parameters": {
-            k: written(v) for k, v in answer.parameters.items() if k != "simulation_error"
-        },
+        "parameters": {k: written(v) for k, v in answer.parameters.items() if k not in _DERIVED},
         "defaults": list(answer.defaults),
         "choice": {
             str(name): written(value)

@@ -22,6 +22,7 @@ from bounds.signs import sign
 from bounds.theorem import Setting
 
 _SETTING = ("error", "attention", "layers")
+_CHOICES = {**CHOICES, "layers": (1, 2)}
 _POINTS = 15
 _DASHES = {"sufficient": "-", "necessary": ":", "paper": "--"}
 
@@ -72,7 +73,7 @@ class Explorer:
             description="start from",
         )
         self._setting = {
-            name: w.Dropdown(options=list(CHOICES[name]), description=name) for name in _SETTING
+            name: w.Dropdown(options=list(_CHOICES[name]), description=name) for name in _SETTING
         }
         self._more = w.Dropdown(description="add")
         self._against = w.Dropdown(description="against", options=[against], value=against)
@@ -231,10 +232,11 @@ def _read_in(setting: Setting) -> list[str]:
     known = {
         keyword
         for entry in all_theorems().values()
-        if entry.setting == setting
+        if entry.setting is not None and entry.setting.covers(setting)
         for keyword in entry.reads
     }
-    return [row.keyword for row in PARAMETERS if row.keyword in known]
+    numbers = (row for row in PARAMETERS if row.kind != "structure")
+    return [row.keyword for row in numbers if row.keyword in known]
 
 
 def _points(kind: str, low: Any, high: Any) -> list[Fraction]:

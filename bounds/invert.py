@@ -22,7 +22,7 @@ from bounds.evaluate import compare, log2
 from bounds.length import Request, bound_for, read_request
 from bounds.numbers import brief
 from bounds.parameters import BY_KEYWORD, Parameter, one_of
-from bounds.registry import all_theorems
+from bounds.request import covering_entries
 from bounds.result import LengthBound, show_length
 from bounds.signs import equation
 from bounds.solution import Solution
@@ -290,10 +290,11 @@ def _refuse_independent(unknown: str, request: Request) -> None:
     if request.theorem is not None:
         entries, name = [request.theorem], request.theorem.key
     else:
+        assert request.setting is not None
         entries = [
             entry
-            for entry in all_theorems().values()
-            if entry.setting == request.setting and entry.direction is Direction.SUFFICIENT
+            for entry in covering_entries(request.setting)
+            if entry.direction is Direction.SUFFICIENT
         ]
         name = f"no sufficient length for {request.setting}"
     if entries and not any(unknown in entry.parameters for entry in entries):

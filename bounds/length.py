@@ -18,7 +18,7 @@ from bounds.evaluate import size
 from bounds.numbers import Exact
 from bounds.other_side import only_with, reason, unasserted, with_other_side
 from bounds.registry import all_theorems
-from bounds.request import Request, read_request, refuse_contradictions
+from bounds.request import Request, covering_entries, read_request, refuse_contradictions
 from bounds.result import LengthBound
 from bounds.scope import given_laws
 from bounds.theorem import Direction, Setting, Theorem
@@ -40,7 +40,7 @@ def required_length(
     Args:
         error: "linf" (worst input) or "average" (over an input distribution).
         attention: "argmax" (finite precision) or "softmax" (infinite precision).
-        layers: 1 or 2.
+        layers: number of layers, ≥ 1; `bounds.cube()` shows what is covered beyond two.
         theorem: key of the theorem to use, e.g. "izzo2025.4.1"; the setting may then
             be left out. Without it the shortest length among the theorems with proved
             constants that cover the setting is taken; the rest are in `.alternatives`.
@@ -64,7 +64,7 @@ def bound_for(request: Request, more: Mapping[str, Exact] | None = None) -> Leng
     values = {**request.values, **(more or {})}
     refuse_contradictions(values, request.asserted)
     if request.theorem is not None:
-        answer = apply(request.theorem, values, request.asserted)
+        answer = apply(request.theorem, values, request.asserted, request.setting)
         return with_other_side(answer, values, request.asserted)
     assert request.setting is not None
     return _shortest(request.setting, values, request.asserted)
@@ -74,7 +74,7 @@ def _shortest(
     setting: Setting, values: Mapping[str, Exact], asserted: frozenset[str]
 ) -> LengthBound:
     """The shortest guarantee in a setting, with what else applies."""
-    covering = [entry for entry in all_theorems().values() if entry.setting == setting]
+    covering = covering_entries(setting)
     found: list[LengthBound] = []
     refused: dict[str, BoundsError] = {}
     for entry in covering:
@@ -85,7 +85,7 @@ def _shortest(
             refused[entry.key] = UnsupportedSetting(only_with(needed))
             continue
         try:
-            found.append(apply(entry, values, asserted))
+            found.append(apply(entry, values, asserted, setting))
         except (ParameterError, NotComputable) as problem:
             refused[entry.key] = problem
     if found:
@@ -167,7 +167,7 @@ def _without_guarantee(
     for entry in covering:
         if entry.no_bound or entry.unknown:
             try:
-                answer = apply(entry, values, asserted)
+                answer = apply(entry, values, asserted, setting)
             except ParameterError:  # the question is about a smaller class
                 continue
             answer = answer.with_alternatives((), reasons)
@@ -192,7 +192,7 @@ def _without_guarantee(
         if entry.direction is Direction.SUFFICIENT and entry.constants == "implicit"
     ]
     if orders:
-        answer = apply(orders[0], values, asserted).with_alternatives((), reasons)
+        answer = apply(orders[0], values, asserted, setting).with_alternatives((), reasons)
         return with_other_side(answer, values, asserted)
     if reasons:
         applicable = [f"{key}: {reason}" for key, reason in reasons.items()]

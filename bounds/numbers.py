@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -21,6 +22,19 @@ from flint import arb, fmpq, fmpz
 
 Exact: TypeAlias = "Fraction | sympy.Expr"
 """A Fraction, or a real SymPy number that is not rational (sqrt(2), exp(1000), ...)."""
+
+
+class Structure(ABC):
+    """A parameter that is no single number, such as the constants of every layer."""
+
+    @abstractmethod
+    def brief(self) -> str:
+        """For people, in one line."""
+
+    @abstractmethod
+    def data(self) -> Any:
+        """Plain data for JSON, from which it can be read again."""
+
 
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
 _RATIO = re.compile(r"[+-]?\d+\s*/\s*\d+")
@@ -171,11 +185,13 @@ def plain(value: Exact) -> Any:
     return value
 
 
-def brief(value: Exact) -> str:
+def brief(value: Exact | Structure) -> str:
     """For people: exact where that is short, otherwise rounded and marked with ≈."""
+    if isinstance(value, Structure):
+        return value.brief()
     if not isinstance(value, Fraction):
         text = str(value) if value.count_ops() < 20 and not _long_inside(value) else ""
-        return text if 0 < len(text) < 60 else f"≈ {value.evalf(6)}"
+        return text if 0 < len(text) < 60 else f"≈ {value.evalf(6)!s}"
     if _bits(value) <= _SHORT_BITS:
         return str(value)
     power = math.log10(abs(value.numerator)) - math.log10(value.denominator)
@@ -184,8 +200,10 @@ def brief(value: Exact) -> str:
     return f"≈ {'-' if value < 0 else ''}10^{power:.6g}"
 
 
-def written(value: Exact) -> str:
+def written(value: Exact | Structure) -> Any:
     """For files: exact, in hexadecimal where decimal digits would be too many."""
+    if isinstance(value, Structure):
+        return value.data()
     if not isinstance(value, Fraction):
         return brief(value) if _long_inside(value) else str(value)
     if max(value.numerator.bit_length(), value.denominator.bit_length()) < _PRINTED_BITS:

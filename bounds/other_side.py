@@ -28,7 +28,7 @@ def with_other_side(
     The other side is about the same class of models: what the theorem took by default, and the
     hypotheses that it assumed because it was asked for by its key, count as given.
     """
-    setting = bound.theorem.setting
+    setting = bound.setting
     if setting is None:
         return bound
     if bound.direction is Direction.SUFFICIENT:
@@ -47,7 +47,8 @@ def other_side(
     refused: dict[str, str] = {}
     for entry in all_theorems().values():
         of_paper = entry.source.bibkey == PAPER
-        if entry.setting != setting or not (of_paper or is_necessary(entry)):
+        about = entry.setting is not None and entry.setting.covers(setting)
+        if not about or not (of_paper or is_necessary(entry)):
             continue
         needed = unasserted(entry, asserted)
         if needed:
@@ -58,7 +59,7 @@ def other_side(
             refused[entry.key] = beyond
             continue
         try:
-            answer = apply(entry, values, asserted)
+            answer = apply(entry, values, asserted, setting)
         except (ParameterError, NotComputable) as problem:
             refused[entry.key] = reason(entry.key, problem)
             continue
@@ -81,6 +82,7 @@ _CONSTANTS = (
     "limit_keys",
     "influence_keys",
     "dimension",
+    "depth_constants",
 )
 """Quantities of the weights that a sufficient length of the same setting may read."""
 

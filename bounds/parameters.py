@@ -14,6 +14,7 @@ from typing import Any, Literal
 import sympy
 
 from bounds import hints
+from bounds.depth_constants import DepthConstants
 from bounds.errors import NotComputable, ParameterError, Problem
 from bounds.evaluate import compare
 from bounds.numbers import Exact, exact
@@ -25,7 +26,7 @@ class Parameter:
 
     keyword: str
     symbol: sympy.Symbol
-    kind: Literal["integer", "real"]
+    kind: Literal["integer", "real", "structure"]
     lower: Fraction
     lower_open: bool
     upper: Fraction | None
@@ -71,6 +72,28 @@ class Parameter:
         return high < 0 or (high == 0 and not self.upper_open)
 
 
+@dataclass(frozen=True)
+class StructuredParameter(Parameter):
+    """A quantity that is no single number: many constants with one meaning, in one object."""
+
+    @property
+    def domain(self) -> str:
+        """What may be given."""
+        return "a bounds.DepthConstants, or its JSON"
+
+    def read(self, value: Any) -> Any:
+        """`value` as the object.
+
+        Raises:
+            ParameterError: it cannot be read.
+        """
+        try:
+            return DepthConstants.read(value)
+        except ValueError as problem:
+            allowed = f"{self.domain}; {problem}"
+        raise ParameterError([Problem(self.keyword, value, allowed)])
+
+
 def _real(
     keyword: str,
     symbol: str,
@@ -107,6 +130,12 @@ def _integer(keyword: str, symbol: str, effect: int, meaning: str, lower: int = 
         False,
         effect,
         meaning,
+    )
+
+
+def _structure(keyword: str, symbol: str, meaning: str) -> Parameter:
+    return StructuredParameter(
+        keyword, sympy.Symbol(symbol), "structure", Fraction(0), False, None, False, 0, meaning
     )
 
 
@@ -162,6 +191,8 @@ PARAMETERS: tuple[Parameter, ...] = (
           "constant of derived.two_layer_softmax_periodic, max over f and g"),
     _real("complexity_average", r"\mathcal{C}", +1,
           "constant of derived.average_softmax_two_layer, max over f and g"),
+    _structure("depth_constants", r"\mathbf{c}",
+               "constants of every layer and head of f and g, any number of layers"),
     _real("lipschitz_query", "L_q", +1,
           "Lipschitz constant of the output, through the query of a second softmax layer alone, in "
           "the total variation of the histogram, max over f and g", lower_open=False),

@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Any
 
 from bounds import hints
-from bounds.errors import Missing, ParameterError, Problem
+from bounds.errors import Missing, ParameterError, Problem, Stated
 from bounds.numbers import Exact
 from bounds.parameters import read_all
 from bounds.registry import all_theorems
@@ -18,8 +18,9 @@ from bounds.theorem import Setting, Theorem
 CHOICES: Mapping[str, tuple[Any, ...]] = {
     "error": ("linf", "average"),
     "attention": ("argmax", "softmax"),
-    "layers": (1, 2),
 }
+LAYERS = "an integer ≥ 1"
+"""What `layers` may be."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,39 @@ def read_request(
     asserted = _read_assume(assume)
     refuse_contradictions(values, asserted)
     if theorem is None:
-        return Request(None, _read_setting(error, attention, layers), values, asserted)
+        setting = _read_setting(error, attention, layers)
+        _refuse_other_depth(values, setting)
+        return Request(None, setting, values, asserted)
     chosen = find_theorem(theorem)
     _check_setting(chosen, error, attention, layers)
-    return Request(chosen, chosen.setting, values, asserted)
+    asked = _setting_of(chosen, layers, values)
+    _refuse_other_depth(values, asked)
+    return Request(chosen, asked, values, asserted)
+
+
+def _refuse_other_depth(values: Mapping[str, Any], setting: Setting | None) -> None:
+    """Raise where the constants are those of another number of layers."""
+    constants = values.get("depth_constants")
+    if constants is None or setting is None or setting.or_more:
+        return
+    if constants.layers != setting.layers:
+        allowed = f"constants of as many layers as asked for, {setting.layers}"
+        raise ParameterError([Problem("depth_constants", Stated(constants.brief()), allowed)])
+
+
+def _setting_of(theorem: Theorem, layers: Any, values: Mapping[str, Any]) -> Setting | None:
+    """The theorem's setting; of one for any depth, at the number of layers that is given."""
+    if theorem.setting is None or not theorem.setting.or_more:
+        return theorem.setting
+    constants = values.get("depth_constants")
+    if layers is None and constants is not None:
+        layers = constants.layers
+    return theorem.setting if layers is None else theorem.setting.with_layers(int(layers))
+
+
+def covering_entries(setting: Setting) -> list[Theorem]:
+    """The theorems about a setting, in the order of the registry."""
+    return [t for t in all_theorems().values() if t.setting and t.setting.covers(setting)]
 
 
 def refuse_contradictions(values: Mapping[str, Exact], asserted: frozenset[str]) -> None:
@@ -93,12 +123,13 @@ def _read_assume(assume: Collection[str] | None) -> frozenset[str]:
 
 
 def _read_setting(error: Any, attention: Any, layers: Any) -> Setting:
-    given = {"error": error, "attention": attention, "layers": layers}
+    given = {"error": error, "attention": attention}
     problems: list[Problem] = []
     chosen = {name: _choice(name, value, problems) for name, value in given.items()}
+    number = read_layers(layers, problems)
     if problems:
         raise ParameterError(problems)
-    return Setting(**chosen)
+    return Setting(**chosen, layers=number)
 
 
 def _check_setting(theorem: Theorem, error: Any, attention: Any, layers: Any) -> None:
@@ -108,11 +139,15 @@ def _check_setting(theorem: Theorem, error: Any, attention: Any, layers: Any) ->
     for name, value in given.items():
         if value is None:
             continue
-        chosen = _choice(name, value, problems)
-        if chosen is None or theorem.setting is None:
+        read = read_layers(value, problems) if name == "layers" else _choice(name, value, problems)
+        if read is None or theorem.setting is None:
             continue
         meant = getattr(theorem.setting, name)
-        if chosen != meant:
+        if name == "layers" and theorem.setting.or_more:
+            if read < meant:
+                allowed = f"{meant} or more, the setting of {theorem.key}"
+                problems.append(Problem(name, value, allowed))
+        elif read != meant:
             problems.append(Problem(name, value, f"{meant!r}, the setting of {theorem.key}"))
     if problems:
         raise ParameterError(problems)
@@ -120,7 +155,7 @@ def _check_setting(theorem: Theorem, error: Any, attention: Any, layers: Any) ->
 
 def _choice(name: str, value: Any, problems: list[Problem]) -> Any:
     """The one of the `CHOICES` that `value` is; otherwise None, and one more problem."""
-    if isinstance(value, (str, Integral)) and not isinstance(value, bool):
+    if isinstance(value, str):
         for choice in CHOICES[name]:
             if value == choice:
                 return choice
@@ -129,4 +164,13 @@ def _choice(name: str, value: Any, problems: list[Problem]) -> Any:
         problems.append(Missing(name, None, allowed))
     else:
         problems.append(Problem(name, value, allowed + hints.of_choice(name, value)))
+    return None
+
+
+def read_layers(value: Any, problems: list[Problem]) -> Any:
+    """The number of layers as an int; otherwise None, and one more problem."""
+    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1:
+        return int(value)
+    kind = Missing if value is None else Problem
+    problems.append(kind("layers", value, LAYERS))
     return None

@@ -231,6 +231,13 @@ def contradictions(values: Values, asserted: Collection[str]) -> list[tuple[str,
         refuse("locality", f"0, as assume={{{NO_LAG_BIAS!r}}} says that no lag has a bias")
     if NO_LAG_BIAS in asserted and _below(1, values.get("positional_margin", Fraction(0))):
         refuse("positional_margin", f"at most 1, its value without lag bias ({NO_LAG_BIAS!r})")
+    constants: Any = values.get("depth_constants")
+    if NO_LAG_BIAS in asserted and constants is not None and constants.has_bias:
+        refuse("depth_constants", f"heads without lag bias, as assume={{{NO_LAG_BIAS!r}}} says")
+    if both("locality", "depth_constants") and _below(
+        max(constants.localities), values["locality"]
+    ):
+        refuse("locality", f"at most {max(constants.localities)}, the largest τ of depth_constants")
     if both("lipschitz", "lipschitz_other") and _below(
         values["lipschitz"], values["lipschitz_other"]
     ):

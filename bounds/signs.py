@@ -27,7 +27,7 @@ _GREEK = {
     "Lambda": "Λ",
     "Sigma": "Σ",
 }
-_ACCENTED = {r"\mathcal{C}": "𝒞", r"\bar{W}": "W̄", r"\hat{g}": "ĝ"}
+_ACCENTED = {r"\mathcal{C}": "𝒞", r"\bar{W}": "W̄", r"\hat{g}": "ĝ", r"\mathbf{c}": "𝐜"}
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 

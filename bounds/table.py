@@ -17,7 +17,7 @@ from flint import fmpz
 
 from bounds.errors import BoundsError, NotComputable, ParameterError, Problem
 from bounds.evaluate import enclose
-from bounds.numbers import Exact, brief, exact, plain, written
+from bounds.numbers import Exact, Structure, brief, exact, plain, written
 
 if TYPE_CHECKING:
     import pandas
@@ -369,7 +369,7 @@ def _cell(value: Any, digits: int) -> str:
         return str(value) if value.bit_length() < 3.3 * digits else f"{len(bin(value)) - 2} bits"
     if isinstance(value, float):
         return f"{value:.6g}"
-    if isinstance(value, (Fraction, sympy.Basic)):
+    if isinstance(value, (Fraction, sympy.Basic, Structure)):
         return brief(value)
     return str(value)
 
@@ -410,13 +410,16 @@ def _written_out(value: Any) -> str:
         return "" if math.isnan(value) else repr(value)
     if isinstance(value, (Fraction, sympy.Basic)):
         return _all_digits(value)
+    if isinstance(value, Structure):
+        return json.dumps(value.data())
     return _cell(value, 18)
 
 
 def _all_digits(value: Exact) -> str:
     if isinstance(value, Fraction):
         return f"{digits(value.numerator)}/{digits(value.denominator)}"
-    return written(value)
+    text: str = written(value)
+    return text
 
 
 def _for_json(value: Any) -> Any:
@@ -428,6 +431,8 @@ def _for_json(value: Any) -> Any:
         return _for_json(plain(value)) if plain(value) is not value else _all_digits(value)
     if isinstance(value, tuple):
         return [_for_json(entry) for entry in value]
+    if isinstance(value, Structure):
+        return value.data()
     return value
 
 

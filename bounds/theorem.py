@@ -80,16 +80,35 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True)
 class Setting:
-    """Which error, which attention, how many layers; printed like `linf, argmax, 1 layer`."""
+    """Which error, which attention, how many layers; printed like `linf, argmax, 1 layer`.
+
+    `or_more`: of a theorem: for this number of layers and any larger one.
+    """
 
     error: str
     attention: str
     layers: int
+    or_more: bool = False
+
+    def covers(self, other: Setting) -> bool:
+        """Whether a theorem for this setting is about the other one."""
+        if (self.error, self.attention) != (other.error, other.attention):
+            return False
+        return self.layers == other.layers or (self.or_more and self.layers < other.layers)
+
+    def data(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        more = {"or_more": True} if self.or_more else {}
+        return {"error": self.error, "attention": self.attention, "layers": self.layers} | more
+
+    def with_layers(self, layers: int) -> Setting:
+        """The same error and attention at exactly this number of layers."""
+        return Setting(self.error, self.attention, layers)
 
     def __str__(self) -> str:
-        return (
-            f"{self.error}, {self.attention}, {self.layers} layer{'s' if self.layers > 1 else ''}"
-        )
+        number = f"{self.layers} or more" if self.or_more else str(self.layers)
+        plural = self.or_more or self.layers > 1
+        return f"{self.error}, {self.attention}, {number} layer{'s' if plural else ''}"
 
 
 @dataclass(frozen=True)

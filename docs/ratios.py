@@ -188,9 +188,12 @@ def eight_cells(now: Mapping[tuple[str, str], tuple[Side, Side]]) -> str:
         enough, least, unsettled = cell.orders
         link = f"[{cell.name}](ratios.md#{cell.anchor})"
         lines.append(f"| {link} | {enough} | {least} | {'; '.join(ratios)} | {unsettled} |")
-    deep = [t.key for t in bounds.theorems() if t.setting is not None and _is_deep(t.setting)]
-    known = ", ".join(map(_section, deep)) or "nothing proved"
-    lines.append(f"| more than two layers | {known} | – | – | the other cells |")
+    deep = [t for t in bounds.theorems() if t.setting is not None and _is_deep(t.setting)]
+    sides = [
+        ", ".join(_section(t.key) for t in deep if t.direction == side and not t.unknown)
+        for side in ("sufficient", "necessary")
+    ]
+    lines.append(f"| more than two layers | {sides[0]} | {sides[1]} | – | average error |")
     return "\n".join(lines)
 
 

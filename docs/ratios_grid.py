@@ -92,6 +92,17 @@ def _only(*assume: str, **changes: Any) -> Question:
 
 
 _BASE = Question("base", {})
+_PAIR_B10 = Question(
+    "the constants of the pair of Theorem B10, rounded up",
+    {
+        "lipschitz_query": 6,
+        "lipschitz_keys": 118,
+        "limit_query": 13,
+        "limit_keys": 279,
+        "influence_keys": 15,
+        "dimension": 3,
+    },
+)
 _ONE_HEAD = {"epsilon": "1/100", "lipschitz": 1, "vocabulary_size": 4, "heads": 1}
 _ARGMAX = {**_ONE_HEAD, "period": 2, "locality": 1, "precision_bits": 8, "margin": 1}
 _SOFTMAX = {
@@ -222,13 +233,16 @@ CELLS = (
             _vary("positional_margin", "1/4"),
             _vary("locality", 20),
             _vary("period", 5, complexity_periodic=10**6),
+            _PAIR_B10,
         ),
         (
-            r"$\frac32(C_F/s)^{\max(1/\gamma,2)}$",
-            r"$\varepsilon^{-2}$ for $\tau\ge1$ and two heads",
-            r"$e^{R_1+R_2}$ inside the square; $\tau=0$ or one head",
+            r"$d\tau s^{-2}+s^{-\max(1/\gamma,1)}$ with constants of the weights, up to a "
+            "logarithm; lag bias in the second layer too, by the depth theorem",
+            r"$\lvert\Sigma\rvert\tau L^2/\varepsilon^2$ and $e^{R_2}L^2/\varepsilon^2$ for "
+            r"$\tau\ge1$ and two heads; $\varepsilon^{-1/\gamma}$",
+            r"$e^{R_1+2R_2}$ above, $e^{R_2}$ below; one first-layer head",
         ),
-        (0,),
+        (0, 7),
     ),
     Cell(
         "average",

@@ -15,7 +15,7 @@
 #
 # error × attention × layers: which theorems hold in each cell, how the required length grows,
 # and what is known to be necessary. Every key names a theorem; the proofs of ours are in
-# `docs/theory.md`.
+# `docs/theory.md`. A last row has what is proved for any number of layers.
 
 # %%
 import matplotlib.pyplot as plt

@@ -65,6 +65,16 @@ _VALUES: dict[str, tuple[Any, ...]] = {
     "states": (3,),
     "path_states": (5,),
     "attention_weight": ("1/2",),
+    "depth_constants": (
+        bounds.DepthConstants(
+            (
+                bounds.LayerConstants("5/4", 1, (bounds.HeadConstants(1, 1, 1, 1, 1, 1),)),
+                bounds.LayerConstants(
+                    1, 1, (bounds.HeadConstants("1/2", 1, 2, 1, 1, 1, "balanced"),)
+                ),
+            )
+        ),
+    ),
 }
 """Values to try, in this order, until the hypotheses of an entry hold; other keywords take 2."""
 

@@ -54,6 +54,7 @@ from verify.model.transformer import LimitTransformer
 from verify.model.weights import Head, Layer
 from verify.simulation import Simulation, simulate
 from verify.simulation.softmax.balanced import simulate_balanced
+from verify.simulation.softmax.deep import simulate_deep
 from verify.simulation.softmax.one_layer import simulate_softmax_one_layer
 from verify.simulation.softmax.random_chain import simulate_random_chain
 
@@ -106,6 +107,7 @@ __all__ = [
     "replay",
     "simulate",
     "simulate_balanced",
+    "simulate_deep",
     "simulate_last",
     "simulate_random_chain",
     "simulate_softmax_one_layer",

@@ -11,12 +11,14 @@ CELLS = list(itertools.product(("linf", "average"), ("argmax", "softmax"), (1, 2
 
 def test_every_cell_is_answered():
     cube = bounds.cube()
-    assert [(row["error"], row["attention"], row["layers"]) for row in cube] == CELLS
+    cells = [(row["error"], row["attention"], row["layers"]) for row in cube]
+    assert cells[:8] == CELLS
+    assert cells[8:] == [("linf", "argmax", "≥ 3"), ("linf", "softmax", "≥ 3")]
     for row in cube:
         assert row["sufficient"]
-        assert row["power"]
+        assert row["power"] or row["layers"] == "≥ 3"
     impossible = {tuple(list(row.values())[:3]) for row in cube if row["no_bound"]}
-    assert impossible == {("linf", "argmax", 2)}
+    assert impossible == {("linf", "argmax", 2), ("linf", "argmax", "≥ 3")}
     treated = {tuple(list(row.values())[:3]) for row in cube if row["paper"]}
     assert treated == {("linf", "argmax", 1), ("average", "argmax", 1), ("linf", "softmax", 2)}
 
@@ -88,6 +90,39 @@ def test_no_bound_is_not_said_of_a_class_without_the_machine(smaller):
         bounds.required_length(
             theorem="derived.no_bound_two_layer_argmax", **TWO_ARGMAX_LAYERS | smaller
         )
+
+
+@pytest.mark.parametrize("layers", [3, 7])
+def test_deeper_argmax_models_are_answered_as_two_layers_are(layers):
+    deeper = TWO_ARGMAX_LAYERS | {"layers": layers}
+    assert bounds.required_length(**deeper).status is bounds.Status.NOT_COMPUTABLE
+    answer = bounds.required_length(**deeper, margin=1)
+    assert answer.status is bounds.Status.UNKNOWN
+    two = bounds.required_length(**TWO_ARGMAX_LAYERS, margin=1)
+    assert [b.length for b in answer.necessary] == [b.length for b in two.necessary] != []
+    finite = {"assume": {"finite_state_first_layer"}, "states": 64, "path_states": 66}
+    lengths = [
+        bounds.required_length(**d, margin=1, **finite).length for d in (deeper, TWO_ARGMAX_LAYERS)
+    ]
+    assert lengths[0] == lengths[1]  # the automaton counts, not what it is made of
+
+
+def test_localities_of_the_layers_before_the_last_add_up():
+    given = {"epsilon": 1, "lipschitz": 7, "vocabulary_size": 2, "period": 3, "locality": 2}
+    given |= {"precision_bits": 4, "margin": 1}
+    key = "derived.two_layer_argmax_suffix_only"
+    for layers in (2, 3, 4):
+        reach = (layers - 1) * 2
+        states = 3 * 2 ** (reach + 1)
+        automaton = {"states": states, "path_states": states + reach}
+        known = bounds.required_length(theorem="derived.two_layer_argmax", **automaton, **given)
+        assert bounds.required_length(theorem=key, layers=layers, **given).length == known.length
+    shortest = bounds.required_length(theorem=key, **given)
+    assert shortest.length == bounds.required_length(theorem=key, layers=2, **given).length
+    with pytest.raises(bounds.ParameterError, match="layers"):
+        bounds.required_length(theorem=key, layers=1, **given)
+    with pytest.raises(bounds.ParameterError, match="layers"):
+        bounds.required_length(theorem="derived.two_layer_argmax_generic", layers=3, **given)
 
 
 def test_with_margins_in_both_layers_it_is_not_known():

@@ -62,6 +62,12 @@ ONE = {
     "tie_tolerance": F(1, 10**4),
     "horizon": F(2**20),
     "light_groups": F(1),
+    "depth_constants": bounds.DepthConstants(
+        [
+            bounds.LayerConstants("5/4", 5, (bounds.HeadConstants(1, "1/2", 1, "1/2", 1, 1),)),
+            bounds.LayerConstants(1, 1, (bounds.HeadConstants("1/2", 1, 2, "1/2", 1, 1),)),
+        ]
+    ),
 }
 
 
@@ -354,6 +360,7 @@ def test_what_no_theorem_of_a_cell_covers_is_refused_in_the_cell(error, layers):
     given = ONE | {"alpha_total": 4, "period": 1}
     for name in ("class_probability", "gram_probability", "spectral_gap", "stationary_min"):
         given.pop(name)
+    given.pop("depth_constants")  # they are those of two layers
     with pytest.raises(bounds.ParameterError, match="infinite precision"):
         bounds.required_length(error=error, attention="softmax", layers=layers, **given)
 
@@ -744,7 +751,7 @@ def test_average_softmax_refuses_positions():
         given = ONE | {"period": 2, "alpha_total": 4}
         for name in (
             *("class_probability", "gram_probability", "precision_bits"),
-            *("spectral_gap", "stationary_min"),
+            *("spectral_gap", "stationary_min", "depth_constants"),
         ):
             given.pop(name)
         cell = {"error": "average", "attention": "softmax", "layers": layers}

@@ -205,6 +205,11 @@ def test_two_layer_argmax_with_known_automata(v):
     # A run is in windows of all τ + 1 tokens, after τ shorter ones.
     found = integers("derived.two_layer_argmax_suffix_only", **given)
     assert found == automaton(v, windows, windows + tau)
+    # Of P layers all but the last see a window of (P − 1)τ + 1 tokens.
+    reach = 3 * tau
+    windows_of_four = period * size ** (reach + 1)
+    found = integers("derived.two_layer_argmax_suffix_only", **given, layers=4)
+    assert found == automaton(v, windows_of_four, windows_of_four + reach)
     # The types seen only grow, Δ|Σ| times at most: as many passes through the windows.
     found = integers("derived.two_layer_argmax_generic", **given)
     assert found == automaton(v, windows, period * size * windows + tau + 1)

@@ -38,6 +38,7 @@ FAMILIES: dict[str, tuple[Family, int]] = {
     "counting first layer": (two_layers.counters, 3),
     "grams": (two_layers.grams, 1),
     "softmax, two layers": (two_layers.softmax_pair, 3),
+    "softmax, late lag bias": (two_layers.softmax_late_bias, 1),
 }
 """Name → generator and its weight: out of every sum of weights, so many cases."""
 

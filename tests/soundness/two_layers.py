@@ -252,5 +252,24 @@ def softmax_pair(rng: Generator) -> Case:
     return Case("softmax, two layers", f, g, laws)
 
 
+def softmax_late_bias(rng: Generator) -> Case:
+    """The same with lag biases in the second layer, or a third layer: Theorem D alone covers it."""
+    base = softmax_pair(rng)
+    locality = pick(rng, 0, 1)
+
+    def late(f: LimitTransformer) -> LimitTransformer:
+        kinds = list(softmax_models.BIASES.values())
+
+        def biased(head: Head) -> Head:
+            bias = np.round(pick(rng, *kinds)(rng, locality + 1) * 64) / 64
+            return replace(head, lag_bias=np.where(bias, bias, 0.5))
+
+        first, second = f.layers
+        second = replace(second, heads=tuple(map(biased, second.heads)))
+        return replace(f, layers=(first, second))
+
+    return Case("softmax, late lag bias", late(base.f), late(base.g))
+
+
 def _dyadic(array: np.ndarray) -> np.ndarray:
     return np.round(array * 1024) / 1024

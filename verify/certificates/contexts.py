@@ -183,7 +183,7 @@ def _problems(f: Any, g: Any, finite: bool | None) -> list[tuple[str, Any, str]]
     for name, model in models.items():
         if len(model.layers) != 1:
             allowed = (
-                "one layer; for two softmax layers, verify.measure with bounds.required_length"
+                "one layer; for more softmax layers, verify.measure with bounds.required_length"
             )
             wrong.append((f"{name}.layers", len(model.layers), allowed))
         bits = model.precision_bits

@@ -15,6 +15,8 @@ from verify.errors import InputError
 from verify.float_errors import usual_float_errors
 from verify.model.transformer import LimitTransformer
 from verify.model.validation import as_sequence
+from verify.simulation.softmax.deep import DeepPair, covers_only_depth
+from verify.simulation.softmax.deep_states import LONGEST
 from verify.simulation.softmax.pair import SoftmaxPair
 
 DRAWS = 4
@@ -46,7 +48,8 @@ def check_softmax(
     map and, for two layers, of the paper's random chain.
 
     Args:
-        f: one or two layers in infinite precision.
+        f: a model in infinite precision; with more than two layers, or lag biases behind the first,
+            default inputs have at most 2^13 tokens.
         g: the other model of the pair, or None.
         epsilon: ε > 0, for which the report states the proven N.
         inputs: arrays of tokens or `verify.checks.inputs.Input`s; by default `standard_families`.
@@ -64,7 +67,9 @@ def check_softmax(
     """
     if isinstance(length, bool) or not isinstance(length, int) or length < 1:
         raise InputError("length", length, "an integer, at least 1")
-    pair = SoftmaxPair(f, g, layers=min(len(f.layers), 2))
+    deep = covers_only_depth(f, g)
+    pair = DeepPair.of(f, g) if deep else SoftmaxPair(f, g, layers=min(len(f.layers), 2))
+    length = min(length, LONGEST) if deep else length
     shortest = 2 * (pair.locality + 2 * pair.period)
     if inputs is None:
         lengths = _lengths(shortest, length)

@@ -19,6 +19,8 @@ hi, and relu(z) − s z is in [0, w], w = max(0, −s·lo, (1 − s)·hi), for a
     f_o = U_o·u + Σ_k (UB)_ok relu(z_k)  is in  const + (U + UB S A)_o·u + Σ_k (UB)_ok [0, w_k],
 
 and linear functions of u have exact bounds again.
+
+More layers, or a lag bias in the second: Λ_P (D_Y + Σ_h D_h), from the constants of every layer.
 """
 
 from __future__ import annotations
@@ -34,6 +36,8 @@ from verify.measure.argmax_constants import ArgmaxModel
 from verify.measure.dyadic import Dyadic, maximum
 from verify.measure.enclosure import FirstLayer, Reachable
 from verify.measure.norms import float_up
+from verify.measure.softmax import needs_depth
+from verify.measure.softmax_depth import depth_constants, largest_change
 from verify.model.transformer import LimitTransformer
 
 _MOST_ENTRIES = 10**5
@@ -56,8 +60,11 @@ def output_range(f: LimitTransformer) -> Fraction:
     """Upper bound of |f(x) − f(z)| over all inputs x, z with the same last token and length mod Δ.
 
     Args:
-        f: a model that `verify.measure` covers: one layer, or two in infinite precision.
+        f: a model that `verify.measure` covers: one layer, or infinite precision.
     """
+    if f.attention == "softmax" and needs_depth((f,)):
+        (layers, *_) = depth_constants((f,)).models
+        return largest_change(f, layers)
     simple = _by_lipschitz(f)
     types = f.vocabulary_size * f.period
     if types**2 * f.heads[0] * f.dimension > _MOST_ENTRIES:

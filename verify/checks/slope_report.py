@@ -17,6 +17,7 @@ from verify.lengths import show_integer, to_json
 from verify.tables import aligned, show_fraction, write_json
 
 BALANCED, CHAIN, ROUNDING, TRUNCATED = "balanced", "random chain", "rounding", "truncated"
+DEEP = "balanced, any depth"
 GROWING = "balanced, q = 1"
 """The balanced map with pieces of 1, 2, 3, … periods, as in [derived, Lemma B3]."""
 

@@ -2,7 +2,8 @@
 
 For two softmax layers the balanced map is proven to reach n^(−1/2) ([derived, Lemma B3⁺]), and
 (ln n)/n without lag biases; the paper's random keep/drop chain has n^(−1/3) ([izzo2025, Lemma
-5.3]). For one layer the rounding map has n^(−min(γ, 1)) ([derived, Theorem B5]).
+5.3]). For one layer the rounding map has n^(−min(γ, 1)) ([derived, Theorem B5]). For any depth the
+balanced map has n^(−1/2) up to logarithms ([derived, Theorem D]).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from verify.checks.output_range import largest_error
 from verify.checks.slope_report import (
     BALANCED,
     CHAIN,
+    DEEP,
     GROWING,
     ROUNDING,
     TRUNCATED,
@@ -34,6 +36,7 @@ from verify.model.transformer import LimitTransformer
 from verify.simulation.result import Simulation
 from verify.simulation.softmax.balanced import simulate_balanced
 from verify.simulation.softmax.controls import CONTROLS, simulate_truncated
+from verify.simulation.softmax.deep import covers_only_depth, simulate_deep
 from verify.simulation.softmax.one_layer import simulate_softmax_one_layer
 from verify.simulation.softmax.random_chain import simulate_random_chains
 from verify.simulation.softmax.simulator import SoftmaxSimulator
@@ -62,7 +65,7 @@ def measure_slopes(
     """Measure |f(x) − f(z)| of the maps that cover f and g, for growing n = |z|.
 
     Args:
-        f: one or two layers in infinite precision.
+        f: a model in infinite precision.
         g: another such model, or None.
         epsilon: ε > 0 to state the proven N for; None for no such statement.
         lengths: the n, increasing.
@@ -113,7 +116,7 @@ def new_slope_report(
         raise InputError("control", control, f"one of {', '.join(CONTROLS)}, or None")
     run = SoftmaxSimulator(f, g, 1 if epsilon is None else epsilon)
     margin = run.constants.parameters()["positional_margin"]
-    halved = len(f.layers) == 2 and run.constants.locality > 0
+    halved = run.pair.layers > 1 and run.constants.locality > 0
     rate = min(margin, Fraction(1, 2) if halved else Fraction(1))
     report = SlopeReport(
         name=name, theorem=run.theorem, proven_exponent=-float(rate), control=control
@@ -140,7 +143,7 @@ def extend_slopes(
     Raises:
         InputError: a map that there is not for so many layers.
     """
-    known = (ROUNDING,) if len(f.layers) == 1 else (BALANCED, CHAIN, GROWING)
+    known = _maps(f, g)
     if maps is None:
         maps = known[:2] if report.control is None else (TRUNCATED,)
     elif unknown := [name for name in maps if name not in known]:
@@ -160,6 +163,13 @@ def extend_slopes(
                 if progress is not None:
                     progress(report, row, total)
     report.finished = True
+
+
+def _maps(f: LimitTransformer, g: LimitTransformer | None) -> tuple[str, ...]:
+    """The maps that cover the models; the paper's random chain is for two layers."""
+    if covers_only_depth(f, g):
+        return (DEEP,)
+    return (ROUNDING,) if len(f.layers) == 1 else (BALANCED, CHAIN, GROWING)
 
 
 def standard_families(
@@ -263,6 +273,7 @@ def _row(
 
 _SINGLE_MAPS: dict[str, Callable[..., Simulation]] = {
     BALANCED: simulate_balanced,
+    DEEP: simulate_deep,
     GROWING: partial(simulate_balanced, theta=1),
     ROUNDING: simulate_softmax_one_layer,
     TRUNCATED: simulate_truncated,

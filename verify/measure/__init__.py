@@ -27,6 +27,7 @@ from verify.measure.query_logits import Key
 from verify.measure.size import Progress, check_size, no_progress
 from verify.measure.softmax import measure_softmax
 from verify.measure.softmax_constants import SoftmaxConstants, SoftmaxModel
+from verify.measure.softmax_depth import depth_constants
 from verify.measure.softmax_heads import SoftmaxHead
 from verify.measure.two_layer import TwoLayerForm
 from verify.model.transformer import LimitTransformer
@@ -45,6 +46,7 @@ __all__ = [
     "SoftmaxHead",
     "SoftmaxModel",
     "TwoLayerForm",
+    "depth_constants",
     "logit_levels",
     "measure",
 ]
@@ -63,8 +65,10 @@ def measure(
     """Return the constants of f and g on which required training lengths depend.
 
     Args:
-        f: a model: one layer in finite precision, or one or two layers in infinite precision.
-        g: a second model with the same |Σ|, number of outputs, layers and kind of precision.
+        f: a model: one layer in finite precision, or any number of layers in infinite precision.
+        g: a second model with the same |Σ|, number of outputs and kind of precision, and of the
+            same depth in finite precision. In infinite precision the shorter model counts as
+            padded with layers that change nothing, which is exact.
             None (default): the constants stand for f and any model whose are no larger.
         horizon: T* ≥ 1, finite precision only: the longest length of interest. Training splits
             ties by a little; up to a horizon near ties may count as ties, at a price that the
@@ -106,8 +110,6 @@ def measure(
         if longest is not None:
             allowed = "None: softmax drops nothing, its lengths hold for every T without a horizon"
             raise InputError("horizon", horizon, allowed)
-        if len(f.layers) > 2:
-            raise InputError("f.layers", len(f.layers), "one or two layers")
     else:
         for name, model in zip("fg", models, strict=False):
             check_one_layer(name, model)
@@ -167,12 +169,13 @@ def _checked(f: Any, g: Any) -> tuple[LimitTransformer, ...]:
         raise InputError.of_all(wrong)
     if g is None:
         return (f,)
-    pairs = {
+    pairs: dict[str, tuple[Any, Any]] = {
         "vocabulary_size": (f.vocabulary_size, g.vocabulary_size),
         "output_dimension": (f.output_dimension, g.output_dimension),
-        "number of layers": (len(f.layers), len(g.layers)),
         "attention": (f.attention, g.attention),
     }
+    if f.attention == "argmax":
+        pairs["number of layers"] = (len(f.layers), len(g.layers))
     mismatches = [
         (f"g.{name}" if " " not in name else f"{name} of g", of_g, f"{of_f}, as in f")
         for name, (of_f, of_g) in pairs.items()

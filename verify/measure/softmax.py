@@ -24,10 +24,10 @@ from verify.measure.norms import (
 )
 from verify.measure.size import Progress, no_progress
 from verify.measure.softmax_constants import SoftmaxConstants, SoftmaxModel
+from verify.measure.softmax_depth import depth_constants, last_lipschitz, smallest_margin
 from verify.measure.softmax_heads import SoftmaxHead, softmax_heads
 from verify.measure.two_layer import (
     TwoLayerForm,
-    check_scope,
     enclosed_form,
     norm_form,
     value_rank,
@@ -40,10 +40,9 @@ def measure_softmax(
     models: tuple[LimitTransformer, ...], block: int, progress: Progress = no_progress
 ) -> SoftmaxConstants:
     """Return the constants of one or two models that have passed the checks of `measure`."""
-    layers = len(models[0].layers)
-    if layers == 2:
-        for name, f in zip("fg", models, strict=False):
-            check_scope(name, f)
+    layers = max(len(f.layers) for f in models)
+    if needs_depth(models):
+        return _measure_deep(models, block, progress)
     sizes = _Sizes(
         vocabulary_size=models[0].vocabulary_size,
         period=math.lcm(*(minimal_period(f) for f in models)),
@@ -88,8 +87,77 @@ def measure_softmax(
         limit_query=_largest_output([c.limit_query for c in of_output]),
         limit_keys=_largest_output([c.limit_keys for c in of_output]),
         influence_keys=_largest_output([c.influence for c in of_output]),
+        depth_constants=None,
         block=block,
         dimension=sizes.dimension,
+        models=tuple(found),
+    )
+
+
+def needs_depth(models: tuple[LimitTransformer, ...]) -> bool:
+    """Return whether only the theorem of any depth covers the models.
+
+    So it is with more than two layers, a lag bias in a second layer, or different depths.
+    """
+    depths = {len(f.layers) for f in models}
+    late = any(h.lag_bias.any() for f in models for x in f.layers[1:] for h in x.heads)
+    return len(depths) > 1 or max(depths) > 2 or late
+
+
+def _measure_deep(
+    models: tuple[LimitTransformer, ...], block: int, progress: Progress
+) -> SoftmaxConstants:
+    """Return the constants of models that only the theorem of any depth covers."""
+    constants = depth_constants(models, progress)
+    found = []
+    for f, layers in zip(models, constants.models, strict=False):
+        slopes = last_lipschitz(layers)
+        found.append(
+            SoftmaxModel(
+                period=minimal_period(f),
+                locality=minimal_locality(f),
+                declared_period=f.period,
+                declared_locality=f.locality,
+                heads=softmax_heads(f, progress),
+                positional_margin=smallest_margin(f),
+                lag_bias=any(h.lag_bias.any() for layer in f.layers for h in layer.heads),
+                head_lipschitz=slopes,
+                head_euclidean=slopes,
+                norm=None,
+                enclosed=None,
+                value_rank=sum(head.value_rank for head in layers[-1].heads),
+                log_complexity=None,
+                log_complexity_norm=None,
+                log_complexity_average=None,
+            )
+        )
+    lipschitz = max(sum(model.head_lipschitz, Fraction(0)) for model in found)
+    return SoftmaxConstants(
+        layers=constants.layers,
+        vocabulary_size=models[0].vocabulary_size,
+        period=math.lcm(*(model.period for model in found)),
+        locality=max(model.locality for model in found),
+        heads=max(f.heads[0] for f in models),
+        positional_margin=min(model.positional_margin for model in found),
+        logit_range=max(head.logit_range for model in found for head in model.heads),
+        logit_range_columns=max(head.column_range for model in found for head in model.heads),
+        lipschitz=lipschitz,
+        lipschitz_euclidean=lipschitz,
+        complexity_one_layer=None,
+        complexity_one_layer_norm=None,
+        complexity_balanced=None,
+        complexity_balanced_norm=None,
+        complexity_periodic=None,
+        complexity_periodic_norm=None,
+        complexity_average=None,
+        lipschitz_query=None,
+        lipschitz_keys=None,
+        limit_query=None,
+        limit_keys=None,
+        influence_keys=None,
+        depth_constants=constants,
+        block=block,
+        dimension=None,
         models=tuple(found),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
+from bounds.depth_constants import DepthConstants, LayerConstants
 from bounds.numbers import Exact, exact
 from verify.errors import InputError
 from verify.measure import complexity
@@ -64,7 +65,7 @@ class SoftmaxConstants:
     the Euclidean norm of the outputs.
 
     Attributes:
-        attention, layers: "softmax", 1 or 2.
+        attention, layers: "softmax"; the number of layers, of the deeper one of f and g.
         vocabulary_size: |Σ|.
         period: Δ, least common multiple of the smallest periods of f and g.
         locality: τ, greatest lag with a bias that is not 0.
@@ -90,6 +91,10 @@ class SoftmaxConstants:
         lipschitz_query, lipschitz_keys, limit_query, limit_keys, influence_keys: two layers: the
             constants of Theorem B4⁺, each the larger one of f and g; enclosed form, numbers that
             `bounds` reads exactly. One layer: None.
+        depth_constants: of every layer, for Theorem D, where no other theorem covers the models:
+            more than two layers, a lag bias in a layer behind the first, or f and g of different
+            depth. None otherwise, and the constants of Theorems B4 and B4⁺ are None where it is
+            given. `verify.measure.depth_constants` has them for any two models.
         block: θ, length of the first block of the balanced construction that C refers to.
         dimension: two layers: d = Δ(|Σ| − 1) + Σ rank V₂ over f and g; one layer: None.
         models: the constants of f, and of g where one was given.
@@ -119,6 +124,7 @@ class SoftmaxConstants:
     limit_query: Exact | None
     limit_keys: Exact | None
     influence_keys: Exact | None
+    depth_constants: DepthConstants | None
     block: int
     dimension: int | None
     models: tuple[SoftmaxModel, ...]
@@ -151,7 +157,8 @@ class SoftmaxConstants:
 
         One layer: L, Λ, R and R_c. Two layers: the constants of Theorem B4⁺ with d; and the
         complexities that are defined, for Δ = 1 that of the error at every input and that of the
-        average error, for Δ > 1 that with period Δ.
+        average error, for Δ > 1 that with period Δ. More layers, or a lag bias in the second: the
+        constants of every layer.
         """
         keywords: dict[str, Any] = {
             "attention": self.attention,
@@ -168,6 +175,8 @@ class SoftmaxConstants:
                 "logit_range": self.logit_range,
                 "logit_range_columns": self.logit_range_columns,
             }
+        if self.depth_constants is not None:
+            return keywords | {"depth_constants": self.depth_constants}
         complexities = {
             "complexity_balanced": self.complexity_balanced,
             "complexity_periodic": self.complexity_periodic,
@@ -227,6 +236,7 @@ def _unit_number(name: str, value: Any) -> Fraction:
 def _shared_rows(c: SoftmaxConstants) -> list[Row]:
     """Return the rows for f and g together."""
     columns = ("R_c", "  within one residue", number(c.logit_range_columns))
+    deep = [] if c.depth_constants is None else [("P", "layers", str(c.layers))]
     return [
         *size_rows(c.vocabulary_size, c.period, c.locality, c.heads),
         ("γ", "positional margin", number(c.positional_margin)),
@@ -234,6 +244,7 @@ def _shared_rows(c: SoftmaxConstants) -> list[Row]:
         *([columns] if c.layers == 1 else []),
         ("L", "Lipschitz constant in the last attention", number(c.lipschitz)),
         ("Λ", "Euclidean constant, for average errors", number(c.lipschitz_euclidean)),
+        *deep,
     ]
 
 
@@ -242,6 +253,9 @@ def _table(c: SoftmaxConstants) -> str:
     parts = [lines(_shared_rows(c))]
     for name, model in zip("fg", c.models, strict=False):
         parts.append(lines([(f"model {name}", "", "norm form", "enclosed"), *_model_rows(model)]))
+    if c.depth_constants is not None:
+        for name, layers in zip("fg", c.depth_constants.models, strict=False):
+            parts.append(lines(_depth_rows(name, layers)))
     return "\n\n".join(parts)
 
 
@@ -280,6 +294,19 @@ def _model_rows(model: SoftmaxModel) -> list[Row]:
             )
     logs = (model.log_complexity_norm, model.log_complexity)
     rows.append(("ln C", "complexity", *("–" if log is None else f"{log:.6g}" for log in logs)))
+    return rows
+
+
+def _depth_rows(name: str, layers: tuple[LayerConstants, ...]) -> list[Row]:
+    """Return the constants of one model, a row per layer and per head."""
+    rows: list[Row] = [(f"layers of {name}", "", "R", "D", "ℓ")]
+    for index, layer in enumerate(layers, start=1):
+        rows.append(
+            (f"Λ_{index}", f"layer {index}, τ = {layer.locality}", number(layer.lipschitz), "", "")
+        )
+        for head, found in enumerate(layer.heads):
+            numbers = (found.logit_range, found.value_diameter, found.tilt_lipschitz)
+            rows.append((f"  head {head}", f"lag bias: {found.lag_bias}", *map(number, numbers)))
     return rows
 
 

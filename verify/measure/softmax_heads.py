@@ -66,14 +66,14 @@ def softmax_heads(f: LimitTransformer, progress: Progress = no_progress) -> tupl
             progress(f"logit ranges of head {number}", start + logits.shape[1], types.shape[0])
         biases = [Fraction(float(b)) for b in head.lag_bias[: locality + 1]]
         biases += [Fraction(0)] * (locality + 1 - len(biases))
-        regime = _regime(max(biases))
+        regime = regime_of(biases)
         score, value = Dyadic.of(head.query_key), Dyadic.of(head.value)
         value_norm = operator_norm_up(value) * diameter
         heads.append(
             SoftmaxHead(
                 regime=regime,
                 peak=max(biases),
-                positional_margin=_margin(biases),
+                positional_margin=margin_of(biases),
                 logit_range=max(ranges),
                 column_range=max(ranges) if regime == "position dominant" else of_columns,
                 query_ranges=ranges,
@@ -87,12 +87,15 @@ def softmax_heads(f: LimitTransformer, progress: Progress = no_progress) -> tupl
     return tuple(heads)
 
 
-def _regime(peak: Fraction) -> Regime:
+def regime_of(biases: list[Fraction]) -> Regime:
+    """Return the regime of a head with these lag biases."""
+    peak = max(biases)
     if peak < 1:
         return "token dominant"
     return "balanced" if peak == 1 else "position dominant"
 
 
-def _margin(biases: list[Fraction]) -> Fraction:
+def margin_of(biases: list[Fraction]) -> Fraction:
+    """Return the largest minus the second largest distinct value of the biases and 1."""
     values = sorted({*biases, Fraction(1)}, reverse=True)
     return values[0] - values[1] if len(values) > 1 else Fraction(1)

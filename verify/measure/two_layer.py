@@ -8,7 +8,6 @@ from typing import Any
 
 from flint import arb, ctx
 
-from verify.errors import InputError
 from verify.measure.complexity import Ingredients, SecondHead
 from verify.measure.dyadic import Dyadic
 from verify.measure.enclosure import FirstLayer, Reachable
@@ -45,14 +44,6 @@ class TwoLayerForm:
     ingredients: Ingredients
 
 
-def check_scope(name: str, f: LimitTransformer) -> None:
-    """Raise InputError if the second layer has a lag bias: no theorem covers it."""
-    for number, head in enumerate(f.layers[1].heads):
-        if head.lag_bias.any():
-            allowed = "zeros: the two-layer bounds do not cover a lag bias in the second layer"
-            raise InputError(f"{name}.layers[1].heads[{number}].lag_bias", head.lag_bias, allowed)
-
-
 def value_rank(f: LimitTransformer) -> int:
     """Return Σ rank V₂ over the heads of the second layer, exactly."""
     return sum(Dyadic.of(head.value).rank() for head in f.layers[1].heads)
@@ -60,7 +51,7 @@ def value_rank(f: LimitTransformer) -> int:
 
 def norm_form(f: LimitTransformer, heads: tuple[SoftmaxHead, ...]) -> TwoLayerForm:
     """Return the constants as products of operator norms."""
-    first, second = f.layers
+    first, second = f.layers[:2]
     types = type_vectors(f)
     mlp_out = operator_norm_up(Dyadic.of(first.mlp_out))
     mlp = 1 + operator_norm_up(Dyadic.of(first.mlp_in)) * mlp_out
@@ -70,7 +61,7 @@ def norm_form(f: LimitTransformer, heads: tuple[SoftmaxHead, ...]) -> TwoLayerFo
     bias = Dyadic.of(first.mlp_bias).norms_up().largest()
     diameter = rounded_up(mlp * (diameter_up(types) + steps))
     size = rounded_up(mlp * (types.norms_up().largest() + attended) + mlp_out * bias)
-    readout = operator_norm_up(Dyadic.of(f.unembedding)) * _mlp_lipschitz(second)
+    readout = operator_norm_up(Dyadic.of(f.unembedding)) * mlp_lipschitz(f.layers[-1])
     with ctx.workprec(PRECISION):
         betas = [
             interval(mlp * head.value_diameter_norm) * interval(head.logit_range_norm).exp()
@@ -117,7 +108,7 @@ def enclosed_form(
             for head, bound in zip(f.layers[1].heads, norms.ingredients.heads, strict=True)
         )
     ingredients = Ingredients(
-        readout_lipschitz=min(norms.ingredients.readout_lipschitz, _readout(f)),
+        readout_lipschitz=min(norms.ingredients.readout_lipschitz, readout_lipschitz(f)),
         beta=_smaller(norms.ingredients.beta, beta),
         beta_histogram=_smaller(norms.ingredients.beta_histogram, beta_histogram),
         positional_margin=norms.ingredients.positional_margin,
@@ -204,22 +195,24 @@ def _largest(values: list[Any]) -> Any:
     return largest
 
 
-def _mlp_lipschitz(layer: Layer) -> Fraction:
+def mlp_lipschitz(layer: Layer) -> Fraction:
     """Return 1 + ‖A‖‖B‖."""
     mlp_in, mlp_out = Dyadic.of(layer.mlp_in), Dyadic.of(layer.mlp_out)
     return 1 + operator_norm_up(mlp_in) * operator_norm_up(mlp_out)
 
 
-def _readout(f: LimitTransformer) -> Fraction:
-    """Return Λ₂ for the largest output: max over outputs of a bound of the gradient's norm.
+def readout_lipschitz(f: LimitTransformer) -> Fraction:
+    """Return Λ of the last layer for the largest output.
+
+    That is the greatest bound, over outputs, of the norm of the gradient.
 
     The gradient of output o is U_o + Σ_k [unit k on] (UB)_ok A_k; its norm is at most
     ‖U_o‖ + Σ_k |(UB)_ok| ‖A_k‖, and at most ‖U_o‖ (1 + ‖A‖‖B‖).
     """
-    layer, unembedding = f.layers[1], Dyadic.of(f.unembedding)
+    layer, unembedding = f.layers[-1], Dyadic.of(f.unembedding)
     rows = unembedding.norms_up().reshape(-1, 1)
     gains = abs(unembedding @ Dyadic.of(layer.mlp_out))
     by_units = rows + gains @ Dyadic.of(layer.mlp_in).norms_up().reshape(-1, 1)
     return rounded_up(
-        min(by_units.reshape(-1).largest(), rows.reshape(-1).largest() * _mlp_lipschitz(layer))
+        min(by_units.reshape(-1).largest(), rows.reshape(-1).largest() * mlp_lipschitz(layer))
     )

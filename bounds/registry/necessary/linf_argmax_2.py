@@ -17,7 +17,8 @@ from bounds.theorem import Direction, Formula, Setting, Theorem
 _ETA, _L = symbols.target, symbols.lipschitz
 _GRAMS = symbols.vocabulary_size ** (symbols.locality + 1)
 
-CELL = Setting("linf", "argmax", 2)
+CELL = Setting("linf", "argmax", 2, or_more=True)
+"""Layers with values and MLP 0, put before the last, make deeper models of the two-layer ones."""
 
 _CONCLUSION = "below this length even exact agreement does not give |f − g| ≤ {target}"
 
@@ -64,7 +65,7 @@ LOWER_TWO_LAYER_ARGMAX = Theorem(
 
 
 def _alternation() -> Formula:
-    """19^(K − 2), K > 1/(2h) − 3 − ln((1/h − 3)/5), h = target/L."""
+    """19^(K − 2), K = ⌈1/(2η) − 3 − ln((1/η − 3)/5)⌉, η = target/L."""
     inverse = _L / _ETA
     number = ceiling(inverse / 2 - 3 - log((inverse - 3) / 5))
     length = ceiling(Integer(19) ** (number - 2))

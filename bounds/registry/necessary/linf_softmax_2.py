@@ -26,7 +26,8 @@ _ETA, _L, _SIZE, _TAU, _R = (
 
 _ZERO, _ONE = sympy.Integer(0), sympy.Integer(1)
 
-CELL = Setting("linf", "softmax", 2)
+CELL = Setting("linf", "softmax", 2, or_more=True)
+"""Layers with values and MLP 0, put behind the first, make deeper models of the two-layer ones."""
 
 _CONCLUSION = "below this length even exact agreement does not give |f − g| ≤ {target}"
 

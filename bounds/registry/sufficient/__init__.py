@@ -10,6 +10,7 @@ from bounds.registry.sufficient import (
     linf_argmax_2,
     linf_softmax_1,
     linf_softmax_2,
+    linf_softmax_deep,
 )
 
 FILES = (
@@ -18,6 +19,7 @@ FILES = (
     linf_argmax_2,
     linf_softmax_1,
     linf_softmax_2,
+    linf_softmax_deep,
     average_argmax_1,
     average_argmax_2,
     average_softmax_1,

@@ -1,14 +1,17 @@
-"""Sufficient: ℓ∞ error, argmax attention, two layers, the first a finite automaton."""
+"""Sufficient: ℓ∞ error, argmax attention, two or more layers, all but the last an automaton."""
 
 from __future__ import annotations
+
+from fractions import Fraction
 
 import sympy
 from sympy import ceiling
 
+from bounds.numbers import Exact
 from bounds.parameters import symbols
 from bounds.registry.hypotheses import MODEL, SHARED
 from bounds.registry.sources import derived
-from bounds.scope import ANY, Hypothesis, Scope
+from bounds.scope import ANY, Hypothesis, Scope, Values
 from bounds.theorem import (
     Direction,
     Formula,
@@ -29,17 +32,25 @@ _L, _SIGMA, _DELTA, _TAU, _H = (
 _S, _NU, _PATH = auxiliary("s"), symbols.states, symbols.path_states
 
 CELL = Setting("linf", "argmax", 2)
+DEEP = Setting("linf", "argmax", 2, or_more=True)
 
 ROUNDING = Hypothesis(
     "attention weights ≤ 2^−p relative to the largest are dropped; nothing else is rounded; γ is "
-    "the least logit margin of both layers"
+    "the least logit margin of all layers"
 )
-SECOND_LAYER = Hypothesis(
-    "L bounds the change of the output per total variation in the second layer"
-)
+SECOND_LAYER = Hypothesis("L bounds the change of the output per total variation in the last layer")
 
 _WINDOWS = _DELTA * _SIGMA ** (_TAU + 1)
 """States: the last τ + 1 tokens, with the residue."""
+
+_DEPTH = auxiliary("P")
+_REACH = (_DEPTH - 1) * _TAU
+"""The last lag that all layers but the last, each of locality τ, reach together."""
+
+
+def _depth(values: Values) -> list[dict[sympy.Symbol, Exact]]:
+    """P, the number of layers that is asked about; two where none is."""
+    return [{_DEPTH: values.get("layers", Fraction(2))}]
 
 
 def _automaton(meaning: dict[sympy.Symbol, sympy.Expr]) -> Formula:
@@ -60,14 +71,14 @@ def _automaton(meaning: dict[sympy.Symbol, sympy.Expr]) -> Formula:
 
 TWO_LAYER_ARGMAX = Theorem(
     key="derived.two_layer_argmax",
-    title="Two layers, argmax, ℓ∞ error, first layer a finite automaton",
+    title="Two or more argmax layers, ℓ∞ error, all but the last a finite automaton",
     source=derived("derived-two_layer_argmax", "Theorem C7"),
-    setting=CELL,
+    setting=DEEP,
     direction=Direction.SUFFICIENT,
     constants="proved",
     statement=(
-        "If the first layer's output is a function of the state of a finite automaton, cycles of "
-        "the run of x can be thinned out so that every second-layer head of f and g attends as "
+        "If what the last layer reads is a function of the state of a finite automaton, cycles of "
+        "the run of x can be thinned out so that every head of f and g in it attends as "
         "before up to total variation s/L. ν is the number of states in the largest strongly "
         "connected component, Q* that of the states on one run; both are the user's."
     ),
@@ -97,8 +108,8 @@ TWO_LAYER_ARGMAX = Theorem(
     defaults={"heads": 1},
     hypotheses=(
         Hypothesis(
-            "first layer of f and g: a function of the state of one finite automaton, which "
-            "also determines the residue of the position",
+            "what the last layer of f and g reads: a function of the state of one finite "
+            "automaton, which also determines the residue of the position",
             name="finite_state_first_layer",
         ),
         ROUNDING,
@@ -112,14 +123,15 @@ TWO_LAYER_ARGMAX = Theorem(
 
 TWO_LAYER_ARGMAX_SUFFIX_ONLY = Theorem(
     key="derived.two_layer_argmax_suffix_only",
-    title="Two layers, argmax, ℓ∞ error, first-layer heads inside the last τ + 1 positions",
+    title="Two or more argmax layers, ℓ∞ error, all but the last inside the last τ + 1 positions",
     source=derived("derived-two_layer_argmax", "Theorem C7 (F1)"),
-    setting=CELL,
+    setting=DEEP,
     direction=Direction.SUFFICIENT,
     constants="proved",
     statement=(
-        "As derived.two_layer_argmax: the state is the window of the last τ + 1 tokens with the "
-        "residue, so ν = Δ|Σ|^(τ+1) and Q* = ν + τ."
+        "As derived.two_layer_argmax: with P layers the localities of all but the last add up, the "
+        "state is the window of the last W + 1 tokens with the residue, W = (P − 1)τ, so "
+        "ν = Δ|Σ|^(W+1) and Q* = ν + W."
     ),
     conclusion="|f − g| ≤ {target} at every length",
     scope=Scope(
@@ -147,7 +159,7 @@ TWO_LAYER_ARGMAX_SUFFIX_ONLY = Theorem(
     defaults={"heads": 1},
     hypotheses=(
         Hypothesis(
-            "every first-layer head of f and g attends inside the last τ + 1 positions",
+            "every head of f and g attends inside the last τ + 1 positions, but in the last layer",
             name="suffix_only_first_layer",
         ),
         ROUNDING,
@@ -155,7 +167,8 @@ TWO_LAYER_ARGMAX_SUFFIX_ONLY = Theorem(
         SHARED,
         SECOND_LAYER,
     ),
-    formula=lambda: _automaton({_PATH: _NU + _TAU, _NU: _WINDOWS}),
+    formula=lambda: _automaton({_PATH: _NU + _REACH, _NU: _DELTA * _SIGMA ** (_REACH + 1)}),
+    choices=_depth,
     exponents={"epsilon": -2 * _H, "lipschitz": 2 * _H},
 )
 

@@ -614,15 +614,6 @@ def test_strict_floating_point_errors_change_nothing(layers):
         assert measure(f) == plain
 
 
-def test_lag_bias_in_the_second_layer_is_refused():
-    layer = Layer((Head(np.eye(2), np.eye(2), [0.5]),))
-    f = LimitTransformer(np.eye(2), np.zeros((1, 2)), (layer, layer), np.eye(2), None)
-    with pytest.raises(InputError) as caught:
-        measure(f)
-    assert caught.value.name == "f.layers[1].heads[0].lag_bias"
-    assert "zeros" in caught.value.allowed
-
-
 @pytest.mark.parametrize(
     ("keywords", "name"),
     [
@@ -645,13 +636,6 @@ def test_bad_markov_numbers(value):
         c.markov_complexity(value, 1)
     with pytest.raises(InputError, match="stationary_min"):
         c.markov_complexity(1, value)
-
-
-def test_three_layers_are_refused():
-    layer = Layer((Head(np.eye(2), np.eye(2), [0.0]),))
-    f = LimitTransformer(np.eye(2), np.zeros((1, 2)), (layer,) * 3, np.eye(2), None)
-    with pytest.raises(InputError, match="one or two layers"):
-        measure(f)
 
 
 def test_table_shows_both_forms_of_every_constant():

@@ -8,7 +8,9 @@ from verify.errors import InputError
 from verify.float_errors import usual_float_errors
 from verify.model.transformer import LimitTransformer
 from verify.simulation.result import Simulation
-from verify.simulation.softmax import balanced, one_layer
+from verify.simulation.softmax import balanced, deep, one_layer
+from verify.simulation.softmax.blocks import plan_schedule
+from verify.simulation.softmax.deep import DeepPair, covers_only_depth
 from verify.simulation.softmax.pair import SoftmaxPair
 from verify.simulation.softmax.proven_error import one_layer_error, two_layer_error
 
@@ -27,7 +29,7 @@ def simulate_truncated(
 
     Args:
         x: (T,) integers in 0..|Σ|−1.
-        f: one or two layers in infinite precision.
+        f: a model in infinite precision.
         g: another such model on the same vocabulary, or None.
         length: largest |z| allowed.
 
@@ -35,6 +37,8 @@ def simulate_truncated(
         InputError: x is no sequence of tokens, or length is too small for the theorem's map.
         WeightsError: f or g is outside the theorem.
     """
+    if covers_only_depth(f, g):
+        return _truncated_deep(x, DeepPair.of(f, g), length)
     pair = SoftmaxPair(f, g, layers=len(f.layers))
     tokens = pair.tokens(x, length)
     theorem = one_layer.THEOREM if pair.layers == 1 else balanced.THEOREM
@@ -59,4 +63,20 @@ def simulate_truncated(
         ]
     return pair.measured(
         tokens, tokens[-size:], limit=size, proven_error=max(proven), theorem=theorem
+    )
+
+
+def _truncated_deep(x: Any, pair: DeepPair, length: int) -> Simulation:
+    """The same for models of any depth."""
+    tokens = pair.tokens(x, length)
+    if len(tokens) <= length:
+        return pair.unchanged(tokens, limit=length, theorem=deep.THEOREM)
+    schedule, log2_eta = deep.choice_within(pair, len(tokens), length)
+    plan = plan_schedule(len(tokens), schedule, locality=pair.locality, period=pair.period)
+    return pair.measured(
+        tokens,
+        tokens[-plan.length :],
+        limit=plan.length,
+        proven_error=deep.proven_error(pair, schedule, log2_eta),
+        theorem=deep.THEOREM,
     )

@@ -9,20 +9,23 @@ import sympy
 
 import bounds
 from bounds.numbers import exact
+from bounds.registry.sufficient.linf_softmax_deep import CHOICE
 from bounds.registry.sufficient.schedules import LEVELS, REPEATS, THETA
 from verify.errors import InputError
 from verify.float_errors import usual_float_errors
 from verify.measure import measure
 from verify.model.transformer import LimitTransformer
 from verify.simulation.result import Simulation
-from verify.simulation.softmax import balanced, one_layer
+from verify.simulation.softmax import balanced, deep, one_layer
 from verify.simulation.softmax.balanced import simulate_balanced
+from verify.simulation.softmax.deep import DeepPair, covers_only_depth, simulate_deep
 from verify.simulation.softmax.one_layer import simulate_softmax_one_layer
 from verify.simulation.softmax.pair import SoftmaxPair
+from verify.simulation.softmax.schedule import Schedule
 
 
 class SoftmaxSimulator:
-    """The map of Theorem B5 (one layer) or B4⁺ (two layers) for one pair f, g and one ε.
+    """The map of Theorem B5 (one layer), B4⁺ (two) or D (any depth) for one pair f, g and one ε.
 
     Attributes:
         theorem: key of the theorem.
@@ -47,7 +50,10 @@ class SoftmaxSimulator:
         if not isinstance(number, Fraction) or number <= 0:
             raise InputError("epsilon", epsilon, allowed)
         self.epsilon = number
-        self.pair = SoftmaxPair(f, g, layers=min(len(f.layers), 2))
+        if covers_only_depth(f, g):
+            self.pair: SoftmaxPair = DeepPair.of(f, g)
+        else:
+            self.pair = SoftmaxPair(f, g, layers=min(len(f.layers), 2))
         self.theorem = self._theorem()
         self.constants = measure(f, g)
         self.bound = self._proven()
@@ -85,6 +91,8 @@ class SoftmaxSimulator:
         tokens = pair.tokens(x, 1)
         if limit is None or len(tokens) <= limit:
             return pair.unchanged(tokens, limit=limit, theorem=self.theorem)
+        if isinstance(pair, DeepPair):
+            return simulate_deep(tokens, pair.f, pair.g, length=limit, **self._choice())
         if pair.layers == 2:
             return simulate_balanced(tokens, pair.f, pair.g, length=limit, **self._pieces())
         if limit <= pair.locality:
@@ -98,7 +106,15 @@ class SoftmaxSimulator:
             )
         return simulate_softmax_one_layer(tokens, pair.f, pair.g, length=limit)
 
+    def _choice(self) -> dict[str, Any]:
+        """θ, q, J and log2 η of the proven length."""
+        chosen = {name: int(self.bound.choice[symbol]) for name, symbol in CHOICE.items()}
+        pieces = Schedule(chosen["theta"], chosen["repeats"], chosen["levels"])
+        return {"schedule": pieces, "tolerance": chosen["tolerance"]}
+
     def _theorem(self) -> str:
+        if isinstance(self.pair, DeepPair):
+            return deep.THEOREM
         if self.pair.layers == 1:
             if self.pair.period > 1:
                 allowed = "no positions: the length for one softmax layer is proved for Δ = 1"
