@@ -54,12 +54,14 @@ def _answer(arguments: Sequence[str] | None) -> int:
         if options.solve is not None:
             if options.length is None:
                 raise bounds.ParameterError([Missing("length", None, "an integer ≥ 1")])
-            found = bounds.solve_for(options.solve, length=options.length, **setting, **given)
+            unknown = options.solve.removeprefix("--").replace("-", "_")
+            found = bounds.solve_for(unknown, length=options.length, **setting, **given)
             if options.json:
-                shown = {options.solve: str(found), "at_that_value": found.bound.to_dict()}
+                shown = {unknown: str(found), "at_that_value": found.bound.to_dict()}
                 show(json_text(shown, indent=2))
             else:
-                show(f"{options.solve} = {found}\n{found.bound}")
+                about = "" if str(found).isdecimal() else f" ≈ {float(found):.6g}"
+                show(f"{unknown} = {found}{about}\n{found.bound}")
             return 0
         if options.bracket:
             both = bounds.bracket(**setting, **given)
