@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import bounds
+from bounds import hints
 from bounds.console import BAD_ARGUMENT, as_command, json_text, show, version
 from bounds.errors import Missing
-from bounds.parameters import PARAMETERS
+from bounds.parameters import BY_KEYWORD, PARAMETERS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _answer(arguments: Sequence[str] | None) -> int:
-    options = _parser().parse_args(arguments)
+    options, rest = _parser().parse_known_args(arguments)
+    if rest:
+        more = "All options: python -m bounds --help"
+        print("\n".join([*_not_options(rest, options.attention), more]), file=sys.stderr)
+        return BAD_ARGUMENT
     given = {
         row.keyword: getattr(options, row.keyword)
         for row in PARAMETERS
@@ -49,12 +54,14 @@ def _answer(arguments: Sequence[str] | None) -> int:
         if options.solve is not None:
             if options.length is None:
                 raise bounds.ParameterError([Missing("length", None, "an integer ≥ 1")])
-            found = bounds.solve_for(options.solve, length=options.length, **setting, **given)
+            unknown = options.solve.removeprefix("--").replace("-", "_")
+            found = bounds.solve_for(unknown, length=options.length, **setting, **given)
             if options.json:
-                shown = {options.solve: str(found), "at_that_value": found.bound.to_dict()}
+                shown = {unknown: str(found), "at_that_value": found.bound.to_dict()}
                 show(json_text(shown, indent=2))
             else:
-                show(f"{options.solve} = {found}\n{found.bound}")
+                about = "" if str(found).isdecimal() else f" ≈ {float(found):.6g}"
+                show(f"{unknown} = {found}{about}\n{found.bound}")
             return 0
         if options.bracket:
             both = bounds.bracket(**setting, **given)
@@ -72,6 +79,30 @@ def _answer(arguments: Sequence[str] | None) -> int:
     else:
         show(answer.explain())
     return 1 if answer.length is None and answer.log2_length is None else 0
+
+
+def _not_options(rest: Sequence[str], attention: str | None) -> list[str]:
+    """What to write in the place of arguments that are no options."""
+    symbols = {row.symbol.name: row.keyword for row in PARAMETERS}
+    lines = []
+    for text in rest:
+        name, sign, value = text.lstrip("-").partition("=")
+        keyword = name.replace("-", "_")
+        if keyword in BY_KEYWORD or keyword in (*SETTING, "solve", "length"):
+            said = f"write {_option(keyword)} {value or 'VALUE'}"
+        elif sign or text.startswith("--"):
+            hint = hints.of_keyword(keyword, BY_KEYWORD, symbols, attention)
+            said = "no such option"
+            if hint.startswith("did you mean"):
+                said += "; " + re.sub(r"'(\w+)'", lambda found: _option(found[1]), hint)
+        else:
+            said = "no option"
+        lines.append(f"{text}: {said}")
+    return lines
+
+
+def _option(keyword: str) -> str:
+    return f"--{keyword.replace('_', '-')}"
 
 
 def _lists(options: Sequence[str]) -> dict[str, list[str | int]]:
@@ -96,14 +127,13 @@ def _in_options(error: bounds.ParameterError) -> str:
     for problem in error.problems:
         name = problem.name
         if name in (*options, *SETTING, "length"):
-            named = replace(problem, name=f"--{name.replace('_', '-')}")
+            named = replace(problem, name=_option(name))
         else:
             named = problem
         text = re.sub(r"assume=\{'(\w+)'\}", r"--assume \1", str(named))
         for keyword in options:
             if "_" in keyword:
-                option = f"--{keyword.replace('_', '-')}"
-                text = re.sub(rf"(?<![\w.-]){keyword}(?![\w-])", option, text)
+                text = re.sub(rf"(?<![\w.-]){keyword}(?![\w-])", _option(keyword), text)
         lines.append(text)
     return "\n".join(lines)
 
@@ -114,6 +144,7 @@ SETTING = ("error", "attention", "layers", "theorem", "assume")
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bounds",
+        usage="python -m bounds [--bracket] --epsilon 1/10 --lipschitz 1 --vocabulary-size 3 ...",
         description="How long must training inputs be? Numbers may be 3, 0.1, 1e-3 or 1/10.",
         epilog="Exit code: 0 answered, 1 no number exists, 2 bad argument, 3 internal error, "
         "130 interrupted.",
@@ -137,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print JSON")
     for row in PARAMETERS:
         meaning = f"{row.meaning}: {row.domain}"
-        parser.add_argument(f"--{row.keyword.replace('_', '-')}", metavar="X", help=meaning)
+        parser.add_argument(_option(row.keyword), metavar="X", help=meaning)
     return parser
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 
@@ -38,7 +39,12 @@ class Violation(Problem):
     """A hypothesis of a theorem that the parameters violate: `allowed` is what it says."""
 
     def __str__(self) -> str:
-        return f"{self.name}: needs {self.allowed}; {short(self.given)}"
+        return f"{self.name}: needs {self.needed}; {short(self.given)}"
+
+    @property
+    def needed(self) -> str:
+        """`allowed` as it reads after "needs"."""
+        return self.allowed.removeprefix("nothing: the theorem needs ")
 
 
 class ParameterError(BoundsError, ValueError):
@@ -96,13 +102,13 @@ class TooLong(BoundsError, OverflowError):
 
 
 def short(value: Any, limit: int = 100) -> str:
-    """`repr` with the type, cut to a length that a person reads."""
+    """`repr` (of a fraction a/b) with the type, cut to a length that a person reads."""
     if value is None:
         return "None"
     if isinstance(value, Stated):
         return str(value)
     try:
-        text = " ".join(repr(value).split())
+        text = str(value) if isinstance(value, Fraction) else " ".join(repr(value).split())
     except ValueError:  # an int of more than 4300 digits refuses to print
         text = "a number too long to print"
     text = text if len(text) <= limit else text[: limit - 1] + "…"

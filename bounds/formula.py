@@ -14,7 +14,7 @@ from bounds.elsewhere import asked_again, bound_to_others, holds_at, length_at, 
 from bounds.errors import NotComputable, ParameterError, Problem
 from bounds.functions import WrittenOut
 from bounds.numbers import Exact, to_sympy
-from bounds.parameters import BY_KEYWORD, PARAMETERS, Parameter
+from bounds.parameters import BY_KEYWORD, PARAMETERS, Parameter, one_of
 from bounds.signs import sign
 
 _LONG = 256
@@ -49,7 +49,9 @@ def with_values(answer: Answer, free: Collection[str]) -> sympy.Expr:
 
 def _row(answer: Answer, name: str) -> Parameter:
     if name not in answer.theorem.parameters:
-        allowed = "one of " + ", ".join(answer.theorem.parameters)
+        setting = answer.setting
+        attention = None if setting is None else setting.attention
+        allowed = one_of(name, answer.theorem.parameters, attention)
         raise ParameterError([Problem("free", name, allowed)])
     return BY_KEYWORD[name]
 

@@ -66,10 +66,10 @@ class Grid:
     def __init__(self, parameters: Mapping[str, Any], paired: Mapping[str, Any]) -> None:
         self.axes: dict[str, Values] = {}
         problems: list[Problem] = []
-        for name in [*parameters, *paired]:
+        for name, given in {**parameters, **paired}.items():
             if name not in BY_KEYWORD:
                 try:
-                    read_all({name: None})
+                    read_all({name: given})
                 except ParameterError as unknown:
                     problems.extend(unknown.problems)
         for name in parameters:

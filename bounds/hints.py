@@ -116,6 +116,24 @@ def of_keyword(
     return f"did you mean {close!r}?" if close else "there are " + ", ".join(known)
 
 
+_FEW = 15
+"""So many names are listed beside the one that was meant."""
+
+
+def of_one_of(
+    keyword: Any, among: Collection[str], symbols: Mapping[str, str], attention: Any = None
+) -> str:
+    """What a name such as "eps" may have meant; all names, where they are few or none is near."""
+    listed = "one of " + ", ".join(among)
+    if not isinstance(keyword, str) or _plain(keyword) in _LENGTHS:
+        return listed
+    hint = of_keyword(keyword, among, symbols, attention)
+    meant = hint.startswith("did you mean") and any(repr(name) in hint for name in among)
+    if not meant:
+        return listed
+    return f"{listed}; {hint}" if len(among) <= _FEW else f"a known parameter name; {hint}"
+
+
 def of_choice(name: str, value: Any) -> str:
     """What a value of `error` or `attention` may have meant, such as "hardmax"; "" if unclear."""
     if not isinstance(value, str) or name not in _CHOICES:

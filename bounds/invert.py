@@ -21,7 +21,7 @@ from bounds.errors import NoSolution, NotComputable, ParameterError, Problem
 from bounds.evaluate import compare, log2
 from bounds.length import Request, bound_for, read_request
 from bounds.numbers import brief
-from bounds.parameters import BY_KEYWORD, Parameter
+from bounds.parameters import BY_KEYWORD, Parameter, one_of
 from bounds.request import covering_entries
 from bounds.result import LengthBound, show_length
 from bounds.signs import equation
@@ -305,7 +305,7 @@ def _refuse_independent(unknown: str, request: Request) -> None:
 def _read_unknown(unknown: Any, length: Any, parameters: dict[str, Any]) -> Parameter:
     problems = []
     if not isinstance(unknown, str) or unknown not in BY_KEYWORD:
-        problems.append(Problem("unknown", unknown, "one of " + ", ".join(BY_KEYWORD)))
+        problems.append(Problem("unknown", unknown, one_of(unknown, BY_KEYWORD)))
     elif unknown in parameters:
         allowed = "nothing: it is the unknown"
         problems.append(Problem(unknown, parameters[unknown], allowed))

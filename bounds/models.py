@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bounds.errors import ParameterError, Problem
-from bounds.parameters import BY_KEYWORD
+from bounds.parameters import BY_KEYWORD, one_of
 from bounds.table import Table
 
 _SETTING = ("error", "attention", "layers", "assume")
@@ -63,8 +63,10 @@ class Model(Mapping[str, Any]):
         """
         unknown = [k for k in changes if k not in BY_KEYWORD and k not in _SETTING]
         if unknown:
-            allowed = "a keyword of required_length, such as " + ", ".join(self.keywords)
-            raise ParameterError([Problem(k, changes[k], allowed) for k in unknown])
+            known = (*BY_KEYWORD, *_SETTING)
+            attention = self.keywords.get("attention")
+            problems = [Problem(k, changes[k], one_of(k, known, attention)) for k in unknown]
+            raise ParameterError(problems)
         merged = {**self.keywords, **changes}
         changed = ", ".join(f"{keyword} = {value}" for keyword, value in changes.items())
         return replace(

@@ -145,7 +145,7 @@ def reason(key: str, error: BoundsError) -> str:
     if not isinstance(error, ParameterError):
         return str(error)
     needed = [p.name for p in error.problems if isinstance(p, Missing)]
-    needed += [p.allowed for p in error.problems if isinstance(p, Violation)]
+    needed += [p.needed for p in error.problems if isinstance(p, Violation)]
     rest = [p for p in error.problems if not isinstance(p, (Missing, Violation))]
     parts = ["needs " + ", ".join(needed)] if needed else []
     parts += [f"refuses {p.name}: {p.allowed.removeprefix('nothing: ')}" for p in rest]

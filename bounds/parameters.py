@@ -6,7 +6,7 @@ its domain, and the direction in which required lengths move when it grows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
@@ -280,6 +280,15 @@ class Symbols:
 
 
 symbols = Symbols(PARAMETERS)
+
+
+def one_of(keyword: Any, among: Collection[str], attention: Any = None) -> str:
+    """What is allowed where one of these keywords is asked for, with what `keyword` may have meant.
+
+    `attention`: "argmax" or "softmax" where that is known, for hints.
+    """
+    symbols_ = {row.symbol.name: row.keyword for row in PARAMETERS}
+    return hints.of_one_of(keyword, among, symbols_, attention)
 
 
 def read_all(given: Mapping[str, Any], attention: Any = None) -> dict[str, Exact]:

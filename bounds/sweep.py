@@ -274,5 +274,5 @@ def _result(bound: LengthBound) -> dict[str, Any]:
         "constants": bound.constants,
         "status": bound.status.name,
         "dominant": bound.dominant,
-        "note": "",
+        "note": "" if bound.log2_length is not None else str(bound.status),
     }

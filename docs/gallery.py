@@ -126,8 +126,9 @@ def page() -> str:
         "these:",
         f"```python\n{SETUP}```",
         'For a paper: `with figures.style():` around them, then `figures.save(ax, "name")` '
-        "writes name.pdf and name.svg at column width, fonts embedded. Solid: proved. Dotted: "
-        "necessary. Dashed: order of growth, no guarantee.",
+        "writes name.pdf and name.svg at column width, fonts embedded. In a notebook: "
+        "`%matplotlib inline` once, then `ax.figure` at the end of a cell shows it. Solid: proved. "
+        "Dotted: necessary. Dashed: order of growth, no guarantee.",
     ]
     for name, (title, lines) in PICTURES.items():
         parts.append(f"## {title}\n\n```python\n{lines}```\n\n![{title}](gallery/{name}.png)")

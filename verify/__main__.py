@@ -125,8 +125,8 @@ def _parser() -> argparse.ArgumentParser:
         "--prove",
         nargs=2,
         metavar=("F", "G"),
-        help="decide whether two saved one-layer models in finite precision stay within --target "
-        "on every input up to --horizon; exit code 0 proved, 1 refuted, 4 open",
+        help="decide whether two saved one-layer models stay within --target on every input up to "
+        "--horizon; exit code 0 proved, 1 refuted, 4 open",
     )
     parser.add_argument(
         "--target",
@@ -156,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--all",
         action="store_true",
-        help="open with the proofs for all stored models in finite precision, not for four",
+        help="open with the proofs for all stored models, not for six",
     )
     return parser
 

@@ -80,3 +80,13 @@ def test_the_version_is_that_of_the_distribution(capsys):
         command_line.main(["--version"])
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith("lgbounds ")
+
+
+def test_what_is_solved_for_has_either_name_and_a_decimal(capsys):
+    constants = ["--lipschitz", "1", "--period", "2", "--locality", "1", "--precision-bits", "8"]
+    asked = [*constants, "--length", "4096", "--margin", "1"]
+    for name in ("vocabulary-size", "vocabulary_size"):
+        assert command_line.main([*asked, "--epsilon", "1/10", "--solve", name]) == 0
+        assert capsys.readouterr().out.startswith("vocabulary_size = 29\n")
+    assert command_line.main([*asked, "--vocabulary-size", "3", "--solve", "epsilon"]) == 0
+    assert capsys.readouterr().out.startswith("epsilon = 29565379/639749355 ≈ 0.046214\n")

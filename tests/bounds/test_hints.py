@@ -151,3 +151,47 @@ def test_both_sides_on_the_command_line(capsys):
     assert "ratio       963/257" in shown
     assert main(["--bracket", "--json", *words]) == 0
     assert '"ratio": "963/257"' in capsys.readouterr().out
+
+
+def test_free_parameters_of_a_formula_have_hints_too():
+    bound = bounds.required_length(**CELL, **GIVEN)
+    with pytest.raises(bounds.ParameterError, match=r"margin; did you mean 'margin'\?"):
+        bound.formula(["gamma"])
+    with pytest.raises(bounds.ParameterError, match=r"precision_bits, margin$"):
+        bound.function("alpha")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["epsilon=1/10"], "epsilon=1/10: write --epsilon 1/10"),
+        (["precision_bits=8"], "precision_bits=8: write --precision-bits 8"),
+        (["--gamma", "3"], "--gamma: no such option; did you mean --margin or --positional-margin"),
+        (["--gamma=3", "--attention", "softmax"], "did you mean --positional-margin?"),
+        (["Sigma=3"], "Sigma=3: no such option; did you mean --vocabulary-size?"),
+        (["--zzz"], "--zzz: no such option\n"),
+        (["7"], "7: no option\n"),
+    ],
+)
+def test_arguments_that_are_no_options(words, said, capsys):
+    assert main(words) == 2
+    errors = capsys.readouterr().err
+    assert said in errors
+    assert errors.endswith("All options: python -m bounds --help\n")
+
+
+def test_a_law_of_inputs_that_is_refused_is_named():
+    given = {"epsilon": 0, "target": "1/100000", "lipschitz": 1, "vocabulary_size": 2}
+    given |= {"period": 2, "class_probability": "1/3"}
+    error = refusal(theorem="derived.lower_average", **given)
+    assert "derived.lower_average: needs tokens i.i.d. given their law" in str(error)
+    assert "needs nothing" not in str(error)
+    both = bounds.bracket(
+        error="average",
+        attention="argmax",
+        layers=1,
+        **GIVEN,
+        **{"lipschitz_euclidean": 1, "class_probability": "1/3"},
+    )
+    assert "Dirichlet" in str(both)
+    assert "nothing" not in str(both)

@@ -161,7 +161,9 @@ def test_a_threshold_that_no_value_passes_is_named():
 @pytest.mark.parametrize(
     ("unknown", "length", "more", "message"),
     [
-        ("epsilonn", 10, {}, "unknown: got 'epsilonn'"),
+        ("epsilonn", 10, {}, "unknown: got 'epsilonn' (str); allowed: a known parameter name; did"),
+        ("eps", 10, {}, "did you mean 'epsilon'?"),
+        ("n", 10, {}, "unknown: got 'n' (str); allowed: one of epsilon, target, "),
         (
             "epsilon",
             10,

@@ -173,7 +173,7 @@ BAD = [
     ({"precision_bits": "many"}, "precision_bits: got 'many' (str)"),
     ({"margin": 0}, "margin: got 0 (int); allowed: a real number > 0"),
     ({"heads": 0}, "heads: got 0 (int); allowed: an integer ≥ 1"),
-    ({"target": "1/10"}, "target: got Fraction(1, 10) (Fraction); allowed: a number greater than"),
+    ({"target": "1/10"}, "target: got 1/10 (Fraction); allowed: a number greater than"),
     ({"epsilon": 0}, "target: missing; needed: a number > 0, since epsilon = 0"),
     (
         {"periods": 2},

@@ -78,7 +78,9 @@ def test_one_number_changed():
 def test_a_misspelt_keyword_is_refused():
     with pytest.raises(bounds.ParameterError, match="perod") as refusal:
         models.MOD_P.but(perod=7)
-    assert "lipschitz, vocabulary_size, period" in str(refusal.value)
+    assert "did you mean 'period'?" in str(refusal.value)
+    with pytest.raises(bounds.ParameterError, match="did you mean 'margin'"):
+        models.MOD_P.but(gamma=3)
 
 
 def test_models_do_not_change_and_travel():

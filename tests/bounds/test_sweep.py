@@ -233,3 +233,16 @@ def test_long_tables_agree_with_single_answers_at_extremes():
         above = 1e-2 if "too large" in row["note"] else 1e-9
         assert -1e-9 * size <= log2[i] - bound.log2_length <= above * size
     assert seen == {"PROVED", "TOO_LARGE"}
+
+
+def test_a_row_without_a_number_says_why_where_nothing_is_known_too():
+    constants = GIVEN | {"epsilon": "1/10", "period": 2, "layers": [1, 2]}
+    known, unknown = bounds.sweep(error="linf", attention="argmax", **constants)
+    assert (known["status"], known["note"]) == ("PROVED", "")
+    assert (unknown["status"], unknown["length"]) == ("UNKNOWN", None)
+    assert unknown["note"].startswith("Not known: ")
+
+
+def test_an_unknown_keyword_is_shown_as_it_was_given():
+    with pytest.raises(bounds.ParameterError, match=r"eps: got \['1/10'\] \(list\)"):
+        bounds.sweep(**SETTING, eps=["1/10"])

@@ -162,6 +162,10 @@ class Ladder:
             f"≤ {float_up(self.high):.5f}{rest}"
         )
 
+    def __repr__(self) -> str:
+        """Return the class and what `str` says: the fields are more than a screen."""
+        return f"<Ladder {self}>"
+
 
 def ladder(
     f: LimitTransformer,
@@ -229,15 +233,18 @@ def window_lengths(inputs: PairInputs, length: int) -> range:
     return range(length - inputs.period + 1, length + 1)
 
 
-def read_length(name: str, value: Any, least: int) -> int:
+def read_length(name: str, value: Any, least: int, *, or_none: bool = False) -> int:
     """Return a length, if it is usable.
+
+    `or_none`: the caller takes None for every length, and the refusal says so.
 
     Raises:
         InputError: it is no integer from `least` to 2^900.
     """
     integer = isinstance(value, Integral) and not isinstance(value, bool)
     if not integer or not least <= int(value) <= LONGEST:
-        raise InputError(name, value, f"an integer from {least} to 2^900")
+        every = ", or None for every length" if or_none else ""
+        raise InputError(name, value, f"an integer from {least} to 2^900{every}")
     return int(value)
 
 

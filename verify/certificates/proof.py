@@ -129,7 +129,7 @@ def prove(
     inputs = PairInputs(f, g, finite=True if route == "windows" else None)
     allowed_error = read_target(target)
     if horizon is not None:
-        horizon = read_length("horizon", horizon, 1)
+        horizon = read_length("horizon", horizon, 1, or_none=True)
     if from_length is not None:
         from_length = read_length("from_length", from_length, 1)
         if horizon is not None and from_length > horizon:

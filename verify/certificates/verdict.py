@@ -215,6 +215,10 @@ class Verdict:
             return f"{self.status.name}: {claim} up to {to}, wherever one starts"
         return f"{self.status.name}: {claim} from length {show_long(self.from_length)} to {to}"
 
+    def __repr__(self) -> str:
+        """Return the class and what `str` says: the fields are more than a screen."""
+        return f"<Verdict {self}>"
+
 
 def _span(lengths: Collection[int]) -> str:
     least, most = min(lengths), max(lengths)

@@ -134,6 +134,10 @@ class Agreement:
             f"({self.evaluations:,} evaluations{rest}); worst: {self.worst}"
         )
 
+    def __repr__(self) -> str:
+        """Return the class and what `str` says: the fields are more than a screen."""
+        return f"<Agreement {self}>"
+
 
 def agreement(
     f: LimitTransformer,

@@ -272,3 +272,15 @@ def test_mixed_precisions_are_refused():
     (f, _), (g, _) = small_pair(None), small_pair(4)
     with pytest.raises(InputError, match="precision_bits"):
         enclose(f, g, horizon=100)
+
+
+def test_results_show_as_one_line():
+    pair = trained_pair("simple_plain", omega=4, training_length=32)
+    models = pair.model, pair.target
+    found = enclose(*models, horizon=None)
+    verdict = prove(*models, target="1/10", horizon=None)
+    for result in (found, verdict, agreement(*models, 3)):
+        assert repr(result) == f"<{type(result).__name__} {result}>"
+        assert len(repr(result)) < 200
+    with pytest.raises(InputError, match=r"1 to 2\^900, or None for every length"):
+        enclose(*models, horizon="inf")

@@ -244,6 +244,10 @@ class AverageLadder:
             f"{show_integer(self.from_length)} {to} ≤ {float_up(self.high):.6g}{rest}"
         )
 
+    def __repr__(self) -> str:
+        """Return the class and what `str` says: the fields are more than a screen."""
+        return f"<AverageLadder {self}>"
+
 
 def enclose_average(
     f: LimitTransformer,
@@ -289,7 +293,7 @@ def enclose_average(
     if length is not None:
         length = read_length("length", length, 1)
     if horizon is not None:
-        horizon = read_length("horizon", horizon, length or 1)
+        horizon = read_length("horizon", horizon, length or 1, or_none=True)
     climb = Climb(inputs, known, limit, progress, horizon)
     return climb.ladder(climb.start(length), factor, accuracy)
 

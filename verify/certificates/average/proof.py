@@ -67,7 +67,7 @@ def prove_average(
     known = check_law(law, inputs.vocabulary_size, INSTEAD)
     allowed_error = read_target(target)
     if horizon is not None:
-        horizon = read_length("horizon", horizon, 1)
+        horizon = read_length("horizon", horizon, 1, or_none=True)
     if from_length is not None:
         from_length = read_length("from_length", from_length, 1)
         if horizon is not None and from_length > horizon:

@@ -165,3 +165,7 @@ class AverageVerdict:
             to = "" if self.horizon is None else f" up to {show_long(self.horizon)}"
             return f"{self.status.name}: {claim}{to}, wherever one starts"
         return f"{self.status.name}: {claim} from {show_long(self.from_length)} {to}"
+
+    def __repr__(self) -> str:
+        """Return the class and what `str` says: the fields are more than a screen."""
+        return f"<AverageVerdict {self}>"

@@ -142,6 +142,10 @@ class Enclosure:
             f"{show_long(self.from_length)} to {to} ≤ {float_up(self.high):.5f}{rest}"
         )
 
+    def __repr__(self) -> str:
+        """Return the class and what `str` says: the fields are more than a screen."""
+        return f"<Enclosure {self}>"
+
 
 def enclose(
     f: LimitTransformer,
@@ -180,7 +184,7 @@ def enclose(
     """
     pair = pair_of(f, g, None)
     if horizon is not None:
-        horizon = read_length("horizon", horizon, 1)
+        horizon = read_length("horizon", horizon, 1, or_none=True)
     from_length = read_length("from_length", from_length, 1)
     if horizon is not None and from_length > horizon:
         raise InputError("from_length", from_length, f"at most the horizon, {horizon}")

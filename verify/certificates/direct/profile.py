@@ -107,7 +107,7 @@ def error_profile(
     from_length = read_length("from_length", from_length, 1)
     single = read_length("single", single, 1)
     if horizon is not None:
-        horizon = read_length("horizon", horizon, from_length)
+        horizon = read_length("horizon", horizon, from_length, or_none=True)
     end = _FAR - 1 if horizon is None else horizon
     spans: list[tuple[int, int | None]] = []
     first = from_length
