@@ -13,7 +13,7 @@ from tests.helpers.softmax_models import random_model
 from verify import Head, InputError, Layer, LimitTransformer, WeightsError, figures, inputs
 from verify.checks.check import check
 from verify.checks.pairs import nested_pair
-from verify.checks.slope_report import BALANCED, CHAIN, ROUNDING, fit_power
+from verify.checks.slope_report import CHAIN, GROWING, ROUNDING, fit_power
 from verify.checks.slopes import measure_slopes, replay_slopes, standard_families
 from verify.checks.softmax_pairs import random_softmax_pair
 from verify.model.plain import model_from
@@ -63,21 +63,21 @@ def test_errors_of_zero_are_no_points():
 
 def test_report_has_a_row_per_map_and_length(report):
     assert [(row.map, row.length) for row in report.rows] == [
-        (name, n) for n in (100, 200, 400, 800) for name in (BALANCED, CHAIN)
+        (name, n) for n in (100, 200, 400, 800) for name in (GROWING, CHAIN)
     ]
     assert all(row.worst >= row.error > 0 for row in report.rows)
     assert {row.draws for row in report.rows if row.map == CHAIN} == {5}
     assert all((row.proven_error is None) == (row.map == CHAIN) for row in report.rows)
     assert report.holds
     assert report.proven_exponent == -0.5
-    assert report.fit("runs", BALANCED).exponent < report.fit("runs", CHAIN).exponent < 0
-    assert report.worst.map == BALANCED
+    assert report.fit("runs", GROWING).exponent < report.fit("runs", CHAIN).exponent < 0
+    assert report.worst.map == GROWING
 
 
 def test_table_and_file_say_the_same(report, tmp_path):
     table = report.table()
     assert "derived.two_layer_softmax" in table
-    assert str(report.fit("runs", BALANCED)) in table
+    assert str(report.fit("runs", GROWING)) in table
     report.save(tmp_path / "slopes.json")
     data = json.loads((tmp_path / "slopes.json").read_text(encoding="utf-8"))
     assert data["holds"] is True
@@ -176,14 +176,14 @@ def test_slopes_draws_the_measured_points_and_the_proven_error(report):
     ax = axes()
     assert figures.slopes(report, ax=ax) is ax
     drawn = [line for line in ax.lines if line.get_marker() == "o"]
-    rows = report.lines()["runs", BALANCED]
+    rows = report.lines()["runs", GROWING]
     assert drawn[0].get_ydata().tolist() == [row.error for row in rows]
     lines = {line.get_label(): line for line in ax.lines}
     assert list(lines["proven error"].get_ydata()) == [row.proven_error for row in rows]
     assert min(lines["proven error"].get_ydata()) > max(row.worst for row in rows)
     assert lines["largest for any z"].get_ydata()[0] == rows[0].largest_error
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert f"runs: {report.fit('runs', BALANCED)}" in labels
+    assert f"runs: {report.fit('runs', GROWING)}" in labels
     with pytest.raises(InputError, match="family"):
         figures.slopes(report, "waves", ax=ax)
     with pytest.raises(InputError, match="map"):

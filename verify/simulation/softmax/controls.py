@@ -17,6 +17,9 @@ from verify.simulation.softmax.proven_error import one_layer_error, two_layer_er
 CONTROLS = ("truncated",)
 """Names of the known-wrong maps for softmax models."""
 
+_GROWING = (1, None, None)
+"""θ = q = 1: the pieces of the map that checks run by default on two layers."""
+
 
 @usual_float_errors
 def simulate_truncated(
@@ -55,7 +58,7 @@ def simulate_truncated(
             for model in pair.models
         ]
     else:
-        plan = balanced.balanced_plan(pair, len(tokens), length)
+        plan = balanced.balanced_plan(pair, len(tokens), length, _GROWING)
         size, dimension = plan.length, balanced.balanced_dimension(pair)
         proven = [
             two_layer_error(model, plan, dimension=dimension, locality=locality)
