@@ -159,7 +159,7 @@ class _Question:
         values, asserted = self.request.values, self.request.asserted
         if side == "necessary":
             assumed = asserted | unasserted(self.theorem, asserted)
-            beyond = not_of_the_pair(self.theorem, values, assumed)
+            beyond = not_of_the_pair(self.theorem, self.setting, values, assumed)
             if beyond:
                 self.reasons[side] = f"{self.theorem.key}: {beyond}"
                 return None

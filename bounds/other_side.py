@@ -54,7 +54,7 @@ def other_side(
         if needed:
             refused[entry.key] = only_with(needed)
             continue
-        beyond = "" if of_paper else not_of_the_pair(entry, values, asserted)
+        beyond = "" if of_paper else not_of_the_pair(entry, setting, values, asserted)
         if beyond:
             refused[entry.key] = beyond
             continue
@@ -88,17 +88,20 @@ _CONSTANTS = (
 
 
 @cache
-def _read_by_sufficient(setting: Setting | None) -> frozenset[str]:
+def _read_by_sufficient(setting: Setting) -> frozenset[str]:
     """What the sufficient lengths, the paper's too, read in a setting."""
     return frozenset(
         keyword
         for entry in all_theorems().values()
-        if entry.setting == setting and entry.direction is Direction.SUFFICIENT
+        if entry.setting is not None and entry.setting.covers(setting)
+        if entry.direction is Direction.SUFFICIENT
         for keyword in entry.reads
     )
 
 
-def not_of_the_pair(entry: Theorem, values: Mapping[str, Exact], asserted: frozenset[str]) -> str:
+def not_of_the_pair(
+    entry: Theorem, setting: Setting, values: Mapping[str, Exact], asserted: frozenset[str]
+) -> str:
     """A constant given of which it is not shown that the pair behind a necessary length has it.
 
     Alone such a length is true: of the models with the constants that it reads. Beside a
@@ -106,7 +109,7 @@ def not_of_the_pair(entry: Theorem, values: Mapping[str, Exact], asserted: froze
     sufficient length of the same setting reads does not matter.
     """
     checked = {*entry.parameters, *(h.keyword for h in entry.hypotheses)}
-    read = _read_by_sufficient(entry.setting)
+    read = _read_by_sufficient(setting)
     unread = [k for k in _CONSTANTS if k in values and k in read and k not in checked]
     marginal, total = values.get("lipschitz_marginal"), values.get("lipschitz")
     if marginal is not None and "lipschitz_marginal" not in entry.parameters:

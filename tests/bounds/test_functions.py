@@ -15,7 +15,7 @@ from bounds.parameters import BY_KEYWORD
 
 x, y = sympy.symbols("x y", positive=True)
 MODULES = ["numpy", ["numpy", "scipy"], None]
-SEARCHED = {"derived.two_layer_softmax_balanced"}
+SEARCHED = {"derived.two_layer_softmax_balanced", "derived.softmax_deep"}
 """Where what is searched for is always shorter than the closed form: no formula to compare."""
 WITH_FORMULA = [
     entry
