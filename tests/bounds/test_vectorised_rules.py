@@ -17,7 +17,7 @@ far = sympy.exp(900 * x)
 
 def limits(lanes):
     """No rule states more than this, where nothing is close to 0 or to an integer."""
-    return 1e-11 + 4e-15 * np.abs(lanes.value) * lanes.log
+    return 1e-11 + 1e-14 * np.abs(lanes.value) * lanes.log
 
 
 def moderate(rng):

@@ -34,7 +34,7 @@ class Live:
             elif type(thing) is functools._lru_cache_wrapper and _own(
                 str(getattr(thing, "__module__", ""))
             ):
-                self._caches.append(thing)
+                self._caches.append((thing, thing.__module__.startswith("tests")))
         for thing in gc.get_objects():
             kind = type(thing)
             if _own(str(getattr(kind, "__module__", ""))):
@@ -48,14 +48,18 @@ class Live:
                 if cached[kind]:
                     self._cached.append((thing, cached[kind]))
 
-    def forget(self) -> None:
-        """Empty the caches, which were filled by the code before its change."""
-        for cache in self._caches:
-            cache.cache_clear()
+    def forget(self, examples: bool) -> None:
+        """Empty the caches, which were filled by the code before its change.
 
-    def forget_all(self) -> None:
+        `examples`: those of the tests too.
+        """
+        for cache, of_tests in self._caches:
+            if examples or not of_tests:
+                cache.cache_clear()
+
+    def forget_all(self, examples: bool) -> None:
         """Empty the caches and what instances keep of their cached properties."""
-        self.forget()
+        self.forget(examples)
         for thing, names in self._cached:
             for name in names:
                 thing.__dict__.pop(name, None)
