@@ -30,11 +30,13 @@ def elasticities(bound: LengthBound) -> dict[str, float]:
         is left out where the theorem allows no other value.
 
     Raises:
-        ParameterError: the bound has no formula.
+        ParameterError: the bound has no formula, or one of which a part was searched for at these
+            parameters (`bound.choice`), so that nothing follows for others.
     """
     entry = bound.theorem
-    if entry.stated is None:
-        raise ParameterError([Problem("bound", str(bound), "a bound with a formula")])
+    if bound.expression is None:
+        allowed = "a bound with a formula that holds at other parameters too"
+        raise ParameterError([Problem("bound", str(bound), allowed)])
     given = {
         k: v
         for k, v in bound.parameters.items()
