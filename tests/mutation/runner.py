@@ -215,7 +215,7 @@ class Plugin:
         signal.signal(signal.SIGPROF, _too_slow)
         tests, failed = {}, []
         for k, item in enumerate(items):
-            self.live.forget(examples=False)
+            self.live.forget_all(examples=False)
             following = items[k + 1] if k + 1 < len(items) else None
             before = time.process_time()
             limit(2 * self.options.slowest + 2)
@@ -325,7 +325,10 @@ class Plugin:
                     if mutant is None:
                         return
                     warm = warm and not mutant.at_import
-                    nodeids = (self.tests_of if warm else self.tests_of_import)(mutant)
+                    # What only an import runs has to be imported anew.
+                    nodeids = self.tests_of(mutant) if warm else []
+                    if not nodeids and (not warm or (mutant.path, mutant.line) in self.imported):
+                        warm, nodeids = False, self.tests_of_import(mutant)
                     if not nodeids:
                         record(mutant, NO_TEST, {"tests": 0})
                         continue

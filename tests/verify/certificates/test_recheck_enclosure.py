@@ -294,10 +294,12 @@ def test_free_positions_are_counted():
 # Bounds on cells.
 
 
-@pytest.mark.slow
-def test_every_input_of_a_cell_is_below_its_bound():
-    rng, narrow, cells = np.random.default_rng(4), 0, 0
-    for number in range(40):
+@pytest.mark.parametrize(
+    ("seed", "pairs"), [(11, 4), (12, 4), pytest.param(4, 40, marks=pytest.mark.slow)]
+)
+def test_every_input_of_a_cell_is_below_its_bound(seed, pairs):
+    rng, narrow, cells = np.random.default_rng(seed), 0, 0
+    for number in range(pairs):
         f, g = random_pair(rng) if number % 2 else random_softmax_pair(rng)
         pair = ExactPair(f, g, finite=bool(number % 2))
         numbers, evaluator = Numbers(pair), Evaluator(pair)
