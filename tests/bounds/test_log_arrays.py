@@ -30,6 +30,8 @@ SPECIAL = [
     *((moderate, f) for f in (sympy.Max(x, -y), sympy.Min(far, -far), sympy.exp(-far / far))),
     (moderate, sympy.LambertW(-sympy.exp(-x - 1), -1, evaluate=False)),
     (moderate, sympy.LambertW(-sympy.exp(-900 * x), -1, evaluate=False)),
+    *((moderate, f) for f in (2 * far - sympy.exp(900 * x - 1), far - 3 * far * y)),
+    *((moderate, f) for f in (sympy.Max(-far, -2 * far), sympy.Min(-far * y, -far * z))),
     (signed, x + y * z),
     (signed, x**3 * y),
     (signed, sympy.Piecewise((x, (x < 0) | (y >= 3)), (w, sympy.Ne(y, z)), (y, True))),
