@@ -824,3 +824,38 @@ def test_rational_numbers_are_rounded_to_both_sides():
     assert down(Fraction(3, 4)) == up(Fraction(3, 4)) == Fraction(3, 4)
     assert width([Fraction(2), Fraction(-1), Fraction(1)]) == 3
     assert width([]) == 0
+
+
+def numbers_of(data, path=()):
+    """Yield the path of every positive number of the contexts."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from numbers_of(value, (*path, key))
+    elif isinstance(data, list):
+        for k, value in enumerate(data):
+            yield from numbers_of(value, (*path, k))
+    elif isinstance(data, str) and data[0].isdigit() and data != "0":
+        yield path
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_no_number_is_larger_than_it_has_to_be(name):
+    """Moved by a millionth each is refused: what the checker asks for is what is there."""
+    f, g, honest = example(name)
+    data = honest.to_dict()
+    paths = list(numbers_of(data["contexts"]))
+    step = max(1, len(paths) // 40)
+    accepted = set()
+    for path in paths[::step]:
+        forged = honest.to_dict()
+        thing = forged["contexts"]
+        for key in path[:-1]:
+            thing = thing[key]
+        # A gap is claimed from below, all else from above.
+        thing[path[-1]] = scaled(thing[path[-1]], MORE if path[-1] == "gap" else LESS)
+        try:
+            recheck(Certificate(forged), f, g)
+        except CertificateError:
+            continue
+        accepted.add(path)
+    assert accepted == set()
