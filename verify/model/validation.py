@@ -26,7 +26,10 @@ def as_weights(
     *,
     empty_allowed: bool = False,
 ) -> npt.NDArray[np.float64] | None:
-    """Return a read-only float64 copy of `value`; or None, with one more entry in `problems`."""
+    """Return a read-only float64 copy of `value`; or None, with one more entry in `problems`.
+
+    Nobody can make the copy writeable again: what is computed from weights may be kept.
+    """
     if _is_masked(value):
         allowed = f"an array of shape {shape} without a mask, e.g. value.filled(0)"
         problems.append((name, value, allowed))
@@ -60,8 +63,7 @@ def as_weights(
     if not exact:
         problems.append((name, value, "numbers that float64 holds exactly"))
         return None
-    copy.flags.writeable = False
-    return copy
+    return np.ndarray(copy.shape, np.float64, copy.tobytes())  # bytes never change
 
 
 def _is_masked(value: Any) -> bool:
@@ -111,7 +113,7 @@ def in_range(name: str, values: npt.ArrayLike) -> None:
     """Raise WeightsError where a result of the weights `name` is infinite or not a number."""
     array = np.asarray(values)
     finite = np.isfinite(array)
-    if not finite.all():
+    if not np.logical_and.reduce(finite, axis=None):
         allowed = "weights whose results float64 can hold; this result is not"
         raise WeightsError(name, array[~finite].flat[0].item(), allowed)
 
@@ -156,7 +158,13 @@ def check_tokens(
     `first` is the index in the whole sequence, called `name`, of the first entry of the block;
     the error names the place.
     """
-    if block.size == 0 or (block.min() >= 0 and block.max() < vocabulary_size):
+    if block.size == 0:
+        return
+    # Read as unsigned, negative tokens are too large: one reduction sees both ends.
+    signed = block.dtype.kind == "i"
+    unsigned = block.view(block.dtype.str.replace("i", "u")) if signed else block
+    limit = min(vocabulary_size, 1 << (8 * block.itemsize - 1)) if signed else vocabulary_size
+    if np.maximum.reduce(unsigned) < limit:
         return
     index = int(np.argmax((block < 0) | (block >= vocabulary_size)))
     raise InputError(

@@ -32,7 +32,8 @@ def lag_bias(head: Head, locality: int) -> Floats:
 
 
 def softmax(logits: Floats) -> Floats:
-    """Return exp(a − max a), normalised to sum 1; −inf stands for a weight of 0."""
-    weights: Floats = np.exp(logits - logits.max())
-    weights /= weights.sum()
+    """Return exp(a − max a), each row normalised to sum 1; −inf stands for a weight of 0."""
+    weights: Floats = logits - np.maximum.reduce(logits, axis=-1, keepdims=True)
+    np.exp(weights, out=weights)
+    weights /= np.add.reduce(weights, axis=-1, keepdims=True)
     return weights
