@@ -150,6 +150,14 @@ def as_sequence(x: Any, name: str = "x") -> npt.NDArray[Any]:
     return array
 
 
+_UNSIGNED = {
+    np.dtype(f"{order}i{size}"): np.dtype(f"{order}u{size}")
+    for order in "<>"
+    for size in (1, 2, 4, 8)
+}
+"""Signed integer type → the unsigned one of the same bytes."""
+
+
 def check_tokens(
     block: npt.NDArray[Any], vocabulary_size: int, first: int = 0, name: str = "x"
 ) -> None:
@@ -161,10 +169,11 @@ def check_tokens(
     if block.size == 0:
         return
     # Read as unsigned, negative tokens are too large: one reduction sees both ends.
-    signed = block.dtype.kind == "i"
-    unsigned = block.view(block.dtype.str.replace("i", "u")) if signed else block
-    limit = min(vocabulary_size, 1 << (8 * block.itemsize - 1)) if signed else vocabulary_size
-    if np.maximum.reduce(unsigned) < limit:
+    limit = vocabulary_size
+    unsigned = _UNSIGNED.get(block.dtype)
+    if unsigned is not None:
+        limit = min(limit, 1 << (8 * block.itemsize - 1))
+    if np.maximum.reduce(block if unsigned is None else block.view(unsigned)) < limit:
         return
     index = int(np.argmax((block < 0) | (block >= vocabulary_size)))
     raise InputError(
