@@ -148,9 +148,9 @@ def summary_of(
 ) -> Summary:
     """Return the Summary of an array from `as_sequence`; sizes as in `summarise`, unchecked."""
     prefix = max(tokens.size - locality - 1, 0)
+    counts = _count_types(tokens[:prefix], vocabulary_size, period)
     suffix = tokens[prefix:]
     check_tokens(suffix, vocabulary_size, first=prefix)
-    counts = _count_types(tokens[:prefix], vocabulary_size, period)
     return Summary._of_checked(counts, suffix.astype(np.intp), tokens.size)
 
 
