@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.model.forward.arithmetic import Floats, mlp, softmax
-from verify.model.forward.tables import tables_of
+from verify.model.forward.tables import Scores, tables_of
 from verify.model.precision import dropped_by_floats, is_dropped
 from verify.model.summary import Summary
 from verify.model.validation import in_range
@@ -44,19 +44,15 @@ def last_residual(f: Weights, summary: Summary) -> Floats:
     residues = np.arange(first, first + suffix.size) % f.period
     types = np.concatenate([present, residues * f.vocabulary_size + suffix])
     keys = tables.keys(types)
-    content, sizes = tables.scores(types, keys)
-    in_range("query_key", content)
-
-    logits = content
+    logits, scores = tables.scores(types, keys)
+    in_range("query_key", logits)
     bias = tables.biases[:, -suffix.size :]
     if f.precision_bits is None:
         logits[:, present.size :] += math.log(length) * bias
         in_range("lag_bias", np.maximum.reduce(logits, axis=None))
     else:
         logits[:, present.size :] += bias
-        assert sizes is not None
-        sizes[:, present.size :] += np.abs(bias)
-        logits = _rounded(f, length, types, logits, sizes, bias)
+        logits = _rounded(f, length, types, logits, scores)
     logits[:, : present.size] += _logarithms(counts[present])
     attended = softmax(logits) @ keys
     u = keys[-1]
@@ -73,9 +69,7 @@ def _logarithms(counts: npt.NDArray[Any]) -> Floats:
     return logarithms
 
 
-def _rounded(
-    f: Weights, length: int, types: Indices, logits: Floats, sizes: Floats, bias: Floats
-) -> Floats:
+def _rounded(f: Weights, length: int, types: Indices, logits: Floats, scores: Scores) -> Floats:
     """Return log T·(a − max a), (H, keys), and −inf for the keys that finite precision drops.
 
     Args:
@@ -83,17 +77,20 @@ def _rounded(
         length: T.
         types: (keys,), those of the suffix last, and there the query.
         logits: (H, keys), lag biases included.
-        sizes: (H, keys), the same with every factor and term replaced by its size.
-        bias: (H, suffix), the lag biases of the suffix.
+        scores: where they come from.
     """
     assert f.precision_bits is not None
-    gaps = np.maximum.reduce(logits, axis=1, keepdims=True) - logits
-    # Standard bound on the rounding errors of a bilinear form, with a factor 2 to spare.
-    gap_error = 4 * (f.dimension + 4) * _UNIT * np.maximum.reduce(sizes, axis=1, keepdims=True)
+    tables, gaps = tables_of(f), np.maximum.reduce(logits, axis=1, keepdims=True) - logits
+    # Standard bound on the rounding errors of a bilinear form, with a factor 2 to spare. First
+    # with the largest size of any type: it nearly always decides.
+    factor = 4 * (f.dimension + 4) * _UNIT
+    gap_error = factor * (scores.largest + tables.largest_bias)
     drop, unclear = dropped_by_floats(length, gaps, f.precision_bits, gap_error)
     if np.logical_or.reduce(unclear, axis=None):
+        gap_error = factor * (tables.sizes(types, scores) + tables.largest_bias)
+        drop, unclear = dropped_by_floats(length, gaps, f.precision_bits, gap_error)
         for h in np.flatnonzero(unclear.any(axis=1)).tolist():
-            exact = _ExactGaps(f, h, types, bias[h], gaps[h] <= gap_error[h])
+            exact = _ExactGaps(f, h, types, length, gaps[h] <= gap_error[h])
             for k in np.flatnonzero(unclear[h]).tolist():
                 drop[h, k] = is_dropped(length, exact.gap(k), f.precision_bits)
     gaps *= -math.log(length)
@@ -105,14 +102,15 @@ class _ExactGaps:
     """Gaps of one head to the largest logit, without rounding."""
 
     def __init__(
-        self, f: Weights, head: int, types: Indices, bias: Floats, near: npt.NDArray[np.bool_]
+        self, f: Weights, head: int, types: Indices, length: int, near: npt.NDArray[np.bool_]
     ) -> None:
         """Find the largest logit: it is among the keys that are `near` to it."""
         residues, tokens = np.divmod(types, f.vocabulary_size)
         self._keys = list(
             zip(f.embedding[tokens].tolist(), f.positions[residues].tolist(), strict=True)
         )
-        self._bias = [0.0] * (len(types) - bias.size) + bias.tolist()
+        suffix = tables_of(f).biases[head, -min(length, f.locality + 1) :].tolist()
+        self._bias = [0.0] * (len(types) - len(suffix)) + suffix
         query = _exact(*self._keys[-1])
         rows = f.layers[0].heads[head].query_key.tolist()
         self._direction = [

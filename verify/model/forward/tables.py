@@ -21,16 +21,20 @@ _MOST_KEYS = 1 << 16
 _MOST_LOGITS = 1 << 19
 """Entries of all logits kept for one model, at most: 4 MiB, and as much for their sizes."""
 
+_NOTHING = np.zeros((0, 0))
+
 _NAME = "_tables_of_the_first_layer"
 
 
 class Scores(NamedTuple):
-    """Content logits of some keys for one query, with what bounds their rounding errors."""
+    """Content logits of keys for one query; in finite precision, what bounds their rounding."""
 
     logits: Floats
     """(H, keys)."""
-    sizes: Floats | None
+    sizes: Floats
     """(H, keys), the logits with every factor replaced by its size; finite precision only."""
+    largest: Floats
+    """(H, 1), the largest of the sizes."""
 
 
 class Tables:
@@ -48,8 +52,8 @@ class Tables:
         self._most_queries = _MOST_LOGITS // (number * len(self._heads))
         self.biases = np.stack([lag_bias(head, f.locality)[::-1] for head in self._heads])
         """(H, τ+1), φ of the suffix, oldest first."""
-        self.largest_bias = np.abs(self.biases).max(axis=1)
-        """(H,)."""
+        self.largest_bias = np.abs(self.biases).max(axis=1, keepdims=True)
+        """(H, 1)."""
 
     def keys(self, types: npt.NDArray[np.intp]) -> Floats:
         """Return embedding + position of each type, (keys, d)."""
@@ -59,27 +63,41 @@ class Tables:
         keys: Floats = self._model.embedding[tokens] + self._model.positions[residues]
         return keys
 
-    def scores(self, types: npt.NDArray[np.intp], keys: Floats) -> Scores:
-        """Return the scores of `keys`, of these types, for the last of them as query."""
+    def scores(self, types: npt.NDArray[np.intp], keys: Floats) -> tuple[Floats, Scores]:
+        """Return the content logits, (H, keys), of `keys` for the last of them as query.
+
+        Args:
+            types: (keys,).
+            keys: (keys, d), of these types.
+
+        Returns:
+            An array that belongs to the caller, and the scores where it comes from; see `sizes`.
+        """
         if self._keys is None:
-            return self._computed(keys, keys[-1])
+            found = self._computed(keys, keys[-1])
+            return found.logits.copy(), found
         query = int(types[-1])
-        found = self._scores.get(query)
-        if found is None:
-            found = self._computed(self._keys, self._keys[query])
+        known = self._scores.get(query)
+        if known is None:
+            known = self._computed(self._keys, self._keys[query])
             if len(self._scores) < self._most_queries:
-                self._scores[query] = found
-        sizes = None if found.sizes is None else found.sizes.take(types, axis=1)
-        return Scores(found.logits.take(types, axis=1), sizes)
+                self._scores[query] = known
+        return known.logits.take(types, axis=1), known
+
+    def sizes(self, types: npt.NDArray[np.intp], scores: Scores) -> Floats:
+        """Return the largest size among the keys of `types`, (H, 1); scores.largest is a bound."""
+        sizes = scores.sizes if self._keys is None else scores.sizes.take(types, axis=1)
+        largest: Floats = sizes.max(axis=1, keepdims=True)
+        return largest
 
     def _computed(self, keys: Floats, query: Floats) -> Scores:
         directions = np.stack([head.query_key @ query for head in self._heads])
         logits = directions @ keys.T
         if self._model.precision_bits is None:
-            return Scores(logits, None)
+            return Scores(logits, _NOTHING, _NOTHING)
         size = np.abs(query)
         sizes = np.stack([np.abs(head.query_key) @ size for head in self._heads]) @ np.abs(keys).T
-        return Scores(logits, sizes)
+        return Scores(logits, sizes, sizes.max(axis=1, keepdims=True))
 
 
 def tables_of(f: Weights) -> Tables:
