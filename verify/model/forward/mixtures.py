@@ -28,19 +28,19 @@ from verify.model.forward.arithmetic import Floats, product
 from verify.model.forward.types import Types
 from verify.model.weights import Weights
 
+Indices = npt.NDArray[np.intp]
+
 _WIDEST = 600.0
 """Largest difference of two logits of one query: e^±600, times any count, is a normal float64."""
 
 _FEW = 16
 """Up to so many types, columns are picked by products with unit vectors, else by index."""
 
-_NAMES = np.int8
-"""Short numbers for few types: comparing them is cheaper."""
-
 _BLOCK_ENTRIES = 1 << 19
 """Entries of all arrays of a block: they stay in the processor's cache."""
 
-_MOST_COLUMNS = 1 << 13
+_MOST_COLUMNS = 4000
+"""No power of 2: rows at such distances would compete for the same lines of the cache."""
 
 
 class Mixtures:
@@ -106,84 +106,140 @@ class Mixtures:
 
         The array is used again for the next block.
         """
-        number, lags, size = self._number, self._lags, self._scores.shape[0]
-        features = self.outputs.shape[1]
+        number, lags = self._number, self._lags
+        size, features = self._scores.shape[0], self.outputs.shape[1]
         first = features - self._layer.hidden
-        step = max(_BLOCK_ENTRIES // (features + 2 * number + 3 * size), 64)
+        step = max(_BLOCK_ENTRIES // (features + 2 * number + 2 * size), 64)
         step = min(step, _MOST_COLUMNS, tokens.size)
-        recent = np.full(lags + step, -1)
-        units = np.zeros((number, lags + step))
-        buffers = [np.empty((rows, step)) for rows in (features, number, size, size)]
-        names = np.arange(number, dtype=_NAMES if number <= _FEW else np.intp)[:, None]
-        seen = np.zeros((number, 1))
+        recent = np.full(lags + step, -1)  # types of the queries and of the positions before
+        z = np.empty((features, step))
+        attention = (_FewTypes if number <= _FEW else _ManyTypes)(self._scores, lags, step)
         for start in range(0, tokens.size, step):
             width = min(step, tokens.size - start)
-            here = slice(lags, lags + width)
-            z, histograms, shares, scores = (buffer[:, :width] for buffer in buffers)
-            if self._folded:
-                shares = z[:size]
             if start:
                 recent[:lags] = recent[step:].copy()
-                units[:, :lags] = units[:, step:].copy()
-            queries = recent[here]
+            queries = recent[lags : lags + width]
             queries[:] = self._types.of(tokens, start, start + width)
-            units[:, here] = names == queries.astype(names.dtype)
-            np.cumsum(units[:, :width], axis=1, out=histograms)
-            histograms += seen
-            seen = histograms[:, -1:].copy()
-
-            self._weigh(histograms, units, recent, start, shares, scores)
-            inner, hidden = z[:first], z[first:]
+            powers = self._powers[:, None] * np.log(np.arange(start + 1, start + width + 1))
+            np.exp(powers, out=powers)
+            powers = powers[self._power_of]  # (H, τ+1, C)
+            inner, hidden = z[:first, :width], z[first:, :width]
             if self._folded:
-                inner[size:] = units[:, here]
+                assert isinstance(attention, _FewTypes)
+                attention.shares(recent, powers, start, out=inner[:size])
+                inner[size:] = attention.queries[:, :width]
+                product(self._hidden, inner, out=hidden)
             else:
-                product(self._values, shares, out=inner)
+                attention.means(recent, powers, start, self._values, out=inner)
                 inner += np.take(self._keys, queries, axis=1)
-            product(self._hidden, inner, out=hidden)
-            if not self._folded:
+                product(self._hidden, inner, out=hidden)
                 hidden += self._layer.mlp_bias[:, None]
             np.maximum(hidden, 0.0, out=hidden)
-            yield start, z
+            yield start, z[:, :width]
 
-    def _weigh(
-        self,
-        histograms: Floats,
-        units: Floats,
-        recent: npt.NDArray[np.intp],
-        start: int,
-        shares: Floats,
-        scores: Floats,
-    ) -> None:
-        """Write the shares of attention by head and type of key, (H·n, C).
+
+class _FewTypes:
+    """Shares of attention block by block, where a unit vector for each position is cheap."""
+
+    def __init__(self, scores: Floats, lags: int, step: int) -> None:
+        """Take E, (H·n, n), the number τ + 1 of lags and the length of the blocks."""
+        size, number = scores.shape
+        self._scores, self._lags, self._step = scores, lags, step
+        self._names = np.arange(number, dtype=np.int8)[:, None]  # short: cheap to compare
+        self._units = np.zeros((number, lags + step))
+        self._histograms = np.empty((number, step))
+        self._seen = np.zeros((number, 1))  # histogram of the positions before the suffixes
+        self._room = np.empty((size, step))
+        self._shares = np.empty((size, step))
+
+    @property
+    def queries(self) -> Floats:
+        """Unit vectors of the queries' types, (n, step)."""
+        return self._units[:, self._lags :]
+
+    def shares(self, recent: Indices, powers: Floats, start: int, out: Floats) -> None:
+        """Write the shares by head and type of key, (H·n, C), to `out`.
 
         Args:
-            histograms: (n, C), types of the positions before the suffix of each query.
-            units: (n, τ+1+C), unit vectors of the queries and of the positions before.
-            recent: (τ+1+C,), their types.
+            recent: (τ+1+C,) types of the queries and of the positions before; −1: no position.
+            powers: (H, τ+1, C), i^φ of the queries.
             start: number of positions before the first query.
-            shares: (H·n, C), where the result goes.
-            scores: (H·n, C), room for intermediate results.
         """
-        number, width = histograms.shape
-        lags, here = self._lags, slice(self._lags, self._lags + width)
-        powers = self._powers[:, None] * np.log(np.arange(start + 1, start + width + 1))
-        np.exp(powers, out=powers)
-        weights = shares.reshape(-1, number, width)
-        if number <= _FEW:
-            added = scores.reshape(weights.shape)
-            weights[:] = histograms
-            for lag in range(lags):
-                at = units[:, lags - lag :][:, :width]
-                np.multiply(at, powers[self._power_of[:, lag], None], out=added)
-                weights += added
-            product(self._scores, units[:, here], out=scores)
-        else:
-            weights[:] = histograms
-            for lag in range(lags):
-                exist = np.arange(min(max(lag - start, 0), width), width)
-                types = recent[lags - lag :][exist]
-                for head, power in zip(weights, powers[self._power_of[:, lag]], strict=True):
-                    head[types, exist] += power[exist]
-            np.take(self._scores, recent[here], axis=1, out=scores, mode="clip")
-        shares *= scores
+        units, lags, width = self._units, self._lags, powers.shape[2]
+        if start:
+            units[:, :lags] = units[:, self._step :].copy()
+        picked = units[:, lags : lags + width]
+        picked[:] = self._names == recent[lags : lags + width].astype(np.int8)
+        histograms = self._histograms[:, :width]
+        np.cumsum(units[:, :width], axis=1, out=histograms)
+        histograms += self._seen
+        self._seen = histograms[:, -1:].copy()
+
+        weights = out.reshape(len(powers), -1, width)
+        room = self._room[:, :width]
+        added = room.reshape(weights.shape)
+        weights[:] = histograms
+        for lag in range(lags):
+            at = units[:, lags - lag :][:, :width]
+            np.multiply(at, powers[:, lag, None], out=added)
+            weights += added
+        out *= product(self._scores, picked, out=room)
         weights *= 1.0 / np.add.reduce(weights, axis=1, keepdims=True)
+
+    def means(
+        self, recent: Indices, powers: Floats, start: int, values: Floats, out: Floats
+    ) -> None:
+        """Write values @ shares, summed over the heads, to `out`; values: (d, H·n)."""
+        shares = self._shares[:, : powers.shape[2]]
+        self.shares(recent, powers, start, out=shares)
+        product(values, shares, out=out)
+
+
+class _ManyTypes:
+    """The same where types are many: what one position adds is written where it belongs."""
+
+    def __init__(self, scores: Floats, lags: int, step: int) -> None:
+        """Take E, (H·n, n), the number τ + 1 of lags and the length of the blocks."""
+        size, number = scores.shape
+        self._scores, self._lags = scores, lags
+        self._histograms = np.empty((number, step))
+        self._seen = np.zeros((number, 1))
+        self._weights = np.empty((size, step))
+
+    def means(
+        self, recent: Indices, powers: Floats, start: int, values: Floats, out: Floats
+    ) -> None:
+        """Write values @ shares, summed over the heads, to `out`; see `_FewTypes`."""
+        lags, (heads, _, width) = self._lags, powers.shape
+        number = len(self._seen)
+        queries = recent[lags : lags + width]
+
+        def existing(lag: int) -> tuple[slice, Indices, Indices]:
+            """Which columns have a position at this lag: as a slice, numbered, and its types."""
+            some = slice(min(max(lag - start, 0), width), width)
+            return some, np.arange(width)[some], recent[lags - lag :][:width][some]
+
+        histograms = self._histograms[:, :width]
+        histograms[:] = 0.0
+        _, columns, types = existing(lags)
+        histograms[types, columns] = 1.0
+        np.cumsum(histograms, axis=1, out=histograms)
+        histograms += self._seen
+        self._seen = histograms[:, -1:].copy()
+
+        weights = self._weights[:, :width].reshape(heads, number, width)
+        np.take(self._scores, queries, axis=1, out=self._weights[:, :width], mode="clip")
+        weights *= histograms
+        for lag in range(lags):
+            some, columns, types = existing(lag)
+            pairs = types * number + queries[some]
+            for head, scores, power in zip(
+                weights, self._scores.reshape(heads, -1), powers[:, lag], strict=True
+            ):
+                head[types, columns] += scores[pairs] * power[some]
+        masses = np.add.reduce(weights, axis=1)
+        out[:] = 0.0
+        for head, mass, value in zip(weights, masses, np.split(values, heads, axis=1), strict=True):
+            mean = product(value, head)
+            mean /= mass
+            out += mean
