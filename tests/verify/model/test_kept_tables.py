@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import gc
 import pickle
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -203,6 +205,39 @@ def test_types_that_do_not_occur_cannot_overflow(layers, precision_bits):
     with pytest.raises(WeightsError, match=r"^query_key: got "):
         g(np.append(x, 2))
     assert g(x).tobytes() == f(x).tobytes()
+
+
+@pytest.mark.parametrize("huge", [1e100, 1e160, 1e200, 1e308])
+def test_types_that_do_not_occur_do_not_blur_the_rule_of_precision(huge):
+    """Integer gaps at T = 2^4: equality holds there, and only exact arithmetic can tell."""
+    dropped = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        f = random_model(rng, precision_bits=4, ties=True, **SIZES)
+        embedding = f.embedding.copy()
+        embedding[2] = huge
+        g = dataclasses.replace(f, embedding=embedding)
+        outputs = []
+        for length in (15, 16, 17):
+            x = np.arange(length) % 2 * (np.arange(length) > 3)
+            outputs.append(g(x))
+            assert_same(outputs[-1], reference(f, x))
+            assert g(x).tobytes() == f(x).tobytes()
+        dropped += not np.array_equal(outputs[0], outputs[1])
+    assert dropped > 5
+
+
+def test_models_are_freed_with_their_tables():
+    f = random_model(np.random.default_rng(16), precision_bits=4, **SIZES)
+    f([0, 1, 2])
+    assert kept(f) is not None
+    gone = weakref.ref(f)
+    gc.disable()
+    try:
+        del f
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def mixtures_of(f, x):

@@ -90,7 +90,7 @@ def _rounded(f: Weights, length: int, types: Indices, logits: Floats, scores: Sc
         gap_error = factor * (tables.sizes(types, scores) + tables.largest_bias)
         drop, unclear = dropped_by_floats(length, gaps, f.precision_bits, gap_error)
         for h in np.flatnonzero(unclear.any(axis=1)).tolist():
-            exact = _ExactGaps(f, h, types, length, gaps[h] <= gap_error[h])
+            exact = _ExactGaps(f, h, types, length, ~(gaps[h] > gap_error[h]))
             for k in np.flatnonzero(unclear[h]).tolist():
                 drop[h, k] = is_dropped(length, exact.gap(k), f.precision_bits)
     gaps *= -math.log(length)

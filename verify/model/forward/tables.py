@@ -41,9 +41,10 @@ class Tables:
     """The tables of the first layer of one model; see `tables_of`."""
 
     def __init__(self, f: Weights) -> None:
-        """Take the model; the keys of all types are added up here if they are kept."""
-        self._model = f
-        self._heads = f.layers[0].heads
+        """Add up the keys of all types, if they are kept."""
+        # Not the model itself: it holds the tables, and would outlive its last use in a circle.
+        self._embedding, self._positions = f.embedding, f.positions
+        self._heads, self._finite = f.layers[0].heads, f.precision_bits is not None
         number = f.period * f.vocabulary_size
         self._keys: Floats | None = None
         if number * max(f.dimension, len(self._heads)) <= _MOST_KEYS:
@@ -59,8 +60,8 @@ class Tables:
         """Return embedding + position of each type, (keys, d)."""
         if self._keys is not None:
             return self._keys.take(types, axis=0)
-        residues, tokens = np.divmod(types, self._model.vocabulary_size)
-        keys: Floats = self._model.embedding[tokens] + self._model.positions[residues]
+        residues, tokens = np.divmod(types, len(self._embedding))
+        keys: Floats = self._embedding[tokens] + self._positions[residues]
         return keys
 
     def scores(self, types: npt.NDArray[np.intp], keys: Floats) -> tuple[Floats, Scores]:
@@ -93,7 +94,7 @@ class Tables:
     def _computed(self, keys: Floats, query: Floats) -> Scores:
         directions = np.stack([head.query_key @ query for head in self._heads])
         logits = directions @ keys.T
-        if self._model.precision_bits is None:
+        if not self._finite:
             return Scores(logits, _NOTHING, _NOTHING)
         size = np.abs(query)
         sizes = np.stack([np.abs(head.query_key) @ size for head in self._heads]) @ np.abs(keys).T
