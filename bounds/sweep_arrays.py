@@ -49,10 +49,11 @@ class Answers:
 
     def __init__(self, theorem: Theorem, log2: Floats, error: Floats) -> None:
         self.theorem = theorem
-        coarse = error > _STATED_ERROR * np.maximum(1, np.abs(log2))
-        up = theorem.direction is Direction.SUFFICIENT
-        self.log2 = np.where(coarse, log2 + error if up else log2 - error, log2)
-        self.error = error
+        self.log2, self.error = log2, error
+        if np.any(error > _STATED_ERROR):
+            coarse = error > _STATED_ERROR * np.maximum(1, np.abs(log2))
+            up = theorem.direction is Direction.SUFFICIENT
+            self.log2 = np.where(coarse, log2 + error if up else log2 - error, log2)
 
     def known(self, point: int, name: str) -> Any:
         """What the column says at a point with a number; None: only the exact answer says it."""

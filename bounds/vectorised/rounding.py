@@ -33,14 +33,14 @@ def to_integers(lanes: Lanes, up: bool) -> Lanes:
     if lanes.low < 0:
         low, high = np.minimum(low, high), np.maximum(low, high)
     value, other = (high, low) if up else (low, high)
-    differ = value != other
-    if not np.any(differ):
+    here = np.flatnonzero(value != other)
+    if not here.size:
         return Lanes(value, whole=True)
-    error = np.zeros(value.shape)
-    here = np.nonzero(differ)
-    error[here] = np.abs((value[here] - other[here]) / value[here])
+    error = np.zeros(value.size)
+    kept, lost = value.ravel()[here], other.ravel()[here]
+    error[here] = np.abs((kept - lost) / kept)
     error[~(error < np.inf)] = np.inf
-    return Lanes(value, error, whole=True)
+    return Lanes(value, error.reshape(value.shape), whole=True)
 
 
 def _rounded_logs(lanes: Lanes, up: bool) -> Lanes:

@@ -117,7 +117,8 @@ class Evaluation:
         if lanes.error.ndim == 0 and float(lanes.error) <= _DOUBTFUL:
             return lanes
         value, error = np.broadcast_arrays(lanes.value, lanes.error)
-        doubtful = np.argwhere(~(error <= _DOUBTFUL))
+        flat = np.flatnonzero(~(error <= _DOUBTFUL))  # of one axis: many times faster than of two
+        doubtful = np.stack(np.unravel_index(flat, error.shape), axis=1)
         first, same, keys = self._distinct(formula, doubtful)
         new = [key for key in keys if key not in self._exact]
         if not len(keys) > 0 or len(new) > self.budget:
