@@ -53,7 +53,7 @@ def _process(statement: str, cache: str) -> Callable[[], object]:
 
 def imports(quick: bool) -> Iterator[Row]:
     """Without the time in which the interpreter starts."""
-    rounds = 3 if quick else 11
+    rounds = 3 if quick else 7
     with tempfile.TemporaryDirectory() as cache:
         programs = {name: _process(code, cache) for name, code in STATEMENTS.items()}
         found = times(programs, rounds, _of_children)
