@@ -23,8 +23,11 @@ class Results:
         self.benchmarks: dict[str, dict[str, Any]] = {}
         self.pending: list[str] = []
         if path.exists():
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            self.benchmarks, self.pending = kept["benchmarks"], kept["pending"]
+            try:
+                kept = json.loads(path.read_text(encoding="utf-8"))
+                self.benchmarks, self.pending = kept["benchmarks"], kept["pending"]
+            except (ValueError, KeyError, TypeError) as problem:
+                raise SystemExit(f"{path} is not a file of this program: {problem!r}") from problem
 
     def begin(self, names: Sequence[str], quick: bool, restart: bool = False) -> list[str]:
         """What is to be measured: what a stopped run of this kind left, or all of `names`."""

@@ -125,8 +125,11 @@ class _OneTheorem:
             for relation in self._relations():
                 applies = applies & holds(part, relation)
             found = rounded_log2(part, self.length, self.theorem.rounding)
-            log2[here] = np.where(applies, found.value, np.nan)
-            error[here] = np.where(applies, found.error, 0.0)
+            values, slack = log2[*here, ...], error[*here, ...]
+            values[...], slack[...] = found.value, found.error
+            if not np.all(applies):
+                refused = ~np.broadcast_to(applies, values.shape)
+                values[refused], slack[refused] = np.nan, 0.0
             self.run.keep(part, longest)
         flat, errors = log2.ravel(), error.ravel()
         self._look_at(flat, errors)

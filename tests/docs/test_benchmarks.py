@@ -206,6 +206,14 @@ def test_an_unknown_name_is_refused_with_those_that_there_are(capsys):
     ]
 
 
+def test_a_file_of_somebody_else_is_refused_and_kept(tmp_path):
+    file = tmp_path / "benchmarks.json"
+    file.write_text('{"rows": 3}')
+    with pytest.raises(SystemExit, match="not a file of this program"):
+        main(["--out", str(tmp_path), "--quick"], [])
+    assert file.read_text() == '{"rows": 3}'
+
+
 def test_the_page_says_what_the_file_says():
     data = json.loads((DOCS / "benchmarks.json").read_text(encoding="utf-8"))
     page = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
