@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None, plan: Sequence[Benchmark] = PLA
     out = options.out or (QUICK if options.quick else DOCS)
     by_name = {benchmark.name: benchmark for benchmark in plan}
     results = Results(out / "benchmarks.json")
+    if options.tables:
+        _write(out / "benchmarks.md", results)
+        return 0
     names = options.only or list(by_name)
     todo = names if options.only else results.begin(names, options.quick, options.restart)
     if len(todo) < len(names):
@@ -70,6 +73,7 @@ def _parser(plan: Sequence[Benchmark]) -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer rounds")
     parser.add_argument("--out", type=Path, help=f"folder; docs, or {QUICK} with --quick")
     parser.add_argument("--restart", action="store_true", help="do not go on with a stopped run")
+    parser.add_argument("--tables", action="store_true", help="only write the tables again")
     parser.add_argument("--list", action="store_true", help="name the benchmarks and end")
     return parser
 

@@ -149,7 +149,7 @@ def _times(value: float) -> str:
 
 
 def _size(value: float) -> str:
-    return f"{value:,.0f}" if value < 1e6 else f"{value:.0e}".replace("e+0", "e")
+    return f"{value:,.0f}" if value < 1e12 else f"{value:.3g}"
 
 
 def _mib(size: float) -> str:

@@ -189,6 +189,10 @@ def test_a_run_is_stopped_and_goes_on_and_fails_aloud(tmp_path, capsys):
     assert 1 < row["median"] < 9
     assert "| nothing | 9000 terms | not installed |" in page
 
+    (tmp_path / "benchmarks.md").write_text(f"{MARKS[0]}\n{MARKS[1]}\n")
+    assert main(["--out", str(tmp_path), "--quick", "--tables"], plan) == 0
+    assert tables(data["benchmarks"]) in (tmp_path / "benchmarks.md").read_text()
+
     # A finished run begins anew; so does a stopped one of another kind, and --restart.
     assert main(["--out", str(tmp_path), "--only", "tiny"], plan) == 0
     assert RUNS.count("tiny") == 2
