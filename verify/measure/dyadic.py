@@ -172,7 +172,11 @@ def maximum(a: Dyadic, b: Dyadic) -> Dyadic:
 def _aligned(parts: Sequence[Dyadic]) -> tuple[list[Integers], int]:
     """Return the numerators over one common exponent, and that exponent."""
     exponent = max(part.exponent for part in parts)
-    scaled = [_as_integers(p.numerators * (1 << (exponent - p.exponent))) for p in parts]
+    shifts = [exponent - part.exponent for part in parts]
+    scaled = [
+        _as_integers(part.numerators * (1 << shift)) if shift else part.numerators
+        for part, shift in zip(parts, shifts, strict=True)
+    ]
     return scaled, exponent
 
 
