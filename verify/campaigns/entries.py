@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from verify.certificates.digest import digest
@@ -119,7 +118,7 @@ def _entry(given: Any, where: str) -> CampaignInput:
     if isinstance(given, CampaignInput):
         return given
     if _is_pair(given):
-        return _of_two(*given, "")
+        return _of_two(given[0], given[1], "")
     named = _named_pair(given)
     if named is None:
         raise InputError(where, given, _ALLOWED)
@@ -167,7 +166,11 @@ def _of_two(f: Any, g: Any, folder: str) -> CampaignInput:
     # A file is called by its path, other weights by their digest: not by their place in a list.
     named = [digest(m)[:8] if isinstance(m, LimitTransformer) else os.fspath(m) for m in (f, g)]
     name = _writable(" and ".join(named))
-    return CampaignInput(name, None, None, problem) if problem else CampaignInput(name, *models)
+    return (
+        CampaignInput(name, None, None, problem)
+        if problem
+        else CampaignInput(name, models[0], models[1])
+    )
 
 
 def _filled(pattern: str, texts: Iterable[str]) -> str:

@@ -8,6 +8,8 @@ task does not, is to blame.
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 import warnings
@@ -22,8 +24,8 @@ _A = TypeVar("_A")
 _B = TypeVar("_B")
 
 _SECONDS_BETWEEN_LOOKS = 0.5
-_TRIES = 6
-"""How often workers are asked for after some died: Dask waits ten seconds each time."""
+_TRIES, _SECONDS_BETWEEN_TRIES = 20, 3.0
+"""How often workers are asked for after some died, until others have started in their place."""
 
 
 def read_jobs(n_jobs: Any) -> int | None:
@@ -60,13 +62,13 @@ def answered(cases: Sequence[Case], n_jobs: int | None) -> Generator[Found, None
                         raise KeyboardInterrupt
                     del left[found.number]
                     yield found
-        except Exception:
+        except Exception as error:
             suspects = [case for case in sent if case.number in left]
             if not suspects:
                 raise
             tries = _TRIES
             for case in suspects:
-                yield _alone(case, jobs)
+                yield _alone(case, jobs, error)
                 del left[case.number]
 
 
@@ -76,26 +78,49 @@ def _noted(cases: Iterable[Case], sent: list[Case]) -> Iterator[Case]:
         yield case
 
 
-def _alone(case: Case, n_jobs: int | None) -> Found:
-    """Run a case with no other beside it; a row that says so if its worker dies of it."""
+def _alone(case: Case, n_jobs: int | None, death: Exception) -> Found:
+    """Run a case with no other beside it; a row that says so if its worker dies of it.
+
+    Raises:
+        Exception: no worker is to be had for it; `death` is why it is run alone.
+    """
     jobs = n_jobs if n_jobs is None or n_jobs < 2 else 2
-    sent: list[Case] = []
-    try:
-        (found,) = _mapped(run_case, _noted([case], sent), jobs, _TRIES)
-    except Exception as error:
-        if not sent:
-            raise
-        (alive,) = _mapped(_nothing, [case.number], jobs, _TRIES)  # else it is not to blame
-        assert alive == case.number
-        said = " ".join(str(error).split())
-        text = (
-            "its worker did not survive it, though no other case ran beside it (out of memory, "
-            f"perhaps); {type(error).__name__}: {said if len(said) < 200 else said[:199] + '…'}"
-        )
-        return without_answer(case.number, CRASHED, text, {})
-    if found is None:
-        raise KeyboardInterrupt
-    return found
+    for _ in range(_TRIES):
+        sent: list[Case] = []
+        try:
+            tasks = ((one, _this_process()) for one in _noted([case], sent))
+            ((ran, found),) = _mapped(_elsewhere, tasks, jobs, _TRIES)
+        except Exception as error:
+            if not sent:
+                raise
+            (alive,) = _mapped(_nothing, [case.number], jobs, _TRIES)  # else it is not to blame
+            assert alive == case.number
+            return _fatal(case, error)
+        if ran and found is None:
+            raise KeyboardInterrupt
+        if found is not None:
+            return found
+        time.sleep(_SECONDS_BETWEEN_TRIES)
+    raise death
+
+
+def _elsewhere(task: tuple[Case, tuple[str, int]]) -> tuple[bool, Found | None]:
+    """Run a case that may be fatal, unless here: where one worker is left, joblib does without."""
+    case, caller = task
+    return (False, None) if caller == _this_process() else (True, run_case(case))
+
+
+def _this_process() -> tuple[str, int]:
+    return socket.gethostname(), os.getpid()
+
+
+def _fatal(case: Case, error: Exception) -> Found:
+    said = " ".join(str(error).split())
+    text = (
+        "its worker did not survive it, though no other case ran beside it (out of memory, "
+        f"perhaps); {type(error).__name__}: {said if len(said) < 200 else said[:199] + '…'}"
+    )
+    return without_answer(case.number, CRASHED, text, {})
 
 
 def _nothing(number: int) -> int:
@@ -119,7 +144,7 @@ def _mapped(
         except Exception:  # no workers, and no task sent
             if attempt == tries:
                 raise
-            time.sleep(1)
+            time.sleep(_SECONDS_BETWEEN_TRIES)
     try:
         with _Watch(parallel):
             for result in results:  # noqa: UP028  ("yield from" would close it with warnings)

@@ -73,7 +73,7 @@ class Store:
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise _unusable(folder, error) from None
         with _locked(folder), closing(_connected(folder, "rwc")) as connection:
             with _explained(folder):
@@ -239,7 +239,7 @@ def _unusable(folder: Path, error: Exception) -> InputError:
         allowed = "a folder with room on its disk: make some and start again, finished rows stay"
     elif code == sqlite3.SQLITE_BUSY:
         allowed = "a folder that other programs do not hold for long: end them and start again"
-    return InputError("out", str(folder), f"{allowed} ({error})")
+    return InputError("out", str(folder), f"{allowed} ({' '.join(str(error).split())})")
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
@@ -255,7 +255,9 @@ def _header(connection: sqlite3.Connection) -> tuple[int, int]:
 
 
 def _check_file(connection: sqlite3.Connection, folder: Path) -> None:
-    """Raise InputError unless the file is a campaign's, of this version, and whole."""
+    """Raise InputError unless the file is a campaign's, of this version."""
+    if _is_empty(connection):
+        raise InputError("out", str(folder), "a campaign that has begun: nothing is stored here")
     application, found = _header(connection)
     if application != APPLICATION:
         allowed = f"a folder of its own: {FILE} in this one is not a campaign's"
@@ -295,23 +297,32 @@ def _check_definition(connection: sqlite3.Connection, folder: Path, definition: 
     """Raise InputError unless the folder holds this campaign, and its file is whole."""
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        allowed = f"a folder whose {FILE} is whole: move that one away, or take another folder"
-        raise InputError("out", str(folder), f"{allowed} ({verdict})")
+        damage = sqlite3.DatabaseError(verdict)
+        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise damage
     ((digest, written),) = connection.execute("SELECT digest, data FROM definition").fetchall()
     if digest == definition.digest:
         return
     there, here = json.loads(written), definition.data()
     differences = [
-        f"{label} {len(new):,} {kind}, such as {json.dumps(new[0], ensure_ascii=False):.150}"
+        f"{label} {len(entries):,} {kind}, such as {_shown(entries[0])}"
         for kind in ("claims", "inputs")
-        for label, new in (
+        for label, entries in (
             ("new are", [entry for entry in here[kind] if entry not in there[kind]]),
             ("gone are", [entry for entry in there[kind] if entry not in here[kind]]),
         )
-        if new
+        if entries
     ]
-    allowed = "a new folder, or the one of this campaign: that one holds another; "
-    raise InputError("out", str(folder), allowed + "; ".join(differences))
+    allowed = "a new folder, or the one of this campaign: this folder holds another"
+    raise InputError("out", str(folder), f"{allowed}; {'; '.join(differences)}")
+
+
+def _shown(entry: Any) -> str:
+    """A claim or an input as plain data, in short."""
+    if isinstance(entry, dict):
+        return ", ".join(f"{k} = {v}" for k, v in entry.items() if v not in (None, False))
+    name, *weights = entry
+    return f"{name!r} with weights {' and '.join(weight[:8] for weight in weights)}"
 
 
 def _values(found: Found) -> Sequence[Any]:
