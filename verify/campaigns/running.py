@@ -93,7 +93,8 @@ def _alone(case: Case, n_jobs: int | None, death: Exception) -> Found:
         except Exception as error:
             if not sent:
                 raise
-            (alive,) = _mapped(_nothing, [case.number], jobs, _TRIES)  # else it is not to blame
+            # Whether workers work at all; if not, the case is not to blame, and this raises.
+            (alive,) = _mapped(abs, [case.number], jobs, _TRIES)
             assert alive == case.number
             return _fatal(case, error)
         if ran and found is None:
@@ -121,11 +122,6 @@ def _fatal(case: Case, error: Exception) -> Found:
         f"perhaps); {type(error).__name__}: {said if len(said) < 200 else said[:199] + '…'}"
     )
     return without_answer(case.number, CRASHED, text, {})
-
-
-def _nothing(number: int) -> int:
-    """What shows that workers work."""
-    return number
 
 
 def _mapped(

@@ -7,6 +7,7 @@ the worker needs no file; what comes back is plain data.
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 import traceback
@@ -88,6 +89,7 @@ class Case:
     g: LimitTransformer
     part: int
     seed: int
+    caller: int = field(default_factory=os.getpid)
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class Found:
 def run_case(case: Case) -> Found | None:
     """Answer one case; None where a Ctrl-C came in between."""
     with _ONE_AT_A_TIME:
+        _end_with(case.caller)
         start = time.perf_counter()
         try:
             answer = case.claim.run(case.f, case.g, case.part, case.seed)
@@ -120,6 +123,26 @@ def run_case(case: Case) -> Found | None:
             return without_answer(case.number, CRASHED, text, where, start)
         seconds = time.perf_counter() - start
         return Found(case.number, answer, seconds, None, detail, certificate)
+
+
+_watched: set[int] = set()
+
+
+def _end_with(caller: int) -> None:
+    """End this process with its parent, if that is the caller: a killed one cannot tell it.
+
+    A worker would go on with a case that nobody waits for, beside the campaign that was resumed.
+    """
+    if os.getppid() != caller or caller in _watched:
+        return
+    _watched.add(caller)
+
+    def watch() -> None:
+        while os.getppid() == caller:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="campaign parent", daemon=True).start()
 
 
 def without_answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sqlite3
@@ -16,8 +17,9 @@ import pytest
 import verify
 from tests.helpers.campaign_kills import OneInput, pairs, rows
 from verify import tasks
-from verify.campaigns import Answer, Claim, pairs_of_files, store
+from verify.campaigns import Answer, Claim, pairs_of_files, running, store
 from verify.campaigns.definition import Definition
+from verify.campaigns.work import Case, without_answer
 from verify.errors import InputError
 
 PLAIN = tasks.trained_pair("simple_plain", omega=2, training_length=32)
@@ -49,8 +51,6 @@ class Hostile(Claim):
                 raise KeyboardInterrupt
             if self.what == "stopped":  # as `prove` tells of a Ctrl-C
                 return None
-            if self.what == "die":
-                os._exit(3)
         return Answer("FINE", low=seed / 2**48)
 
 
@@ -109,16 +109,83 @@ def test_an_interruption_keeps_what_is_done(tmp_path, what):
     assert str(result) == "2 of 5 cases: FINE 2"
 
 
+@dataclass(frozen=True)
+class Deadly(Claim):
+    """Ends the process that it is in."""
+
+    def run(self, f, g, part, seed):
+        os._exit(3)
+
+
 @pytest.mark.slow
-def test_workers_that_die_lose_nothing_and_processes_change_nothing(tmp_path):
+def test_a_worker_that_dies_is_a_row(tmp_path):
+    (row,) = verify.campaign(Deadly(), FINITE, out=tmp_path, n_jobs=2)
+    assert row["status"] == "CRASHED"
+    assert "its worker did not survive it" in row["error"]
+
+
+class FakeWorkers:
+    """Stands for joblib: a call that meets a deadly case raises, and loses what is under way."""
+
+    def __init__(self, deadly=(), left=10**9):
+        self.deadly, self.left = set(deadly), left
+
+    def __call__(self, function, items, n_jobs, tries):
+        if self.left <= 0:
+            raise TimeoutError("no worker")
+        items = iter(items)
+        while batch := list(itertools.islice(items, 3)):
+            if function is abs:
+                yield from map(abs, batch)
+                continue
+            cases = [item[0] if isinstance(item, tuple) else item for item in batch]
+            if any(case.number in self.deadly for case in cases):
+                self.left -= 1
+                raise ChildProcessError("died")
+            for case in cases:
+                found = without_answer(case.number, "FINE", "", {})
+                yield (True, found) if function is running._elsewhere else found
+
+
+def fake_cases(number):
+    return [Case(k, SMALL, FINITE.model, FINITE.target, 0, 0) for k in range(number)]
+
+
+@pytest.mark.parametrize("deadly", [(), (0,), (4,), (0, 1, 2), (3, 9), range(10)])
+def test_only_those_that_die_alone_are_to_blame(monkeypatch, deadly):
+    monkeypatch.setattr(running, "_mapped", FakeWorkers(deadly))
+    found = list(running.answered(fake_cases(10), 2))
+    assert sorted(row.number for row in found) == [*range(10)]
+    assert {row.number for row in found if row.answer.status == "CRASHED"} == set(deadly)
+
+
+def test_without_workers_nobody_is_to_blame(monkeypatch):
+    monkeypatch.setattr(running, "_SECONDS_BETWEEN_TRIES", 0)
+    monkeypatch.setattr(running, "_mapped", FakeWorkers((4,), left=2))  # those two do not return
+    found = []
+    with pytest.raises(TimeoutError):
+        found.extend(running.answered(fake_cases(10), 2))
+    monkeypatch.setattr(running, "_mapped", FakeWorkers(left=0))
+    with pytest.raises(TimeoutError):
+        next(running.answered(fake_cases(10), 2))
+
+
+def test_a_fatal_case_never_runs_in_the_caller(monkeypatch):
+    case = fake_cases(1)[0]
+    assert running._elsewhere((case, running._this_process())) == (False, None)
+    assert running._elsewhere((case, ("elsewhere", 1)))[0]
+    monkeypatch.setattr(running, "_SECONDS_BETWEEN_TRIES", 0)
+    monkeypatch.setattr(running, "_mapped", lambda function, items, *rest: map(function, items))
+    with pytest.raises(ChildProcessError):  # one worker is left, which is this process
+        running._alone(case, None, ChildProcessError("died"))
+
+
+def test_the_order_of_pairs_changes_no_row(tmp_path):
     one = verify.campaign(SMALL, pairs(), out=tmp_path / "1")
-    two = verify.campaign(SMALL, dict(reversed(pairs().items())), out=tmp_path / "2", n_jobs=2)
+    two = verify.campaign(SMALL, dict(reversed(pairs().items())), out=tmp_path / "2")
     key = {(row["input"], row["part"]): row["low"] for row in one}
     assert {(row["input"], row["part"]): row["low"] for row in two} == key
     assert len(set(key.values())) > 5
-    died = verify.campaign(Hostile("die"), FINITE, out=tmp_path / "3", n_jobs=2)
-    assert died.counts == {"FINE": 4, "CRASHED": 1}
-    assert "its worker did not survive it" in died.table()[2]["error"]
 
 
 def test_resuming_goes_on_where_it_stopped(tmp_path):
