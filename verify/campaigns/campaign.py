@@ -54,6 +54,7 @@ def campaign(
     Raises:
         InputError: an argument is not usable; the folder holds another campaign, cannot be
             written to, or another process is at work in it.
+        Exception: what joblib says where no worker can be had; the rows are kept.
     """
     jobs = read_jobs(n_jobs)
     if progress not in (True, False, None):

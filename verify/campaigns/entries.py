@@ -66,7 +66,8 @@ def pairs_of_files(
     Raises:
         InputError: no file matches f, or g has another number of *.
     """
-    pattern, other, start = os.fspath(f), os.fspath(g), os.fspath(folder)
+    pattern, other = (os.fspath(path).replace(os.sep, "/") for path in (f, g))
+    start = os.fspath(folder)
     stars = pattern.count("*")
     if stars > _MOST_STARS:
         raise InputError("f", pattern, f"a path with at most {_MOST_STARS} *")
@@ -76,9 +77,10 @@ def pairs_of_files(
     if stars == 0:
         return [_of_two(pattern, other, start)]
     literal = "*".join(glob.escape(part) for part in pattern.split("*"))
-    texts = re.compile("([^/\\\\]*)".join(re.escape(part) for part in pattern.split("*")))
+    texts = re.compile("([^/]*)".join(re.escape(part) for part in pattern.split("*")))
     pairs = []
-    for path in sorted(glob.glob(literal, root_dir=start, include_hidden=True)):
+    found = glob.glob(literal, root_dir=start, include_hidden=True)
+    for path in sorted(name.replace(os.sep, "/") for name in found):
         match = texts.fullmatch(path)
         if match is not None:
             pairs.append(_of_two(path, _filled(other, match.groups()), start))

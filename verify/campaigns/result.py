@@ -111,8 +111,9 @@ class CampaignResult:
         Raises:
             InputError: there is no such row.
         """
-        found = read_one(self.folder, self._known(number), "detail")
-        assert found is not None
+        found = read_one(self.folder, number, "detail")
+        if found is None:
+            raise InputError("number", number, "the number of a row")
         return found
 
     def certificate(self, number: int) -> AnyCertificate:
@@ -121,7 +122,7 @@ class CampaignResult:
         Raises:
             InputError: there is none: not proved by cells, or kept only with certificate=True.
         """
-        data = read_one(self.folder, self._known(number), "certificate")
+        data = read_one(self.folder, number, "certificate")
         if data is None:
             allowed = "a case that is proved, by a claim with certificate=True"
             raise InputError("number", number, allowed)
@@ -134,11 +135,6 @@ class CampaignResult:
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the rows as JSON, also written to `path` if given."""
         return self.table().to_json(None if path is None else Path(path))
-
-    def _known(self, number: int) -> int:
-        if not any(row["number"] == number for row in self):
-            raise InputError("number", number, "the number of a row")
-        return number
 
     def __str__(self) -> str:
         """Return counts in one line."""

@@ -21,7 +21,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from verify.campaigns.definition import Definition, claim_data, digest_of
+from verify.campaigns.definition import MOST_CASES, Definition, claim_data, digest_of
 from verify.campaigns.work import CRASHED, Found
 from verify.checks.campaign import version
 from verify.errors import InputError
@@ -170,12 +170,14 @@ def read(folder: Path) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
     ]
 
 
-def read_one(folder: Path, number: int, column: str) -> dict[str, Any] | None:
+def read_one(folder: Path, number: Any, column: str) -> dict[str, Any] | None:
     """Return `detail` or `certificate` of a case; None where there is none.
 
     Raises:
         InputError: there is no campaign, or a file that is none of this version.
     """
+    if not isinstance(number, int) or isinstance(number, bool) or abs(number) > MOST_CASES:
+        return None
     with closing(_connected(folder, "rw")) as connection, _explained(folder):
         _check_file(connection, folder)
         found = connection.execute(

@@ -55,7 +55,8 @@ class Answer:
 class Claim(ABC):
     """Something to find out about a pair; a subclass is a frozen dataclass.
 
-    Its fields are what it is known by: numbers, text, None, laws, and tuples of them.
+    Its name and its fields are what it is known by: numbers, text, None, laws, and tuples of them.
+    Where its code changes what comes out, a field has to change too, such as a version.
     """
 
     NAME: ClassVar[str] = ""

@@ -83,6 +83,8 @@ def test_rows_say_what_the_calls_say(tmp_path):
         result.certificate(2)
     with pytest.raises(InputError, match="number"):
         result.detail(4)
+    with pytest.raises(InputError, match="number"):
+        result.detail("0")
 
 
 def test_what_fails_is_a_row_and_the_others_are_there(tmp_path):
