@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 from verify.campaigns.definition import Definition
 from verify.campaigns.progress import Progress
 from verify.campaigns.result import CampaignResult
 from verify.campaigns.running import answered, read_jobs
-from verify.campaigns.store import Store
+from verify.campaigns.store import Store, folder_of
 from verify.campaigns.work import REFUSED, Case, Claim, without_answer
 from verify.errors import InputError
 
@@ -59,7 +58,7 @@ def campaign(
     jobs = read_jobs(n_jobs)
     if progress not in (True, False, None):
         raise InputError("progress", progress, "True, False or None")
-    folder = _folder(out)
+    folder = folder_of(out)
     definition = Definition.of(claims, inputs)
     with Store.opened(folder, definition) as store:
         numbers = store.numbers(crashed=bool(retry))
@@ -87,10 +86,3 @@ def campaign(
         except KeyboardInterrupt:
             pass  # what is done is kept, and the result says what is missing
     return CampaignResult.load(folder)
-
-
-def _folder(out: Any) -> Path:
-    try:
-        return Path(out)
-    except TypeError:
-        raise InputError("out", out, "the path of a folder") from None

@@ -58,7 +58,8 @@ def pairs_of_files(
     """Return pairs of files that `LimitTransformer.save` wrote, by patterns.
 
     Args:
-        f: path of the file of f; each * stands for any text without a separator.
+        f: path of the file of f; each * stands for any text without a separator, as in a
+            shell.
         g: the same for g: a file for all pairs, or a pattern with as many *, which stand for the
             same texts as in f, one after the other.
         folder: where relative paths start; names of pairs do not contain it.
@@ -79,7 +80,7 @@ def pairs_of_files(
     literal = "*".join(glob.escape(part) for part in pattern.split("*"))
     texts = re.compile("([^/]*)".join(re.escape(part) for part in pattern.split("*")))
     pairs = []
-    found = glob.glob(literal, root_dir=start, include_hidden=True)
+    found = glob.glob(literal, root_dir=start)
     for path in sorted(name.replace(os.sep, "/") for name in found):
         match = texts.fullmatch(path)
         if match is not None:

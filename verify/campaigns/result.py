@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bounds.table import Table
-from verify.campaigns.store import read, read_one
+from verify.campaigns.store import folder_of, read, read_one
 from verify.campaigns.work import CRASHED, REFUSED
 from verify.certificates import Certificate, EnclosureCertificate, SoftmaxCertificate
 from verify.certificates.direct.certificate import FORMAT
@@ -62,7 +62,7 @@ class CampaignResult:
         Raises:
             InputError: there is no campaign in it, or one that cannot be read.
         """
-        folder = Path(out)
+        folder = folder_of(out)
         definition, found = read(folder)
         rows = []
         for number, claim, text, name, part, status, *rest in found:

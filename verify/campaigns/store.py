@@ -143,6 +143,18 @@ class Store:
             raise _unusable(self._folder, self._problem) from self._problem
 
 
+def folder_of(out: Any) -> Path:
+    """Return the path of a folder.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return Path(out)
+    except TypeError:
+        raise InputError("out", out, "the path of a folder") from None
+
+
 def read(folder: Path) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
     """Return the definition and the rows, those that are there, from a folder that may be in use.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import stat
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields
@@ -53,6 +54,8 @@ def read_campaign_file(path: Path) -> tuple[list[Claim], list[CampaignInput]]:
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe that nobody writes to would never end
+            raise OSError("it is no regular file")
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:

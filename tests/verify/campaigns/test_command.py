@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -97,7 +99,7 @@ def test_what_a_file_may_not_say(tmp_path, capsys, text, words):
 
 
 def test_files_that_cannot_be_read(tmp_path, monkeypatch):
-    for path in (tmp_path, tmp_path / "none", tmp_path / "a\0b"):
+    for path in (tmp_path, tmp_path / "none", tmp_path / "a\0b", Path(os.devnull)):
         with pytest.raises(InputError, match="--campaign"):
             read_campaign_file(path)
     path = written(tmp_path, PROVE + STORED)
