@@ -7,6 +7,7 @@ the worker needs no file; what comes back is plain data.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import threading
 import time
@@ -130,11 +131,12 @@ _watched: set[int] = set()
 
 
 def _end_with(caller: int) -> None:
-    """End this process with its parent, if that is the caller: a killed one cannot tell it.
+    """End this process with the caller, if that started it: a killed one cannot tell it.
 
     A worker would go on with a case that nobody waits for, beside the campaign that was resumed.
     """
-    if os.getppid() != caller or caller in _watched:
+    parent = multiprocessing.parent_process()
+    if parent is None or parent.pid != caller or caller in _watched:
         return
     _watched.add(caller)
 
