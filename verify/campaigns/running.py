@@ -154,8 +154,8 @@ def _mapped(
 class _Watch:
     """Tells joblib of batches whose worker is gone for good.
 
-    joblib's Dask backend keeps the failure of a batch to itself (seen in 1.6; 1.5 has the same lines): its future
-    has an exception, and the call waits for ever. This looks at the futures from time to time.
+    joblib's Dask backend keeps the failure of a batch to itself (1.6 does; 1.5 has the same lines):
+    its future has an exception, and the call waits for ever. This looks at the futures.
     Backends that report failures themselves are not touched: joblib ignores a second report.
     """
 
