@@ -15,15 +15,12 @@ import pytest
 
 import bounds
 from bounds.parameters import BY_KEYWORD
-from tests.second_routes.registry_points import WITH_FORMULA, asked, points
+from tests.second_routes.registry_points import SEARCHED_IN_FLOATS, WITH_FORMULA, asked, points
 
-NOT_CLAIMED = {
-    "derived.softmax_deep": "θ, q, J are found by a search in floats that need not find the best",
-}
+NOT_CLAIMED = dict.fromkeys(
+    SEARCHED_IN_FLOATS, "free numbers are found by a search in floats that need not find the best"
+)
 KEYS = [key for key in WITH_FORMULA if bounds.theorem(key).parameters and key not in NOT_CLAIMED]
-UP_TO_THE_HORIZON = ("derived.one_layer_linf_horizon", "derived.one_layer_linf_positional")
-"""Every N ≥ T* is enough; the formula's form Δ(n + 1) + τ may pass T* by less than Δ + τ, and falls with τ
-there (1,048,581 for T* = 2²⁰ and τ = 3, 1,048,576 for τ = 4). What is monotone is min(N, T*)."""
 
 
 def harder(keyword, value, values):
@@ -56,10 +53,7 @@ def monotone(key, tally, turned=1):
                 tally["refused"] += 1
                 continue
             if bound.length is not None and other.length is not None:
-                one, two = bound.length, other.length
-                if key in UP_TO_THE_HORIZON and values["tie_tolerance"]:
-                    one = min(one, values["horizon"])
-                grows = turned * (two - one) >= 0
+                grows = turned * (other.length - bound.length) >= 0
             else:
                 grows = turned * (other.log2_length - bound.log2_length) >= -1e-9
             assert grows, (key, keyword, value, moved, bound.length, other.length, values)
@@ -69,6 +63,36 @@ def monotone(key, tally, turned=1):
 @pytest.mark.parametrize("key", KEYS)
 def test_every_parameter(key, tally):
     monotone(key, tally)
+
+
+def test_more_lags_never_help_near_a_horizon():
+    """It was 1,048,581 for τ = 3 and 1,048,576 for τ = 4: the first was beyond the horizon."""
+    given = {
+        "theorem": "derived.one_layer_linf_horizon",
+        "epsilon": Fraction(29, 1300),
+        "target": Fraction(551, 5200),
+        "lipschitz": Fraction(11, 5),
+        "vocabulary_size": 4,
+        "period": 6,
+        "heads": 2,
+        "precision_bits": 4,
+        "margin": Fraction(33, 37),
+        "tie_tolerance": Fraction(1, 500000),
+        "horizon": 2**20,
+    }
+    lengths = [bounds.required_length(locality=lag, **given).length for lag in range(2, 7)]
+    assert lengths == sorted(lengths)
+    assert max(lengths) == 2**20
+
+
+def test_a_better_agreement_is_no_hindrance_to_a_necessary_length():
+    """It was 217,169 for the smaller ε and 193,043 for the larger, as η < 2ε."""
+    key, epsilon = "derived.lower_average_one_column", Fraction(9, 47500)
+    given = {"theorem": key, "target": epsilon * Fraction(5, 4), "lipschitz": 100}
+    one, two = (
+        bounds.required_length(epsilon=e, **given).length for e in (epsilon, epsilon * 9 / 8)
+    )
+    assert one <= two
 
 
 def test_control_the_other_direction(tally):
