@@ -7,7 +7,7 @@ coordinates (zeros added). Neurons may change places, and a neuron (row a, bias 
 (2ᵏa, 2ᵏb, 2⁻ᵏc), as relu(2ᵏt) = 2ᵏrelu(t).
 
 Equality for what is exact: all these operations are exact in float64. Norms that are rounded up are
-equal up to the rounding.
+equal up to the rounding; products ‖A‖‖B‖ only if all neurons are rescaled alike.
 """
 
 from dataclasses import replace
@@ -19,9 +19,22 @@ from tests.second_routes.cases import both_kinds, fails, pair, seeds
 from tests.second_routes.relation import Relation
 from verify import Head, Layer
 
+NORMS = dict.fromkeys(
+    (
+        "lipschitz_operator",
+        "lipschitz_euclidean",
+        "complexity_one_layer",
+        "complexity_one_layer_norm",
+    )
+)
+"""Read from ‖A‖‖B‖."""
 
-def turned(f, rng, extra=0, mistake=None):
-    """Return f in a random signed basis with `extra` more coordinates, neurons rescaled."""
+
+def turned(f, rng, extra=0, mistake=None, alike=False):
+    """Return f in a random signed basis with `extra` more coordinates, neurons rescaled.
+
+    alike: all neurons by one power.
+    """
     (layer,), d = f.layers, f.dimension
     isometry = np.zeros((d + extra, d))
     isometry[rng.permutation(d + extra)[:d], np.arange(d)] = rng.choice([-1.0, 1.0], size=d)
@@ -29,6 +42,8 @@ def turned(f, rng, extra=0, mistake=None):
     if mistake == "sign":
         on_keys[:, 0] *= -1  # keys and queries in two bases
     powers = 2.0 ** rng.integers(-3, 4, size=layer.hidden)
+    if alike:
+        powers[:] = powers[:1]
     order = rng.permutation(layer.hidden)
     back = powers if mistake == "power" else 1 / powers
     heads = tuple(
@@ -51,10 +66,10 @@ def turned(f, rng, extra=0, mistake=None):
     )
 
 
-def related(seed, attention, mistake=None):
+def related(seed, attention, mistake=None, alike=False):
     f, g = pair(seed, attention)
     rng = np.random.default_rng(seed)
-    other = tuple(turned(m, rng, extra=seed % 3, mistake=mistake) for m in (f, g))
+    other = tuple(turned(m, rng, seed % 3, mistake, alike) for m in (f, g))
     return Relation((f, g), other, seed=seed)
 
 
@@ -64,7 +79,14 @@ def test_every_route(attention, tally):
         r = related(seed, attention)
         relation.every_route(r, tally, "softmax")
         one, two = (measured.constants(*p) for p in (r.pair, r.other))
+        measured.compare(one, two, tally, rules=NORMS, note=seed)
+        one, two = (measured.constants(*p) for p in pairs_alike(seed, attention))
         measured.compare(one, two, tally, note=seed)
+
+
+def pairs_alike(seed, attention):
+    r = related(seed, attention, alike=True)
+    return r.pair, r.other
 
 
 def test_control_a_sign_or_a_power_is_wrong(tally):
