@@ -47,7 +47,7 @@ def test_swapped(attention, tally):
 def test_negated(attention, tally):
     for seed in seeds(1):
         r = negated(seed, attention)
-        relation.every_route(r, tally, "softmax", ROUTES)
+        relation.every_route(r, tally, None, ROUTES)
         one, two = (measured.constants(*p) for p in (r.pair, r.other))
         measured.compare(one, two, tally, note=seed)
 
