@@ -1,6 +1,6 @@
 """One layer: the fast forward pass against one np.bincount over the same tokens, and plain NumPy.
 
-    python benchmarks/forward_one_layer.py
+    python -m benchmarks.forward_one_layer
 
 All are timed in turn, in one process and on the same input, in many short rounds of CPU time:
 the table shows the ratio of the minima, the median of the ratios of each round, and by how much

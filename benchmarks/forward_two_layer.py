@@ -1,7 +1,7 @@
 """Two softmax layers: against cumulative counts in NumPy, and against attention in PyTorch.
 
     pip install torch==2.13.0        # only for the comparison with PyTorch
-    python benchmarks/forward_two_layer.py
+    python -m benchmarks.forward_two_layer
 
 First, against the bare kernel of every such pass: how often each type (residue, token) occurs up
 to every position, kept for all of them, in NumPy with its defaults:

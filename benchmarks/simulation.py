@@ -1,6 +1,6 @@
 """Simulations of long inputs against the forward pass on the same input.
 
-    python benchmarks/simulation.py [--two-layers]
+    python -m benchmarks.simulation [--two-layers]
 
 Two figures for each model: the map alone (`verify.simulation.simulator(...)(x)`, or the simulator
 of softmax models), made once for many inputs; and one call of `verify.simulate(x, f, ...)`, which
