@@ -844,7 +844,7 @@ def test_no_number_is_larger_than_it_has_to_be(name):
     f, g, honest = example(name)
     data = honest.to_dict()
     paths = list(numbers_of(data["contexts"]))
-    step = max(1, len(paths) // 40)
+    step = max(1, len(paths) // 12)
     accepted = set()
     for path in paths[::step]:
         forged = honest.to_dict()
