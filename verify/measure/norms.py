@@ -9,6 +9,7 @@ from typing import Any
 import sympy
 from flint import arb, arb_mat, ctx, fmpq
 
+from bounds.precision import FLINT
 from verify.measure import floats
 from verify.measure.dyadic import Dyadic
 
@@ -43,7 +44,7 @@ def _power_bound(matrix: Dyadic) -> Fraction:
     """Return ‖(AᵀA)^n‖_F^(1/2n) with n = 2^30, rounded up."""
     gram = matrix.T @ matrix if matrix.shape[1] <= matrix.shape[0] else matrix @ matrix.T
     size = gram.shape[0]
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         power = arb_mat(size, size, [arb(n) for n in gram.numerators.ravel().tolist()])
         for _ in range(_SQUARINGS):
             power = power * power
@@ -81,7 +82,7 @@ def keyword(value: Any, *, positive: bool = True) -> Fraction | sympy.Expr:
     A Fraction where it is below 2^1024; beyond that exp(q) with a rational q, which no one
     multiplies out. Where it has to be positive, as a complexity has, zero becomes 2^−64.
     """
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         least = arb(2) ** -_KEPT_BITS
         bound = value.upper()
         if not positive and bound == 0:
@@ -97,7 +98,7 @@ def keyword(value: Any, *, positive: bool = True) -> Fraction | sympy.Expr:
 
 def log_up(value: Any) -> float | None:
     """Return the natural logarithm of an interval as a float rounded up; None for 0."""
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         bound = value.upper()
         return float_up(up(bound.log())) if bound > 0 else None
 
@@ -110,7 +111,7 @@ def float_up(value: Fraction) -> float:
 
 def largest(values: list[Any]) -> Any:
     """Return an interval that holds the largest of the numbers in these intervals."""
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         found = values[0]
         for value in values[1:]:
             found = found.max(value)

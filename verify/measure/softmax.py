@@ -10,6 +10,7 @@ from typing import Any
 from flint import arb, ctx
 
 from bounds.numbers import Exact
+from bounds.precision import FLINT
 from verify.measure import complexity
 from verify.measure.dyadic import Dyadic
 from verify.measure.lipschitz import head_lipschitz
@@ -243,7 +244,7 @@ def _one_layer(
     """Return max over query types of Σ_h L_h e^{R_h} ((|Σ|/4 + τ+1)[not pos. dom.] + 2(τ+1))."""
     suffix = sizes.locality + 1
     totals = []
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         for query in range(len(heads[0].query_ranges)):
             total = arb(0)
             for head, slope in zip(heads, lipschitz, strict=True):
@@ -261,7 +262,7 @@ def _one_layer_norm(f: LimitTransformer, heads: tuple[SoftmaxHead, ...], sizes: 
     mlp = operator_norm_up(Dyadic.of(layer.mlp_in)) * operator_norm_up(Dyadic.of(layer.mlp_out))
     readout = operator_norm_up(Dyadic.of(f.unembedding)) * (1 + mlp)
     weight = readout * (Fraction(sizes.vocabulary_size, 4) + 3 * (sizes.locality + 1))
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         parts = [
             interval(weight * head.value_diameter_norm) * interval(head.logit_range_norm).exp()
             for head in heads

@@ -10,6 +10,8 @@ import flint
 import numpy as np
 import numpy.typing as npt
 
+from bounds.precision import FLINT
+
 
 def is_dropped(length: int, gap: Fraction, precision_bits: int) -> bool:
     """Whether T^(−gap) ≤ 2^−p, that is gap·log₂T ≥ p, for an exact gap.
@@ -26,7 +28,7 @@ def is_dropped(length: int, gap: Fraction, precision_bits: int) -> bool:
     # Otherwise log₂T is irrational, and enough digits decide.
     digits = 64
     while True:
-        with flint.ctx.workprec(digits):
+        with FLINT, flint.ctx.workprec(digits):
             logarithm = flint.arb(length).log() / flint.arb(2).log()
             excess = flint.arb(flint.fmpq(gap.numerator, gap.denominator)) * logarithm
             excess -= precision_bits

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import flint
 
+from bounds.precision import FLINT
 from verify.certificates.contexts import Context, HeadLogits, Pair, floor_of
 from verify.certificates.outputs import trimmed
 from verify.measure.dyadic import Dyadic, concatenate
@@ -34,7 +35,7 @@ def error_range(pair: Pair, summary: Summary) -> tuple[Fraction, Fraction]:
     """
     digits = _DIGITS
     while True:
-        with flint.ctx.workprec(digits):
+        with FLINT, flint.ctx.workprec(digits):
             outputs = [output_balls(pair, name, summary) for name in ("f", "g")]
             errors = [abs(a - b) for a, b in zip(*outputs, strict=True)]
             low = max(-floor_of(-error * _GRID) - 2 for error in errors)
@@ -134,7 +135,7 @@ def _exact_table(model: LimitTransformer, types: int) -> _Exact:
 def _balls(exact: Dyadic, width: int) -> list[Row]:
     """Return rows of exact balls."""
     scale = flint.arb(2) ** (-exact.exponent)
-    with flint.ctx.workprec(2000):
+    with FLINT, flint.ctx.workprec(2000):
         entries = [flint.arb(int(n)) * scale for n in exact.numerators.ravel()]
     if not width:
         return [[] for _ in range(exact.shape[0])]

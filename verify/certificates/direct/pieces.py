@@ -34,6 +34,7 @@ from fractions import Fraction
 
 import flint
 
+from bounds.precision import FLINT
 from verify.certificates.choices import least_length
 from verify.certificates.contexts import Context, HeadLogits, Pair
 from verify.errors import InputError
@@ -237,7 +238,7 @@ def _softmax_head(
         if gap > _WIDEST:
             allowed = f"logits of one query that differ by at most {_WIDEST}"
             raise InputError("query_key", f"logits that differ by {float(gap):.6g}", allowed)
-        with flint.ctx.workprec(_DIGITS):
+        with FLINT, flint.ctx.workprec(_DIGITS):
             return float((-flint.arb(flint.fmpq(gap.numerator, gap.denominator))).exp().mid())
 
     biases = {lag: head.bias[lag] * head.unit for lag in lags}
