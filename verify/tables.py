@@ -8,13 +8,21 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+from verify.errors import InputError
 from verify.files import write_beside
 
 
 def write_json(path: str | os.PathLike[str], data: Any) -> None:
-    """Write a file that is either complete or not there: first beside it, then renamed."""
+    """Write a file that is either complete or not there: first beside it, then renamed.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     text = json.dumps(data, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    write_beside(path, text.encode())
+    try:
+        write_beside(path, text.encode())
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError("path", path, f"a file that can be written; {error}") from error
 
 
 def aligned(cells: Sequence[Sequence[str]]) -> list[str]:

@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 from bounds.precision import FLINT
 
+_LARGEST_FLOAT = 2**1000
+"""A larger p is no float with room to spare."""
+
 
 def is_dropped(length: int, gap: Fraction, precision_bits: int) -> bool:
     """Whether T^(−gap) ≤ 2^−p, that is gap·log₂T ≥ p, for an exact gap.
@@ -55,6 +58,9 @@ def dropped(
         gap_error: bound on |gaps − exact gaps|.
         exact_gap: the exact gap of key k, asked for only near the boundary.
     """
+    if precision_bits > _LARGEST_FLOAT:
+        everything = (is_dropped(length, exact_gap(k), precision_bits) for k in range(gaps.size))
+        return np.fromiter(everything, dtype=np.bool_, count=gaps.size)
     log2_length = math.log2(length)
     excess = gaps * log2_length - precision_bits
     unclear = 1e-9 * max(1, precision_bits) + gap_error * log2_length

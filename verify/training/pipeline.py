@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from verify.files import read_json
 from verify.training import store
 from verify.training.experiment import Experiment
 from verify.training.require import require_train_extra
@@ -59,7 +60,11 @@ def gather(experiments: tuple[Experiment, ...], out: Path) -> Path:
 def _note_timing(out: Path, experiment: Experiment, seconds: float, device: Any) -> None:
     """Add to `out/timing.json` how long training took, compilation included, and on what."""
     path = out / "timing.json"
-    timing = json.loads(path.read_text()) if path.exists() else {}
+    try:
+        timing = read_json(path) if path.exists() else {}
+        timing = timing if isinstance(timing, dict) else {}
+    except (OSError, ValueError):
+        timing = {}  # nothing rests on it
     affinity = getattr(os, "sched_getaffinity", None)
     timing[experiment.name] = {
         "runs": len(experiment.runs()),
