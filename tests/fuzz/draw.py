@@ -79,7 +79,7 @@ def mutated(data: Any, draw: Draw, most: int = 3) -> Any:
         elif kind == 5:
             parent[key] = draw.one_of(NUMBERS)
         else:
-            parent[key] = draw.one_of(HOSTILE)
+            parent[key] = copy.deepcopy(draw.one_of(HOSTILE))
     return changed
 
 

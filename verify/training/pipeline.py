@@ -40,8 +40,9 @@ def train_all(experiments: tuple[Experiment, ...], out: Path, *, quiet: bool = F
                 return tqdm(chunks, desc=title, total=total, disable=quiet, leave=False)  # type: ignore[no-any-return]
 
             params, _ = train(experiment, bar)
-            store.write_weights(store.weights_path(out, experiment), experiment, params)
+            # First the seconds: with its weights there, an experiment is not trained again.
             _note_timing(out, experiment, time.perf_counter() - started, jax.devices()[0])
+            store.write_weights(store.weights_path(out, experiment), experiment, params)
         if not store.is_tested(out, experiment):
             _, arrays = store.read_weights(store.weights_path(out, experiment))
             params = {name: jax.numpy.asarray(array) for name, array in arrays.items()}
