@@ -23,6 +23,7 @@ from verify.certificates.fields import (
 )
 from verify.errors import CertificateError, InputError
 from verify.files import read_json, write_beside
+from verify.tables import show_digits
 
 _KINDS: dict[tuple[Any, Any], type[SavedCertificate]] = {}
 
@@ -188,7 +189,7 @@ def read_errors(epsilon: Any, target: Any) -> tuple[Fraction, Fraction]:
 
 def short(number: Any) -> str:
     """Return a rational number in five digits."""
-    return f"{float(Fraction(number)):.5g}"
+    return show_digits(Fraction(number), 5)
 
 
 def _number(name: str, value: Any, least: Fraction) -> Fraction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from fractions import Fraction
 from typing import Any
 
@@ -37,11 +38,12 @@ def operator_norm_up(matrix: Dyadic) -> Fraction:
     size = abs(matrix)
     mixed = (size.sum(axis=0).max(0) * size.sum(axis=1).max(0)).root_up().largest()
     small = min(matrix.shape) <= _LARGEST_POWERED
-    return min(frobenius, mixed, _power_bound(matrix) if small else floats.operator_norm(matrix))
+    sharp = _power_bound(matrix) if small else floats.operator_norm(matrix)
+    return min(frobenius, mixed) if sharp is None else min(frobenius, mixed, sharp)
 
 
-def _power_bound(matrix: Dyadic) -> Fraction:
-    """Return ‖(AᵀA)^n‖_F^(1/2n) with n = 2^30, rounded up."""
+def _power_bound(matrix: Dyadic) -> Fraction | None:
+    """Return ‖(AᵀA)^n‖_F^(1/2n) with n = 2^30, rounded up; None where its digits are too few."""
     gram = matrix.T @ matrix if matrix.shape[1] <= matrix.shape[0] else matrix @ matrix.T
     size = gram.shape[0]
     with FLINT, ctx.workprec(PRECISION):
@@ -50,8 +52,10 @@ def _power_bound(matrix: Dyadic) -> Fraction:
             power = power * power
         squares = sum((entry * entry for entry in power.entries()), arb(0))
         # log ‖A‖ = log(Σ squares) / 2^(squarings + 2) − exponent · log(2) / 2
-        log = squares.log() / (1 << (_SQUARINGS + 2)) - arb(2).log() * gram.exponent / 2
-        return up(log.exp())
+        # Where entries differ by hundreds of decades, a ball may reach 0: its upper end is enough.
+        log = squares.upper().log() / (1 << (_SQUARINGS + 2)) - arb(2).log() * gram.exponent / 2
+        bound = log.exp()
+        return up(bound) if bound.is_finite() else None
 
 
 def interval(value: Fraction | int) -> Any:
@@ -105,7 +109,10 @@ def log_up(value: Any) -> float | None:
 
 def float_up(value: Fraction) -> float:
     """Return the least float64 that is ≥ the number, or the next one."""
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -sys.float_info.max
     return number if Fraction(number) >= value else math.nextafter(number, math.inf)
 
 

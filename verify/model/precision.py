@@ -62,7 +62,8 @@ def dropped(
         everything = (is_dropped(length, exact_gap(k), precision_bits) for k in range(gaps.size))
         return np.fromiter(everything, dtype=np.bool_, count=gaps.size)
     log2_length = math.log2(length)
-    excess = gaps * log2_length - precision_bits
+    with np.errstate(over="ignore"):  # infinite: dropped, or a matter for exact arithmetic
+        excess = gaps * log2_length - precision_bits
     unclear = 1e-9 * max(1, precision_bits) + gap_error * log2_length
     result = excess >= 0
     for k in np.flatnonzero(np.abs(excess) <= unclear):

@@ -310,7 +310,7 @@ def _steepest(phi: Fraction, short: int) -> Fraction:
     power = (bias * arb(short).log()).exp()
     if (power * (1 - bias) > 1) if phi > 0 else (power * (1 - bias) < 1):
         return upper(abs(power - 1)) / short  # beyond the maximum
-    return upper(abs(bias) / (1 - bias) * ((1 - bias).log() / bias).exp())
+    return upper(abs(bias) / (1 - bias) * ((-bias).log1p() / bias).exp())
 
 
 def _atoms(pair: Pair, query: int, residue: int) -> tuple[tuple[int, ...], ...]:
