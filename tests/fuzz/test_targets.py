@@ -28,7 +28,7 @@ def test_what_broke_it_once(name):
 @pytest.mark.parametrize("name", TARGETS)
 def test_random_bytes(name):
     @settings(
-        max_examples=(40 if name in QUICK else 5) * SIZE,
+        max_examples=(15 if name in QUICK else 2) * SIZE,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(st.binary(max_size=80))

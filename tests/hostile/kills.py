@@ -1,4 +1,4 @@
-"""`python -m tests.hostile.kills saves|runs|training COUNT DIR`: kill −9 at random moments.
+"""`python -m tests.hostile.kills DIR saves=100 runs=100 training=10`: kill −9 at random moments.
 
 saves: a child writes two files in turn, over each other, until it is killed; whoever reads finds
 one of the two, whole. runs: the pipeline of the experiments with steps that take no time, so that
@@ -247,10 +247,9 @@ def _check(out: Path, whole: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    kind, count, folder = sys.argv[1:]
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    print(
-        json.dumps(
-            {"saves": saves, "runs": runs, "training": training}[kind](int(count), Path(folder))
-        )
-    )
+    out, kinds = Path(sys.argv[1]), {"saves": saves, "runs": runs, "training": training}
+    results = {}
+    for kind, count in (argument.split("=") for argument in sys.argv[2:]):
+        (out / kind).mkdir(parents=True, exist_ok=True)
+        results[kind] = kinds[kind](int(count), out / kind)
+    print(json.dumps(results))

@@ -19,6 +19,7 @@ import pytest
 import verify
 import verify.__main__
 from tests.fuzz.targets import certificates, safetensors, tiny
+from tests.hostile import SIZE
 from verify import InputError, LimitTransformer
 from verify.certificates.direct.certificate import EnclosureCertificate
 from verify.certificates.saved import SavedCertificate
@@ -272,8 +273,7 @@ for reader, path in zip(sys.argv[1::2], sys.argv[2::2]):
 """
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(os.name != "posix", reason="measures memory as POSIX does")
+@pytest.mark.skipif(SIZE < 100 or os.name != "posix", reason="LGBOUNDS_HOSTILE=100: .ci/kills")
 def test_refusals_need_little_memory(tmp_path):
     """Megabytes that each needs more than those before, in a process of its own."""
     many, heads, bomb = tmp_path / "many", tmp_path / "heads", tmp_path / "bomb"

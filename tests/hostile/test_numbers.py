@@ -123,7 +123,7 @@ def exact_output(f: LimitTransformer, x: list[int]) -> mpmath.mpf:
 def test_forward_passes_are_within_their_bound_of_the_exact_output_or_refused():
     """Weights from 5·10^−324 to 10^308, |Σ| = 1, T = 1, p up to 10^400; both passes."""
     rng, compared = random.Random(3), 0
-    for number in range(80 * SIZE):
+    for number in range(60 * SIZE):
         size, period = rng.choice((1, 2, 3)), rng.choice((1, 2))
         f = some_model(rng, rng.choice(BITS), (0.0, 0.1, 0.4)[number % 3], size, period)
         x = [rng.randrange(size) for _ in range(rng.choice((1, 2, 3, 5, 16, 17)))]
@@ -140,7 +140,7 @@ def test_forward_passes_are_within_their_bound_of_the_exact_output_or_refused():
             assert np.isfinite(found)
             assert abs(found - exact_output(f, x)) <= allowance, (number, x)
             compared += 1
-    assert compared > 60 * SIZE
+    assert compared > 45 * SIZE
 
 
 def test_everything_answers_or_refuses_at_extreme_weights():
@@ -308,7 +308,7 @@ FUNCTIONS = (
 @pytest.mark.slow
 def test_odd_values_are_answered_or_refused_by_every_function():
     rng = random.Random(7)
-    for number in range(40 * SIZE):
+    for number in range(16 * SIZE):
         given = dict(CELLS[number % 2], epsilon="1/10")
         keywords = [name for name in given if name not in ("error", "attention")]
         for _ in range(rng.choice((1, 1, 2))):
