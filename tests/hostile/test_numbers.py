@@ -104,7 +104,7 @@ def exact_output(f: LimitTransformer, x: list[int]) -> mpmath.mpf:
                 weights = [mpmath.exp(a - max(whole)) for a in whole]
             total = sum(weights)
             values = [times(head.value, key) for key in y]
-            for k in range(2):
+            for k in range(f.dimension):
                 u[k] += sum(w / total * number(v[k]) for w, v in zip(weights, values, strict=True))
         hidden = [
             max(
@@ -340,3 +340,24 @@ def test_a_number_of_layers_that_no_one_can_print_is_refused():
     for call in (bounds.required_length, bounds.bracket):
         with pytest.raises(bounds.ParameterError, match="at most 1000000000"):
             call(**CELLS[1] | {"epsilon": "1/10", "layers": 10**5000})
+
+
+def test_a_logit_range_whose_exponential_has_no_bound_is_refused():
+    head = verify.Head([[0.0, 1e300], [0.0, 0.0]], [[1.0, 0.0], [0.0, 0.0]], [0.0])
+    layer = verify.Layer((head,))
+    f = LimitTransformer([[0, 1], [1, 1]], [[0, 0]], (layer,), [[1, 0]], None)
+    with pytest.raises(verify.WeightsError, match=r"e\^R cannot be bounded"):
+        verify.simulate([0, 1, 1], f, epsilon="1/10")
+
+
+def test_weights_so_small_that_the_output_underflows():
+    head = verify.Head(np.zeros((1, 1)), [[1.0]], [0.0])
+    f = LimitTransformer([[0.5], [-1.0]], [[0.0]], (verify.Layer((head,)),), [[5e-324]], 8)
+    x = [1, 0, 1, 0, 1, 0]
+    assert abs(f(x)[0] - exact_output(f, x)) <= rounding_allowance(f, len(x))
+
+
+def test_an_empty_list_of_settings_is_refused():
+    for name in ("layers", "error", "attention", "theorem"):
+        with pytest.raises(bounds.ParameterError, match="at least one value"):
+            bounds.sweep(**CELLS[0] | {"epsilon": "1/10", name: []})

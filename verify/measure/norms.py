@@ -11,6 +11,7 @@ import sympy
 from flint import arb, arb_mat, ctx, fmpq
 
 from bounds.precision import FLINT
+from verify.errors import WeightsError
 from verify.measure import floats
 from verify.measure.dyadic import Dyadic
 
@@ -101,9 +102,16 @@ def keyword(value: Any, *, positive: bool = True) -> Fraction | sympy.Expr:
 
 
 def log_up(value: Any) -> float | None:
-    """Return the natural logarithm of an interval as a float rounded up; None for 0."""
+    """Return the natural logarithm of an interval as a float rounded up; None for 0.
+
+    Raises:
+        WeightsError: it has no end, as e^R has where R is a logit range of 10^300.
+    """
     with FLINT, ctx.workprec(PRECISION):
         bound = value.upper()
+        if not bound.is_finite():
+            found = "logits whose range R is so large that e^R cannot be bounded"
+            raise WeightsError("query_key", found, "smaller weights")
         return float_up(up(bound.log())) if bound > 0 else None
 
 

@@ -49,4 +49,4 @@ def _allowance(f: LimitTransformer, length: int) -> float:
     # Numerator and denominator of the average: each weight's error counts twice.
     attention = 2 * (log_length * logit_error + (8 * log_length + 2 * keys + 8) * unit)
     dots = (4 * d + layer.hidden + len(layer.heads) + 8) * unit
-    return 2 * (attention + dots) * float(magnitude.max())
+    return 2 * (attention + dots) * (float(magnitude.max()) + _LEAST)

@@ -42,7 +42,7 @@ def softmax_rounding(f: LimitTransformer, length: int) -> float:
             size, error = _through(layer, size, error, length)
         output = np.abs(f.unembedding) @ (error + 2 * f.dimension * _UNIT * size)
     in_range("rounding", output)
-    return 2 * float(output.max())
+    return 2 * (float(output.max()) + _UNIT * _LEAST)
 
 
 def _through(layer: Layer, size: Floats, error: Floats, length: int) -> tuple[Floats, Floats]:
