@@ -29,6 +29,7 @@ from verify.certificates.window import (
     plan,
 )
 from verify.errors import InputError
+from verify.float_errors import usual_float_errors
 from verify.lengths import show_long
 from verify.model.transformer import LimitTransformer
 from verify.tables import show_fraction, write_json
@@ -147,6 +148,7 @@ class Enclosure:
         return f"<Enclosure {self}>"
 
 
+@usual_float_errors
 def enclose(
     f: LimitTransformer,
     g: LimitTransformer,
