@@ -361,3 +361,14 @@ def test_an_empty_list_of_settings_is_refused():
     for name in ("layers", "error", "attention", "theorem"):
         with pytest.raises(bounds.ParameterError, match="at least one value"):
             bounds.sweep(**CELLS[0] | {"epsilon": "1/10", name: []})
+
+
+def test_outputs_that_many_digits_bound_are_bounded():
+    """Lag biases of 10^300 in softmax: 160 bits do not bound the weights of the attention."""
+    models = []
+    for value in (1.0, 0.5):
+        head = verify.Head(np.zeros((2, 2)), [[value, 0.0], [0.0, 0.0]], [1e300, 1e300])
+        layer = verify.Layer((head,))
+        models.append(LimitTransformer([[0, 0.3], [0.1, 0.1]], [[0, 0]], (layer,), [[1, 0]], None))
+    low, high = verify.enclose(*models, horizon=20, limit=500).low, 0.05
+    assert low == pytest.approx(high, rel=1e-9)

@@ -39,6 +39,7 @@ from verify.certificates.choices import least_length
 from verify.certificates.contexts import Context, HeadLogits, Pair
 from verify.errors import InputError
 from verify.model.precision import is_dropped
+from verify.tables import show_digits
 
 LONGEST = 2**900
 """Longest finite lengths; float64 holds their reciprocals, and all weights beside them."""
@@ -237,7 +238,7 @@ def _softmax_head(
         gap = (largest - content[t]) * head.unit
         if gap > _WIDEST:
             allowed = f"logits of one query that differ by at most {_WIDEST}"
-            raise InputError("query_key", f"logits that differ by {float(gap):.6g}", allowed)
+            raise InputError("query_key", f"logits that differ by {show_digits(gap, 6)}", allowed)
         with FLINT, flint.ctx.workprec(_DIGITS):
             return float((-flint.arb(flint.fmpq(gap.numerator, gap.denominator))).exp().mid())
 
