@@ -372,3 +372,13 @@ def test_outputs_that_many_digits_bound_are_bounded():
         models.append(LimitTransformer([[0, 0.3], [0.1, 0.1]], [[0, 0]], (layer,), [[1, 0]], None))
     low, high = verify.enclose(*models, horizon=20, limit=500).low, 0.05
     assert low == pytest.approx(high, rel=1e-9)
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_a_p_of_any_size_is_refused_where_it_is_too_large(digits):
+    bits = 10**digits
+    with pytest.raises(verify.InputError, match="precision_bits: got"):
+        verify.enclose(two_logits(1.0, bits), two_logits(0.5, bits), horizon=9)
+    for epsilon in (-bits, [bits]):
+        with pytest.raises(verify.InputError, match="epsilon: got"):
+            verify.simulate([0, 1, 1], two_logits(1.0, 8), epsilon=epsilon)

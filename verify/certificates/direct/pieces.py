@@ -263,7 +263,7 @@ def _softmax_head(
 
 
 def _finite(pair: Pair, start: int, horizon: int | None) -> Iterator[Piece]:
-    if max(head.precision_bits for head in pair.heads) * 0.7 > _WIDEST:
+    if max(head.precision_bits for head in pair.heads) > _WIDEST / 0.7:
         allowed = f"at most {int(_WIDEST / 0.7)}"
         raise InputError("precision_bits", max(h.precision_bits for h in pair.heads), allowed)
     for residue in range(pair.period):
