@@ -10,6 +10,7 @@ from verify.average import (
     average_simulation_error,
     simulate_last,
 )
+from verify.campaigns import CampaignResult, Certify, Check, Prove, campaign
 from verify.certificates import (
     Agreement,
     AverageAgreement,
@@ -74,8 +75,11 @@ __all__ = [
     "AverageAgreement",
     "AverageLadder",
     "AverageVerdict",
+    "CampaignResult",
     "Certificate",
     "CertificateError",
+    "Certify",
+    "Check",
     "CountedInput",
     "Counterexample",
     "DirichletLaw",
@@ -91,6 +95,7 @@ __all__ = [
     "MarkovLaw",
     "Profile",
     "ProofStatus",
+    "Prove",
     "Rechecked",
     "Report",
     "Shortest",
@@ -109,6 +114,7 @@ __all__ = [
     "average_error",
     "average_profile",
     "average_simulation_error",
+    "campaign",
     "certify",
     "check",
     "compare_lengths",
