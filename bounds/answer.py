@@ -294,4 +294,4 @@ def show_length(length: int | None, log2_length: float | None) -> str:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, sympy.Basic) and bool(value.is_number)
+    return isinstance(value, sympy.Basic) and not value.free_symbols

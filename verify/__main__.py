@@ -402,7 +402,7 @@ def _folder(name: str) -> Path:
     path = Path(name)
     try:
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise InputError("--out", name, f"a folder that can be written ({error})") from None
     return path
 
