@@ -124,8 +124,7 @@ CHANGES: tuple[Mapping[str, Any], ...] = (
 """The questions: what changes from the base."""
 
 SWITCH = "true_lipschitz"
-"""Asserted in a question of its own, where a formula has more to say with it."""
-
+"""Asserted in questions of their own, where a formula has more to say with it."""
 
 Record = dict[tuple[str, str], tuple[str, str]]
 """(theorem, question) → (answer, log2)."""
@@ -209,9 +208,8 @@ def main() -> None:
             table.writerow(COLUMNS)
             table.writerows(rows())
     elif arguments.against is not None:
-        for theorem, question, before, after in changed(
-            read(arguments.against or latest()), answers()
-        ):
+        record = read(arguments.against or latest())
+        for theorem, question, before, after in changed(record, answers()):
             print(f"{theorem}, {question}: {before} → {after}")
     else:
         parser.error("a version to record, or --against")
