@@ -1,6 +1,6 @@
 """What a wheel and a source distribution hold, against what is tracked.
 
-    python .ci/contents.py TRACKED DIST     # a file of paths, a folder with one of each
+python .ci/contents.py TRACKED DIST     # a file of paths, a folder with one of each
 """
 
 import sys
@@ -15,12 +15,14 @@ ALSO_IN_SDIST = ("PKG-INFO", "lgbounds.egg-info/")
 
 
 def same(what: str, found: set[str], wanted: set[str]) -> None:
+    """Leave with what is missing and what is too many."""
     if found != wanted:
         sys.exit(f"{what}: missing {sorted(wanted - found)}, too many {sorted(found - wanted)}")
     print(f"{what}: {len(found)} files, as they should be")
 
 
 def main(tracked: Path, dist: Path) -> None:
+    """Look at both."""
     sources = set(tracked.read_text(encoding="utf-8").split("\0")) - {""}
     (wheel,) = dist.glob("*.whl")
     with zipfile.ZipFile(wheel) as file:
