@@ -5,6 +5,12 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Workers fill the cores already: more threads in each only wait for one another. Workers inherit
+# this before they import NumPy.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+
 settings.register_profile(
     "lgbounds",
     deadline=None,
