@@ -1,28 +1,28 @@
 """A sweep over 10⁶ points of one theorem, as a ratio to the same formula in bare NumPy.
 
-    python benchmarks/sweep.py [rounds]
+    python -m benchmarks --only sweeps
 
 The bare NumPy is `lambdify`, code made of the theorem's own formula, or the same as a person
 would write it, `by hand`; neither reads a parameter, checks a hypothesis, nor knows its error. The
-sweep does all of that. Runs alternate, in CPU time; ratios are medians of the ratios of
-neighbouring runs. Then the largest difference to the certified log2 on random rows.
+sweep does all of that. Before anything is timed, its log2 is compared to the certified one on
+random rows.
 """
 
 from __future__ import annotations
 
-import statistics
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import sympy
 
 import bounds
+from benchmarks.growth import grow
+from benchmarks.rows import Row, growth_row, measured_memory, ratio_row
+from benchmarks.timing import alternate
 
 THEOREM = "derived.one_layer_linf"
 SHARED = {"vocabulary_size": 3, "period": 2, "locality": 1, "precision_bits": 8, "margin": 1}
-POINTS = 10**6
 
 
 def by_hand(epsilon, lipschitz, vocabulary_size, period, locality, precision_bits, margin):
@@ -55,58 +55,74 @@ def _named(formula: Callable[..., np.ndarray]) -> dict[str, int]:
     return dict(zip(formula.__code__.co_varnames[2:7], SHARED.values(), strict=True))
 
 
-def timed(call: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
-    start = time.process_time()
-    values = call()
-    return time.process_time() - start, values
-
-
-def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
+def _values(points: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
-    epsilon, lipschitz = 10 ** rng.uniform(-4, -1, POINTS), 10 ** rng.uniform(-1, 2, POINTS)
-    side = round(POINTS**0.5)
-    grid = {"epsilon": epsilon[:side], "lipschitz": lipschitz[:side]}
-    compiled = lambdified()
+    epsilon, lipschitz = 10 ** rng.uniform(-4, -1, points), 10 ** rng.uniform(-1, 2, points)
+    return {"epsilon": epsilon, "lipschitz": lipschitz}
 
-    def paired() -> np.ndarray:
-        axes = {"epsilon": epsilon, "lipschitz": lipschitz}
-        table = bounds.sweep(theorem=THEOREM, paired=axes, **SHARED)
+
+def paired(points: int) -> Callable[[], np.ndarray]:
+    """A sweep over random pairs of ε and L."""
+    values = _values(points)
+
+    def swept() -> np.ndarray:
+        table = bounds.sweep(theorem=THEOREM, paired=values, **SHARED)
         return table.column("log2_length", float)
 
-    def product() -> np.ndarray:
-        table = bounds.sweep(theorem=THEOREM, **grid, **SHARED)
+    return swept
+
+
+def _grid(side: int) -> Callable[[], np.ndarray]:
+    values = _values(side)
+
+    def swept() -> np.ndarray:
+        table = bounds.sweep(theorem=THEOREM, **values, **SHARED)
         return table.column("log2_length", float)
 
-    def all_pairs(formula: Callable[..., np.ndarray], **more: int) -> np.ndarray:
-        return formula(*np.meshgrid(*grid.values(), indexing="ij"), **more)
+    return swept
 
-    cases = {
-        "paired": (paired, lambda: compiled(epsilon, lipschitz)),
-        "paired, by hand": (paired, lambda: by_hand(epsilon, lipschitz, **SHARED)),
-        "1000 × 1000": (product, lambda: all_pairs(compiled)),
-        "1000 × 1000, by hand": (product, lambda: all_pairs(by_hand, **SHARED)),
+
+def sweeps(quick: bool) -> Iterator[Row]:
+    """10⁶ pairs, and 1000 × 1000 points."""
+    side, rounds = (300, 5) if quick else (1000, 15)
+    compiled, values, short = lambdified(), _values(side**2), _values(side)
+
+    def on_grid(formula: Callable[..., np.ndarray], **more: int) -> Callable[[], np.ndarray]:
+        return lambda: formula(*np.meshgrid(*short.values(), indexing="ij"), **more)
+
+    _compare_with_certified(paired(side**2)(), values, 30 if quick else 300)
+    cases: dict[str, tuple[Any, dict[str, Any]]] = {
+        f"{side**2:,} pairs": (
+            paired(side**2),
+            {
+                "its formula, lambdified": lambda: compiled(**values),
+                "its formula by hand": lambda: by_hand(**values, **SHARED),
+            },
+        ),
+        f"{side} × {side} points": (
+            _grid(side),
+            {
+                "its formula, lambdified": on_grid(compiled),
+                "its formula by hand": on_grid(by_hand, **SHARED),
+            },
+        ),
     }
-    for name, (ours, bare) in cases.items():
-        ours(), bare()
-        ratios, seconds = [], []
-        for _ in range(rounds):
-            (a, mine), (b, theirs) = timed(ours), timed(bare)
-            ratios.append(a / b)
-            seconds.append(a)
-        assert np.allclose(mine, theirs.ravel(), rtol=0, atol=1e-6)
-        print(
-            f"{name}: {statistics.median(ratios):.2f} (from {min(ratios):.2f} to "
-            f"{max(ratios):.2f}), {statistics.median(seconds):.2f} s for 10⁶ points"
-        )
-    log2, worst = paired(), 0.0
-    for i in rng.integers(0, POINTS, 1000).tolist():
-        point = {"epsilon": epsilon[i], "lipschitz": lipschitz[i]}
-        truth = bounds.required_length(theorem=THEOREM, **point, **SHARED)
-        assert truth.log2_length is not None
-        worst = max(worst, abs(truth.log2_length - log2[i]))
-    print(f"largest difference to the certified log2 on 1000 rows: {worst:.1g}")
+    for name, (ours, others) in cases.items():
+        for against, other in others.items():
+            np.testing.assert_allclose(ours(), other().ravel(), rtol=0, atol=1e-6)
+            found = alternate({"ours": ours, against: other}, rounds)
+            yield ratio_row(
+                f"`bounds.sweep`, {name}", f"NumPy, {against}", found, goal="" if quick else "≤ 5"
+            )
+    sizes = [2 * 10**3, 10**4, 10**5] if quick else [2 * 10**3, 2 * 10**4, 2 * 10**5, 2 * 10**6]
+    yield growth_row("`bounds.sweep`, pairs", "points", grow(paired, sizes, 3), goal="≤ 1")
+    yield measured_memory("`bounds.sweep`, pairs", "points", paired, sizes[1:])
 
 
-if __name__ == "__main__":
-    main()
+def _compare_with_certified(log2: np.ndarray, values: dict[str, np.ndarray], rows: int) -> None:
+    for i in np.random.default_rng(1).integers(0, len(log2), rows).tolist():
+        point = {name: column[i] for name, column in values.items()}
+        truth = bounds.required_length(theorem=THEOREM, **point, **SHARED).log2_length
+        assert truth is not None
+        if not abs(truth - log2[i]) <= 1e-9 * max(1, abs(truth)):
+            raise AssertionError(f"log2 {log2[i]} at {point}; certified: {truth}")

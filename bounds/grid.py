@@ -128,7 +128,7 @@ def entries(value: Any) -> list[Any]:
         return [value]
 
 
-_LONG = 1000
+_LONG = 100
 """Longer lists of plain numbers are read as one array."""
 
 

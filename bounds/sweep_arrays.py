@@ -49,10 +49,11 @@ class Answers:
 
     def __init__(self, theorem: Theorem, log2: Floats, error: Floats) -> None:
         self.theorem = theorem
-        coarse = error > _STATED_ERROR * np.maximum(1, np.abs(log2))
-        up = theorem.direction is Direction.SUFFICIENT
-        self.log2 = np.where(coarse, log2 + error if up else log2 - error, log2)
-        self.error = error
+        self.log2, self.error = log2, error
+        if np.any(error > _STATED_ERROR):
+            coarse = error > _STATED_ERROR * np.maximum(1, np.abs(log2))
+            up = theorem.direction is Direction.SUFFICIENT
+            self.log2 = np.where(coarse, log2 + error if up else log2 - error, log2)
 
     def known(self, point: int, name: str) -> Any:
         """What the column says at a point with a number; None: only the exact answer says it."""
@@ -124,8 +125,11 @@ class _OneTheorem:
             for relation in self._relations():
                 applies = applies & holds(part, relation)
             found = rounded_log2(part, self.length, self.theorem.rounding)
-            log2[here] = np.where(applies, found.value, np.nan)
-            error[here] = np.where(applies, found.error, 0.0)
+            values, slack = log2[*here, ...], error[*here, ...]
+            values[...], slack[...] = found.value, found.error
+            if not np.all(applies):
+                refused = ~np.broadcast_to(applies, values.shape)
+                values[refused], slack[refused] = np.nan, 0.0
             self.run.keep(part, longest)
         flat, errors = log2.ravel(), error.ravel()
         self._look_at(flat, errors)

@@ -374,6 +374,16 @@ def levels(sets: Any) -> sympy.Expr:
     return sympy.Min(sets, types, evaluate=False)
 
 
+def larger(one: Any, other: Any) -> sympy.Expr:
+    """Max of two, for powers in `exponents`: not compared, which takes SymPy 10 ms at import."""
+    return sympy.Max(one, other, evaluate=False)
+
+
+def smaller(one: Any, other: Any) -> sympy.Expr:
+    """Min of two, as `larger`."""
+    return sympy.Min(one, other, evaluate=False)
+
+
 def whole_periods(threshold: sympy.Expr) -> sympy.Expr:
     """⌈threshold⌉ + Δ − 1: every residue has a length from the threshold on, up to here."""
     return sympy.ceiling(threshold) + symbols.period - 1

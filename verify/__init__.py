@@ -11,6 +11,7 @@ from verify.average import (
     average_simulation_error,
     simulate_last,
 )
+from verify.campaigns import CampaignResult, Certify, Check, Prove, campaign
 from verify.certificates import (
     Agreement,
     AverageAgreement,
@@ -78,8 +79,11 @@ __all__ = [
     "AverageAgreement",
     "AverageLadder",
     "AverageVerdict",
+    "CampaignResult",
     "Certificate",
     "CertificateError",
+    "Certify",
+    "Check",
     "CountedInput",
     "Counterexample",
     "DirichletLaw",
@@ -95,6 +99,7 @@ __all__ = [
     "MarkovLaw",
     "Profile",
     "ProofStatus",
+    "Prove",
     "Rechecked",
     "Report",
     "Shortest",
@@ -113,6 +118,7 @@ __all__ = [
     "average_error",
     "average_profile",
     "average_simulation_error",
+    "campaign",
     "certify",
     "check",
     "compare_lengths",

@@ -25,6 +25,7 @@ from verify.checks.replay import replay
 from verify.checks.report import Report, summary_table
 from verify.checks.slope_report import SLOPE_NOTE, SlopeReport, SlopeRow, slope_summary
 from verify.checks.softmax_pairs import SOFTMAX_BUILT_IN
+from verify.commands.campaign import run_campaign
 from verify.commands.prove import (
     EXIT_CODES,
     HORIZON,
@@ -65,8 +66,12 @@ def _command(arguments: Sequence[str] | None) -> int:
     try:
         if options.replay is not None:
             return _replay(options.replay, as_json=options.json)
+        if options.campaign is not None:
+            return _campaign(options)
         if options.prove is not None:
             return _prove(options)
+        if options.jobs is not None:
+            raise InputError("--jobs", options.jobs, "nothing without --campaign FILE")
         for name in ("target", "from_length", "limit"):
             if getattr(options, name) is not None:
                 option = "--" + name.replace("_", "-")
@@ -98,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out",
         metavar="DIR",
         default="verify-out",
-        help="folder for verify.json, verify.png and slopes.png",
+        help="folder for verify.json, verify.png and slopes.png; of a campaign",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON, no tables")
     parser.add_argument(
@@ -154,6 +159,19 @@ def _parser() -> argparse.ArgumentParser:
         type=_count,
         metavar="K",
         help=f"with --prove: the largest number of evaluations; default {LIMIT:,}",
+    )
+    parser.add_argument(
+        "--campaign",
+        metavar="FILE",
+        help="answer every claim of a TOML file for every pair in it (docs/campaigns.md); run "
+        "again, it goes on where it stopped; exit code 1 if a claim is refuted or fails, else 3 if "
+        "a case crashed, else 2 if a pair is not covered, else 4 if a claim is open",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=_jobs,
+        metavar="N",
+        help="with --campaign: number of worker processes; default: one for each core",
     )
     parser.add_argument(
         "--all",
@@ -233,6 +251,12 @@ def _prove(options: argparse.Namespace) -> int:
         files = saved if certificate is None else f"{saved}, {certificate}"
         show(f"{proof.verdict.explain()}\n\nsaved: {files}")
     return EXIT_CODES[proof.verdict.status]
+
+
+def _campaign(options: argparse.Namespace) -> int:
+    """Every claim of a file on every pair in it."""
+    jobs = -1 if options.jobs is None else options.jobs
+    return run_campaign(options.campaign, _folder(options.out), jobs, as_json=options.json)
 
 
 def _names(options: argparse.Namespace) -> list[str]:
@@ -408,6 +432,13 @@ def _horizon(text: str) -> int | None:
 
 def _count(text: str) -> int:
     return _integer(text, 1)
+
+
+def _jobs(text: str) -> int:
+    jobs = _integer(text, -(2**20))
+    if jobs == 0:
+        raise argparse.ArgumentTypeError(f"got {text!r}; allowed: an integer, −1 for all cores")
+    return jobs
 
 
 def _seed(text: str) -> int:

@@ -1,19 +1,17 @@
 """All theorems, one file per source; each entry states one theorem.
 
 To add one: write it in the file of its source (how: `bounds.theorem`), add the
-file to `_FILES` if it is new, and prove it in docs/theory.md under the anchor
-that its source names. A test fails where the section is missing.
+file to `FILES` of its folder if it is new, and prove it in docs/theory.md under the
+anchor that its source names. A test fails where the section is missing.
 """
 
 from __future__ import annotations
 
 import copyreg
+from functools import cache
 from typing import Any
 
-from bounds.registry import literature, necessary, sufficient
 from bounds.theorem import Theorem
-
-_FILES = (*literature.FILES, *sufficient.FILES, *necessary.FILES)
 
 
 def _by_key(entries: list[Theorem]) -> dict[str, Theorem]:
@@ -25,21 +23,26 @@ def _by_key(entries: list[Theorem]) -> dict[str, Theorem]:
     return found
 
 
-_THEOREMS = _by_key([theorem for file in _FILES for theorem in file.THEOREMS])
-
-
+@cache
 def all_theorems() -> dict[str, Theorem]:
-    """Every theorem by key, in the order of the files."""
-    return _THEOREMS
+    """Every theorem by key, in the order of the files.
+
+    The files are read when somebody asks for the first time: the first sum of symbols alone
+    makes SymPy load its tensors, which would be a sixth of the time of `import bounds`.
+    """
+    from bounds.registry import literature, necessary, sufficient
+
+    files = (*literature.FILES, *sufficient.FILES, *necessary.FILES)
+    return _by_key([theorem for file in files for theorem in file.THEOREMS])
 
 
 def _from_registry(key: str) -> Theorem:
-    return _THEOREMS[key]
+    return all_theorems()[key]
 
 
 def _reduce(theorem: Theorem) -> tuple[Any, ...]:
     """Entries are pickled by their key: formulas and checks are functions without a name."""
-    if _THEOREMS.get(theorem.key) is theorem:
+    if all_theorems().get(theorem.key) is theorem:
         return _from_registry, (theorem.key,)
     return copyreg.__newobj__, (Theorem,), vars(theorem)  # type: ignore[attr-defined]
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 import bounds
-from bounds import vectorised
 from bounds.errors import BoundsError, NotComputable
 from bounds.grid import Grid
 from bounds.length import bound_for
 from bounds.parameters import BY_KEYWORD
 from bounds.request import read_request
 from bounds.sweep_arrays import answers
+from bounds.vectorised import walk
 
 MODEL = {"vocabulary_size": 3, "period": 2, "locality": 1}
 WITH_FORMULA = [
@@ -87,14 +87,14 @@ def compare(key, points, assume=()):
 
 @pytest.mark.parametrize("key", sorted(set(WITH_FORMULA) - NO_RULE))
 def test_every_theorem_agrees_with_its_certified_lengths(key, monkeypatch):
-    monkeypatch.setattr(vectorised, "_SMALL", 1)  # otherwise short grids are worked out exactly
-    monkeypatch.setattr(vectorised, "_BUDGET", sum(key.encode()) % 2 * 500)
+    monkeypatch.setattr(walk, "_SMALL", 1)  # otherwise short grids are worked out exactly
+    monkeypatch.setattr(walk, "_BUDGET", sum(key.encode()) % 2 * 500)
     entry = bounds.theorem(key)
     compare(key, paired_points(entry, 8, extreme=True, seed=sum(key.encode())))
 
 
 def test_a_formula_without_rules_is_worked_out_row_by_row(monkeypatch):
-    monkeypatch.setattr(vectorised, "_SMALL", 1)
+    monkeypatch.setattr(walk, "_SMALL", 1)
     for key in NO_RULE:
         entry = bounds.theorem(key)
         points = paired_points(entry, 3, extreme=False, seed=0)
@@ -104,8 +104,8 @@ def test_a_formula_without_rules_is_worked_out_row_by_row(monkeypatch):
 
 def test_floats_that_cannot_tell_err_on_the_safe_side(monkeypatch):
     """⌈2^(p/γ)⌉ at γ = 1/10, p = 1, 2, 3 is 2^10, 2^20, 2^30: in floats, perhaps one more."""
-    monkeypatch.setattr(vectorised, "_SMALL", 1)
-    monkeypatch.setattr(vectorised, "_BUDGET", 0)
+    monkeypatch.setattr(walk, "_SMALL", 1)
+    monkeypatch.setattr(walk, "_BUDGET", 0)
     request = read_request(None, None, None, "derived.one_layer_linf", (), {})
     bits, margins = [1, 2, 3] * 2, ["1/10"] * 3 + ["1/5", "2/5", "3/5"]
     fixed = MODEL | {"epsilon": "1/2", "lipschitz": 1}

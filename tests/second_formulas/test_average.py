@@ -620,12 +620,12 @@ def is_prime(number):
 
 @pytest.mark.parametrize("attention", ["", "_softmax"])
 def test_tents_at_the_shares_of_a_prime_length(attention):
-    """The largest prime T ≥ 3 with T + 9 < λε/max(η, 2ε)²."""
+    """The largest prime T ≥ 3 with T + 9 < λ·min(ε, η/2)/η²."""
     key = f"derived.lower_average{attention}_one_column"
     for eps, eta, lip in product(
         [F(0), F(1, 3), F(1)], [F(1, 2), F(3), F(7, 2)], [F(10), F(320), F(1280), F(5000), F(16800)]
     ):
-        room = lip * eps / max(eta, 2 * eps) ** 2 - 9
+        room = lip * min(eps, eta / 2) / eta**2 - 9
         value = next((t for t in range(math.ceil(room) - 1, 2, -1) if is_prime(t)), 0)
         found = integers(key, epsilon=eps, target=eta, lipschitz=lip)
         assert found == (value, {"tents": value})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from verify.errors import InputError
 
@@ -63,7 +63,8 @@ def estimate(
         raise InputError("largest", largest, f"at least the largest sample, {x.max()}")
     mean, deviation = float(x.mean()), float(x.std(ddof=1))
     if largest is None:
-        half = float(stats.t.ppf((1 + confidence) / 2, x.size - 1)) * deviation / math.sqrt(x.size)
+        quantile = float(scipy.special.stdtrit(x.size - 1, (1 + confidence) / 2))
+        half = quantile * deviation / math.sqrt(x.size)
         return Estimate(mean, max(mean - half, 0.0), mean + half, x.size, confidence, "Student t")
     log = math.log(4 / (1 - confidence))  # two sides, each with two events of probability δ/4
     half = deviation * math.sqrt(2 * log / x.size) + 7 * largest * log / (3 * (x.size - 1))

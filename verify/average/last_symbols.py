@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from scipy.special import betaln
+import scipy
 
 from verify.average.laws import DirichletLaw, FixedLaw, Law
 from verify.errors import InputError
@@ -133,10 +133,10 @@ def tail_mean(t: float, a: float, total: float, theta: float) -> float:
     """Bound E min(1, (t/q)^θ) for q ~ Beta(a, total − a), total − a ≥ 1 [derived, Lemma T2]."""
     if t >= 1:
         return 1.0
-    log_beta = float(betaln(a, total - a))
+    log_beta = float(scipy.special.betaln(a, total - a))
     log_t = math.log(t)
     if a > theta:
-        exponent = theta * log_t + float(betaln(a - theta, total - a)) - log_beta
+        exponent = theta * log_t + float(scipy.special.betaln(a - theta, total - a)) - log_beta
         return min(1.0, math.exp(exponent), tail_mean(t, theta, total, theta))
     logarithmic = math.exp(a * log_t - log_beta) * (1 / a - log_t)
     if a == theta:

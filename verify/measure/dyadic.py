@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -38,10 +39,15 @@ class Dyadic:
     def of(cls, array: npt.ArrayLike) -> Dyadic:
         """Return the exact values of an array of finite floats (or of ints)."""
         values = np.asarray(array, dtype=np.float64)
-        ratios = [float(v).as_integer_ratio() for v in values.ravel()]
-        exponent = max((d.bit_length() - 1 for _, d in ratios), default=0)
-        numerators = np.empty(len(ratios), dtype=object)
-        numerators[:] = [n << (exponent - d.bit_length() + 1) for n, d in ratios]
+        mantissas, exponents = np.frexp(values.ravel())
+        odd = np.ldexp(mantissas, 53).astype(np.int64)
+        twos = np.frexp((odd & -odd).astype(np.float64))[1] - 1  # −1 for 0
+        places = np.where(odd == 0, 0, 53 - exponents - twos)  # of the reduced fraction
+        exponent = max(0, int(places.max(initial=0)))
+        odd >>= np.maximum(twos, 0)
+        numerators = np.empty(odd.size, dtype=object)
+        shifts = (exponent - places).tolist()
+        numerators[:] = [n << shift for n, shift in zip(odd.tolist(), shifts, strict=True)]
         return cls(numerators.reshape(values.shape), exponent)
 
     @property
@@ -79,7 +85,7 @@ class Dyadic:
 
     def __matmul__(self, other: Dyadic) -> Dyadic:
         """Return the product of two matrices."""
-        product = _fmpz(self.numerators) * _fmpz(other.numerators)
+        product = self._matrix * other._matrix
         entries = np.empty(self.shape[0] * other.shape[1], dtype=object)
         entries[:] = [int(entry) for entry in product.entries()]
         shape = (self.shape[0], other.shape[1])
@@ -137,7 +143,13 @@ class Dyadic:
 
     def rank(self) -> int:
         """Return the exact rank of a matrix."""
-        return int(_fmpz(self.numerators).rank())
+        return int(self._matrix.rank())
+
+    @cached_property
+    def _matrix(self) -> Any:
+        """The numerators as FLINT's matrix; kept, as many products have a factor in common."""
+        rows, columns = self.shape
+        return fmpz_mat(rows, columns, self.numerators.ravel().tolist())
 
 
 def concatenate(parts: Sequence[Dyadic], axis: int = 0) -> Dyadic:
@@ -160,17 +172,17 @@ def maximum(a: Dyadic, b: Dyadic) -> Dyadic:
 def _aligned(parts: Sequence[Dyadic]) -> tuple[list[Integers], int]:
     """Return the numerators over one common exponent, and that exponent."""
     exponent = max(part.exponent for part in parts)
-    scaled = [_as_integers(p.numerators * (1 << (exponent - p.exponent))) for p in parts]
+    shifts = [exponent - part.exponent for part in parts]
+    scaled = [
+        _as_integers(part.numerators * (1 << shift)) if shift else part.numerators
+        for part, shift in zip(parts, shifts, strict=True)
+    ]
     return scaled, exponent
 
 
 def _as_integers(values: Any) -> Integers:
     """Return an object array also where NumPy gave a single Python int."""
     return cast("Integers", np.asarray(values, dtype=object))
-
-
-def _fmpz(matrix: Integers) -> Any:
-    return fmpz_mat(matrix.shape[0], matrix.shape[1], matrix.ravel().tolist())
 
 
 def _integer_root_up(number: int) -> int:

@@ -52,7 +52,7 @@ import numpy as np
 from verify.measure import floats
 from verify.measure.dyadic import Dyadic, concatenate
 from verify.measure.line import line_lipschitz
-from verify.measure.norms import operator_norm_up, rounded_up
+from verify.measure.norms import rounded_up, weight_norm_up
 from verify.measure.value_types import minimal_period, type_vectors
 from verify.model.transformer import LimitTransformer
 
@@ -98,7 +98,8 @@ def head_lipschitz(f: LimitTransformer) -> tuple[HeadLipschitz, ...]:
     response = Response(Dyadic.of(f.unembedding), Dyadic.of(layer.mlp_in), Dyadic.of(layer.mlp_out))
     types, tokens = type_vectors(f), Dyadic.of(f.embedding)
     residues = Dyadic.of(f.positions[: minimal_period(f)])
-    operator_norm = response.operator_norm()
+    mlp = 1 + weight_norm_up(layer.mlp_in) * weight_norm_up(layer.mlp_out)
+    operator_norm = response.unembedding.norms_up().largest() * mlp
     slope = line_lipschitz(f)
     constants = []
     for head in layer.heads:
@@ -133,11 +134,6 @@ class Response:
         self.unembedding = unembedding
         self.mlp_in, self.mlp_out = mlp_in, mlp_out
         self.gains = abs(unembedding @ mlp_out).T
-
-    def operator_norm(self) -> Fraction:
-        """Return max_o ‖U_o‖ (1 + ‖B‖ ‖A‖), rounded up."""
-        mlp = 1 + operator_norm_up(self.mlp_in) * operator_norm_up(self.mlp_out)
-        return self.unembedding.norms_up().largest() * mlp
 
     def largest(self, points: Dyadic) -> Fraction:
         """Return the largest sharp form over the differences of two rows of `points`, (n, d).

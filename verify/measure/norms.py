@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import sympy
 from flint import arb, arb_mat, ctx, fmpq
 
@@ -37,6 +40,19 @@ def operator_norm_up(matrix: Dyadic) -> Fraction:
     mixed = (size.sum(axis=0).max(0) * size.sum(axis=1).max(0)).root_up().largest()
     small = min(matrix.shape) <= _LARGEST_POWERED
     return min(frobenius, mixed, _power_bound(matrix) if small else floats.operator_norm(matrix))
+
+
+def weight_norm_up(weights: npt.NDArray[np.float64]) -> Fraction:
+    """Return `operator_norm_up` of weights; kept, as several constants read the same matrix."""
+    if 0 in weights.shape:
+        return Fraction(0)
+    floats64 = np.ascontiguousarray(weights, dtype=np.float64)
+    return _weight_norm_up(floats64.tobytes(), floats64.shape)
+
+
+@lru_cache(maxsize=64)
+def _weight_norm_up(data: bytes, shape: tuple[int, ...]) -> Fraction:
+    return operator_norm_up(Dyadic.of(np.frombuffer(data).reshape(shape)))
 
 
 def _power_bound(matrix: Dyadic) -> Fraction:

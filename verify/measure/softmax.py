@@ -11,7 +11,6 @@ from flint import arb, ctx
 
 from bounds.numbers import Exact
 from verify.measure import complexity
-from verify.measure.dyadic import Dyadic
 from verify.measure.lipschitz import head_lipschitz
 from verify.measure.norms import (
     PRECISION,
@@ -19,8 +18,8 @@ from verify.measure.norms import (
     keyword,
     largest,
     log_up,
-    operator_norm_up,
     rounded_up,
+    weight_norm_up,
 )
 from verify.measure.size import Progress, no_progress
 from verify.measure.softmax_constants import SoftmaxConstants, SoftmaxModel
@@ -258,8 +257,8 @@ def _one_layer(
 def _one_layer_norm(f: LimitTransformer, heads: tuple[SoftmaxHead, ...], sizes: _Sizes) -> Any:
     """Return ‖U‖ Λ₁ Σ_h D_h e^{R_h} (|Σ|/4 + 3(τ+1)) with R_h, D_h from operator norms."""
     layer = f.layers[0]
-    mlp = operator_norm_up(Dyadic.of(layer.mlp_in)) * operator_norm_up(Dyadic.of(layer.mlp_out))
-    readout = operator_norm_up(Dyadic.of(f.unembedding)) * (1 + mlp)
+    mlp = weight_norm_up(layer.mlp_in) * weight_norm_up(layer.mlp_out)
+    readout = weight_norm_up(f.unembedding) * (1 + mlp)
     weight = readout * (Fraction(sizes.vocabulary_size, 4) + 3 * (sizes.locality + 1))
     with ctx.workprec(PRECISION):
         parts = [

@@ -10,7 +10,7 @@ import numpy as np
 from bounds.depth_constants import DepthConstants, HeadConstants, LayerConstants
 from verify.measure.dyadic import Dyadic
 from verify.measure.lipschitz import diameter_up
-from verify.measure.norms import operator_norm_up, rounded_up
+from verify.measure.norms import rounded_up, weight_norm_up
 from verify.measure.size import Progress, no_progress
 from verify.measure.softmax_heads import SoftmaxHead, margin_of, regime_of, softmax_heads
 from verify.measure.two_layer import enclosed_form, mlp_lipschitz, norm_form, readout_lipschitz
@@ -94,14 +94,14 @@ def _layers(f: LimitTransformer, progress: Progress) -> tuple[LayerConstants, ..
                 )
             heads.append(constants)
             spread += constants.value_diameter
-            growth += operator_norm_up(Dyadic.of(head.value))
+            growth += weight_norm_up(head.value)
         last = number == len(f.layers) - 1
         gain = mlp_lipschitz(layer)
         found.append(
             LayerConstants(readout if last else rounded_up(gain), _locality(layer), tuple(heads))
         )
         bias = Dyadic.of(layer.mlp_bias).norms_up().largest()
-        out = operator_norm_up(Dyadic.of(layer.mlp_out))
+        out = weight_norm_up(layer.mlp_out)
         size = rounded_up(gain * size * growth + out * bias)
         diameter = min(rounded_up(gain * spread), 2 * size)
     return tuple(found)
@@ -120,7 +120,7 @@ def _first(head: Head, constants: SoftmaxHead) -> HeadConstants:
 def _deeper(head: Head, diameter: Fraction, size: Fraction) -> HeadConstants:
     """Return the constants of a head that reads states of this diameter and largest norm."""
     score, value = Dyadic.of(head.query_key), Dyadic.of(head.value)
-    score_norm, value_norm = operator_norm_up(score), operator_norm_up(value)
+    score_norm, value_norm = weight_norm_up(head.query_key), weight_norm_up(head.value)
     spread = rounded_up(value_norm * diameter)
     return HeadConstants(
         logit_range=rounded_up(score_norm * diameter * size),

@@ -8,7 +8,7 @@ from typing import Literal
 
 from verify.measure.dyadic import Dyadic
 from verify.measure.lipschitz import diameter_up
-from verify.measure.norms import operator_norm_up, rounded_up
+from verify.measure.norms import rounded_up, weight_norm_up
 from verify.measure.size import Progress, no_progress
 from verify.measure.value_types import content_columns, minimal_locality, type_vectors
 from verify.model.transformer import LimitTransformer
@@ -67,8 +67,8 @@ def softmax_heads(f: LimitTransformer, progress: Progress = no_progress) -> tupl
         biases = [Fraction(float(b)) for b in head.lag_bias[: locality + 1]]
         biases += [Fraction(0)] * (locality + 1 - len(biases))
         regime = regime_of(biases)
-        score, value = Dyadic.of(head.query_key), Dyadic.of(head.value)
-        value_norm = operator_norm_up(value) * diameter
+        value = Dyadic.of(head.value)
+        value_norm = weight_norm_up(head.value) * diameter
         heads.append(
             SoftmaxHead(
                 regime=regime,
@@ -78,7 +78,7 @@ def softmax_heads(f: LimitTransformer, progress: Progress = no_progress) -> tupl
                 column_range=max(ranges) if regime == "position dominant" else of_columns,
                 query_ranges=ranges,
                 logit_range_norm=max(
-                    max(ranges), rounded_up(operator_norm_up(score) * diameter * size)
+                    max(ranges), rounded_up(weight_norm_up(head.query_key) * diameter * size)
                 ),
                 value_diameter=min(rounded_up(diameter_up(types @ value.T)), value_norm),
                 value_diameter_norm=rounded_up(value_norm),

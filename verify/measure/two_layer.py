@@ -12,7 +12,7 @@ from verify.measure.complexity import Ingredients, SecondHead
 from verify.measure.dyadic import Dyadic
 from verify.measure.enclosure import FirstLayer, Reachable
 from verify.measure.lipschitz import diameter_up
-from verify.measure.norms import PRECISION, interval, operator_norm_up, rounded_up
+from verify.measure.norms import PRECISION, interval, rounded_up, weight_norm_up
 from verify.measure.size import Progress, no_progress
 from verify.measure.softmax_heads import SoftmaxHead
 from verify.measure.value_types import type_vectors
@@ -53,15 +53,15 @@ def norm_form(f: LimitTransformer, heads: tuple[SoftmaxHead, ...]) -> TwoLayerFo
     """Return the constants as products of operator norms."""
     first, second = f.layers[:2]
     types = type_vectors(f)
-    mlp_out = operator_norm_up(Dyadic.of(first.mlp_out))
-    mlp = 1 + operator_norm_up(Dyadic.of(first.mlp_in)) * mlp_out
+    mlp_out = weight_norm_up(first.mlp_out)
+    mlp = 1 + weight_norm_up(first.mlp_in) * mlp_out
     steps = sum((head.value_diameter_norm for head in heads), Fraction(0))
     sizes = (types @ Dyadic.of(head.value).T for head in first.heads)
     attended = sum((values.norms_up().largest() for values in sizes), Fraction(0))
     bias = Dyadic.of(first.mlp_bias).norms_up().largest()
     diameter = rounded_up(mlp * (diameter_up(types) + steps))
     size = rounded_up(mlp * (types.norms_up().largest() + attended) + mlp_out * bias)
-    readout = operator_norm_up(Dyadic.of(f.unembedding)) * mlp_lipschitz(f.layers[-1])
+    readout = weight_norm_up(f.unembedding) * mlp_lipschitz(f.layers[-1])
     with ctx.workprec(PRECISION):
         betas = [
             interval(mlp * head.value_diameter_norm) * interval(head.logit_range_norm).exp()
@@ -119,8 +119,8 @@ def enclosed_form(
 
 def _norm_head(head: Head, diameter: Fraction, size: Fraction) -> SecondHead:
     """Return R₂ = ‖M‖ D_Y Y_max, D₂ = ‖V₂‖ D_Y, ‖M‖ D_Y and ℓ₂ = ‖V₂‖ + ‖M‖ Y_max D₂."""
-    score = operator_norm_up(Dyadic.of(head.query_key))
-    value = operator_norm_up(Dyadic.of(head.value))
+    score = weight_norm_up(head.query_key)
+    value = weight_norm_up(head.value)
     spread = rounded_up(value * diameter)
     return SecondHead(
         logit_range=rounded_up(score * diameter * size),
@@ -139,7 +139,7 @@ def _enclosed_head(
     of q. ‖Mᵀ(y − y′)‖ is a distance in Mᵀ𝒴, and ‖Mq‖ ≤ ‖M‖ Y_max.
     """
     score, value = Dyadic.of(head.query_key), Dyadic.of(head.value)
-    score_norm, value_norm = operator_norm_up(score), operator_norm_up(value)
+    score_norm, value_norm = weight_norm_up(head.query_key), weight_norm_up(head.value)
     query_lipschitz = min(reachable.image(score.T).diameter_up(), score_norm * diameter)
     query_size = min(reachable.image(score).norm_up(), score_norm * size)
     logit_range = min(query_lipschitz * size, diameter * query_size)
@@ -197,8 +197,7 @@ def _largest(values: list[Any]) -> Any:
 
 def mlp_lipschitz(layer: Layer) -> Fraction:
     """Return 1 + ‖A‖‖B‖."""
-    mlp_in, mlp_out = Dyadic.of(layer.mlp_in), Dyadic.of(layer.mlp_out)
-    return 1 + operator_norm_up(mlp_in) * operator_norm_up(mlp_out)
+    return 1 + weight_norm_up(layer.mlp_in) * weight_norm_up(layer.mlp_out)
 
 
 def readout_lipschitz(f: LimitTransformer) -> Fraction:

@@ -53,10 +53,27 @@ def dropped(
         gap_error: bound on |gaps − exact gaps|.
         exact_gap: the exact gap of key k, asked for only near the boundary.
     """
+    result, unclear = dropped_by_floats(length, gaps, precision_bits, gap_error)
+    for k in np.flatnonzero(unclear):
+        result[k] = is_dropped(length, exact_gap(int(k)), precision_bits)
+    return result
+
+
+def dropped_by_floats(
+    length: int,
+    gaps: npt.NDArray[np.float64],
+    precision_bits: int,
+    gap_error: float | npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which of many keys are dropped, and for which of them floats cannot decide.
+
+    Args:
+        length: T ≥ 1.
+        gaps: gaps in float64, of any shape.
+        precision_bits: p ≥ 1.
+        gap_error: bound on |gaps − exact gaps|, one for all or for each.
+    """
     log2_length = math.log2(length)
     excess = gaps * log2_length - precision_bits
     unclear = 1e-9 * max(1, precision_bits) + gap_error * log2_length
-    result = excess >= 0
-    for k in np.flatnonzero(np.abs(excess) <= unclear):
-        result[k] = is_dropped(length, exact_gap(int(k)), precision_bits)
-    return result
+    return excess >= 0, ~(np.abs(excess) > unclear)  # a bound that is no number decides nothing

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
+import scipy
 
 from verify.certificates.input_class import InputClass
 from verify.tightness.request import Request
@@ -47,7 +47,7 @@ class _Cloud:
     """The points of one length and one query type, and a tree to search them by."""
 
     points: Points
-    tree: cKDTree
+    tree: scipy.spatial.cKDTree
 
 
 class Sieve:
@@ -151,7 +151,7 @@ class Sieve:
             rows = np.unique(np.concatenate([outputs for outputs, _ in entries]), axis=0)
             rounding = max(rounding for _, rounding in entries)
             points = Points(length % inputs.period, query, rows, rounding)
-            clouds.append(_Cloud(points, cKDTree(rows)))
+            clouds.append(_Cloud(points, scipy.spatial.cKDTree(rows)))
         self._clouds[length] = clouds
         return clouds
 

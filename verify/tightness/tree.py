@@ -22,8 +22,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+import scipy
 
 Floats = npt.NDArray[np.float64]
 
@@ -269,9 +268,9 @@ class _Relaxation:
         for column, base in zip(program.columns, program.base, strict=True):
             if column:
                 self._equal.append(({0: -1} | {k + 1: 1 for k in column}, base))
-        self._upper = sparse.csr_array(self._matrix([(r, u) for r, _, u in self._rows]))
+        self._upper = scipy.sparse.csr_array(self._matrix([(r, u) for r, _, u in self._rows]))
         self._right = np.array([b / u for _, b, u in self._rows])
-        self._sums = sparse.csr_array(self._matrix([(r, 1) for r, _ in self._equal]))
+        self._sums = scipy.sparse.csr_array(self._matrix([(r, 1) for r, _ in self._equal]))
         self._totals = np.array([float(b) for _, b in self._equal])
 
     def _matrix(self, rows: list[tuple[dict[int, int], int]]) -> Floats:
@@ -297,13 +296,13 @@ class _Relaxation:
         cost[0] = 1.0
         whole = np.zeros(self._size, dtype=np.int64)
         whole[: self._extra] = 1
-        constraints = [LinearConstraint(self._sums, self._totals, self._totals)]
+        constraints = [scipy.optimize.LinearConstraint(self._sums, self._totals, self._totals)]
         if self._rows:
-            constraints.append(LinearConstraint(self._upper, -np.inf, self._right))
-        result = milp(
+            constraints.append(scipy.optimize.LinearConstraint(self._upper, -np.inf, self._right))
+        result = scipy.optimize.milp(
             cost,
             integrality=whole,
-            bounds=Bounds(np.array(low, float), np.array(high, float)),
+            bounds=scipy.optimize.Bounds(np.array(low, float), np.array(high, float)),
             constraints=constraints,
             options={"node_limit": _PROPOSAL_NODES},
         )
@@ -320,7 +319,7 @@ class _Relaxation:
         cost = np.zeros(self._size)
         price = 1000 * (high[0] - low[0] + 1)
         cost[0], cost[self._size - len(self._program.rows) :] = 1.0, price
-        solver: Any = linprog
+        solver: Any = scipy.optimize.linprog
         result = solver(
             cost,
             A_ub=self._upper if self._rows else None,

@@ -20,6 +20,7 @@ from bounds.theorem import (
     auxiliary,
     below,
     hardmax_length,
+    larger,
 )
 
 _EPS, _L, _SIGMA, _DELTA, _TAU, _C = (
@@ -196,8 +197,8 @@ THEOREM_5_2 = Theorem(
     ),
     formula=_theorem_5_2,
     exponents={
-        "epsilon": -Max(1 / symbols.positional_margin, 3),
-        "complexity": Max(1 / symbols.positional_margin, 3),
+        "epsilon": -larger(1 / symbols.positional_margin, 3),
+        "complexity": larger(1 / symbols.positional_margin, 3),
     },
     uncertain=(
         "The polynomials inside C(f) (Definition 5.1): exp(poly(first-layer norms)) · poly(rest).",

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import sympy
-from sympy import Eq, Integer, Max, Piecewise, Rational, ceiling, floor, pi, sqrt
+from sympy import Eq, Integer, Max, Min, Piecewise, Rational, ceiling, floor, pi, sqrt
 
 from bounds.evaluate import certify, compare
 from bounds.numbers import to_sympy
@@ -159,7 +159,7 @@ _LARGEST_PRIME = sympy.prevprime(2**62)
 
 
 def _later_lengths(values: Values) -> Iterator[Mapping[sympy.Symbol, Any]]:
-    """The largest prime T with T + 9 < λε/max(η, 2ε)²; far away a number that is no larger."""
+    """The largest prime T with T + 9 < λ·min(ε, η/2)/η²; far away a number that is no larger."""
     eps, slope = to_sympy(values["epsilon"]), to_sympy(values["lipschitz"])
     below = _room().subs({_EPS: eps, _L: slope, _ETA: to_sympy(values["target"])})
     least = certify(ceiling(below) - 1, {}, "down").integer
@@ -171,7 +171,7 @@ def _later_lengths(values: Values) -> Iterator[Mapping[sympy.Symbol, Any]]:
 
 
 def _room() -> sympy.Expr:
-    return _L * _EPS / Max(_ETA, 2 * _EPS) ** 2 - 9
+    return _L * Min(_EPS, _ETA / 2, evaluate=False) / _ETA**2 - 9
 
 
 _UNIFORM_PRIOR = Hypothesis(

@@ -13,7 +13,7 @@ from bounds.registry.hypotheses import SAME_CONSTANTS, WHOLE_RANGE
 from bounds.registry.necessary.average_argmax_1 import tents
 from bounds.registry.sources import derived
 from bounds.scope import ANY, Hypothesis, Scope, exactly
-from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary
+from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary, larger
 
 _EPS, _ETA, _L, _TAU, _GAMMA, _R, _ALPHA, _A = (
     symbols.epsilon,
@@ -90,7 +90,7 @@ LOWER_AVERAGE_SOFTMAX = Theorem(
         ),
     ),
     formula=_lower_average_softmax,
-    exponents={"epsilon": -Max(2, 1 / _GAMMA), "lipschitz": Max(2, 1 / _GAMMA)},
+    exponents={"epsilon": -larger(2, 1 / _GAMMA), "lipschitz": larger(2, 1 / _GAMMA)},
 )
 
 

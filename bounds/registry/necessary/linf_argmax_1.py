@@ -31,6 +31,7 @@ from bounds.theorem import (
     auxiliary,
     hardmax_length,
     simulation_error,
+    smaller,
 )
 
 _EPS, _ETA, _L, _SIGMA, _DELTA, _TAU, _GAMMA, _H = (
@@ -167,8 +168,8 @@ LOWER_PRESENCE = Theorem(
     ),
     formula=_presence,
     exponents={
-        "epsilon": -Min(_H, _SIGMA),
-        "lipschitz": Min(_H, _SIGMA),
+        "epsilon": -smaller(_H, _SIGMA),
+        "lipschitz": smaller(_H, _SIGMA),
         "vocabulary_size": 0,
         "period": 1,
     },
@@ -646,8 +647,8 @@ LOWER_LINF_C3 = Theorem(
     ),
     formula=_c3,
     exponents={
-        "epsilon": -Min(2 * _H, _SIGMA),
-        "lipschitz": Min(2 * _H, _SIGMA),
+        "epsilon": -smaller(2 * _H, _SIGMA),
+        "lipschitz": smaller(2 * _H, _SIGMA),
         "vocabulary_size": 0,
         "period": 1,
     },

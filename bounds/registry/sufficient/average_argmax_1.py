@@ -45,6 +45,7 @@ from bounds.theorem import (
     Theorem,
     auxiliary,
     hardmax_length,
+    larger,
     simulation_error,
 )
 
@@ -143,8 +144,8 @@ ONE_LAYER_AVERAGE = Theorem(
     formula=_one_layer_average,
     choices=lambda v: shared_masses(v, "alpha_class", 1, 1, (Fraction(1, 2), Fraction(1))),
     exponents={
-        "epsilon": -Max(2, 1 / _CLASS),
-        "lipschitz_euclidean": Max(2, 1 / _CLASS),
+        "epsilon": -larger(2, 1 / _CLASS),
+        "lipschitz_euclidean": larger(2, 1 / _CLASS),
         "period": 2,
         "locality": 1,
     },
@@ -286,7 +287,11 @@ ONE_LAYER_AVERAGE_NESTED = Theorem(
     ),
     formula=_one_layer_average_nested,
     choices=lambda v: power_masses(v, "alpha_class", "lipschitz", 1, Fraction(1)),
-    exponents={"epsilon": -Max(1, 1 / _CLASS), "lipschitz": Max(1, 1 / _CLASS), "urn_constant": 1},
+    exponents={
+        "epsilon": -larger(1, 1 / _CLASS),
+        "lipschitz": larger(1, 1 / _CLASS),
+        "urn_constant": 1,
+    },
     compares_with="izzo2025.4.2",
 )
 

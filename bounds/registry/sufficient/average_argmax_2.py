@@ -40,6 +40,7 @@ from bounds.theorem import (
     Theorem,
     auxiliary,
     hardmax_length,
+    larger,
     simulation_error,
 )
 
@@ -145,8 +146,8 @@ AVERAGE_TWO_LAYER_ARGMAX = Theorem(
     formula=_average_two_layer_argmax,
     choices=_gram_masses,
     exponents={
-        "epsilon": -Max(2, (_TAU + 1) / symbols.alpha_min),
-        "lipschitz_euclidean": Max(2, (_TAU + 1) / symbols.alpha_min),
+        "epsilon": -larger(2, (_TAU + 1) / symbols.alpha_min),
+        "lipschitz_euclidean": larger(2, (_TAU + 1) / symbols.alpha_min),
         "period": 2,
     },
 )

@@ -14,7 +14,7 @@ from bounds.registry.hypotheses import EUCLIDEAN
 from bounds.registry.sources import derived
 from bounds.registry.sufficient.average import CONCLUSION, S
 from bounds.scope import ANY, Hypothesis, Scope, Values, exactly
-from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary, simulation_error
+from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary, larger, simulation_error
 
 _L, _LAMBDA, _SIGMA, _TAU, _W, _R, _GAMMA = (
     symbols.lipschitz,
@@ -83,10 +83,10 @@ AVERAGE_SOFTMAX = Theorem(
     hypotheses=(SOFTMAX,),
     formula=_average_softmax,
     exponents={
-        "epsilon": -Max(2, 1 / _GAMMA),
-        "lipschitz": Max(2, 1 / _GAMMA),
+        "epsilon": -larger(2, 1 / _GAMMA),
+        "lipschitz": larger(2, 1 / _GAMMA),
         "vocabulary_size": 1,
-        "locality": Max(1, 1 / _GAMMA),
+        "locality": larger(1, 1 / _GAMMA),
     },
 )
 
@@ -140,9 +140,9 @@ AVERAGE_SOFTMAX_EUCLIDEAN = Theorem(
     formula=lambda: Formula(terms=_by_variance(), where={S: simulation_error()}),
     choices=_shares,
     exponents={
-        "epsilon": -Max(2, 1 / _GAMMA),
-        "lipschitz_euclidean": Max(2, 1 / _GAMMA),
-        "locality": Max(1, 1 / _GAMMA),
+        "epsilon": -larger(2, 1 / _GAMMA),
+        "lipschitz_euclidean": larger(2, 1 / _GAMMA),
+        "locality": larger(1, 1 / _GAMMA),
     },
 )
 
@@ -209,9 +209,9 @@ AVERAGE_SOFTMAX_DIRICHLET = Theorem(
     formula=_average_softmax_dirichlet,
     choices=_shares,
     exponents={
-        "epsilon": -Max(1, 1 / _GAMMA),
-        "lipschitz": Max(1, 1 / _GAMMA),
-        "urn_constant": Max(1, 1 / _GAMMA),
+        "epsilon": -larger(1, 1 / _GAMMA),
+        "lipschitz": larger(1, 1 / _GAMMA),
+        "urn_constant": larger(1, 1 / _GAMMA),
     },
 )
 

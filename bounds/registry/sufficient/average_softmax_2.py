@@ -9,7 +9,7 @@ from bounds.parameters import symbols
 from bounds.registry.sources import derived
 from bounds.registry.sufficient.average import CONCLUSION, S
 from bounds.scope import ANY, Hypothesis, Scope, exactly
-from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary, simulation_error
+from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary, larger, simulation_error
 
 _GAMMA, _COMPLEXITY, _GAP = (
     symbols.positional_margin,
@@ -58,7 +58,7 @@ AVERAGE_SOFTMAX_TWO_LAYER = Theorem(
     parameters=("epsilon", "target", "complexity_average", "positional_margin"),
     hypotheses=(SOFTMAX,),
     formula=_two_layer,
-    exponents={"epsilon": -Max(2, 1 / _GAMMA), "complexity_average": Max(2, 1 / _GAMMA)},
+    exponents={"epsilon": -larger(2, 1 / _GAMMA), "complexity_average": larger(2, 1 / _GAMMA)},
 )
 
 
@@ -127,9 +127,9 @@ AVERAGE_SOFTMAX_TWO_LAYER_MARKOV = Theorem(
     hypotheses=(SOFTMAX,),
     formula=_markov,
     exponents={
-        "epsilon": -Max(2, 1 / _GAMMA),
-        "complexity_average": Max(2, 1 / _GAMMA),
-        "spectral_gap": -Max(1, 1 / (2 * _GAMMA)),
+        "epsilon": -larger(2, 1 / _GAMMA),
+        "complexity_average": larger(2, 1 / _GAMMA),
+        "spectral_gap": -larger(1, 1 / (2 * _GAMMA)),
     },
 )
 

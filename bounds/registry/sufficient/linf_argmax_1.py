@@ -21,6 +21,7 @@ from bounds.theorem import (
     Theorem,
     auxiliary,
     hardmax_length,
+    larger,
     levels,
     simulation_error,
     whole_periods,
@@ -478,10 +479,10 @@ ONE_LAYER_LINF_LIMIT = Theorem(
     ),
     formula=_limit,
     exponents={
-        "epsilon": -_POWER * Max(1, 1 / _GAMMA),
-        "lipschitz": _POWER * Max(1, 1 / _GAMMA),
+        "epsilon": -_POWER * larger(1, 1 / _GAMMA),
+        "lipschitz": _POWER * larger(1, 1 / _GAMMA),
         "vocabulary_size": 1,
-        "period": Max(2, 1 / _GAMMA),
+        "period": larger(2, 1 / _GAMMA),
     },
     compares_with="izzo2025.4.1",
 )

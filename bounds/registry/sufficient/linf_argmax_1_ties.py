@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 import sympy
-from sympy import Max, Min, Piecewise, ceiling
+from sympy import Eq, Max, Min, Piecewise, ceiling
 
 from bounds.evaluate import compare
 from bounds.parameters import symbols
@@ -111,13 +111,15 @@ def _no_horizon(values: Values) -> int | None:
 
 
 def _lengths(e: sympy.Expr, steps: sympy.Expr, best: sympy.Symbol) -> Formula:
-    """N = max{Δ(max{best, 1} + 1) + τ, ⌈h₀⌉ + Δ − 1}; Δ where s ≥ L.
+    """N = max{Δ(max{best, 1} + 1) + τ, ⌈h₀⌉ + Δ − 1}, at most T* near ties; Δ where s ≥ L.
 
     `steps` is the closed form n₀; `best` is n₀ itself, or the n that `choices` puts in.
     """
 
     def unless_trivial(length: sympy.Expr) -> sympy.Expr:
-        return Piecewise((_DELTA, _L <= _S), (length, True))
+        # Agreement up to T* is agreement at every length that κ > 0 speaks of.
+        up_to_horizon = Min(length, _T, evaluate=False)
+        return Piecewise((_DELTA, _L <= _S), (length, Eq(_KAPPA, 0)), (up_to_horizon, True))
 
     simulation = _DELTA * (Max(best, 1, evaluate=False) + 1) + _TAU
     hardmax = whole_periods(_H0)

@@ -15,6 +15,7 @@ from bounds.theorem import (
     Setting,
     Theorem,
     auxiliary,
+    larger,
     simulation_error,
 )
 
@@ -32,7 +33,7 @@ _K, _LAGS = auxiliary("K"), auxiliary("t")
 _RHO, _RHO_QUERY = auxiliary("rho"), auxiliary("rho'")
 _CELL = Setting("linf", "softmax", 1)
 _CONCLUSION = "|f − g| ≤ {target} at every length"
-_POWER = Max(1 / _GAMMA, 1)
+_POWER = larger(1 / _GAMMA, 1)
 
 
 def _one_layer_softmax() -> Formula:

@@ -24,14 +24,7 @@ from bounds.registry.sufficient.schedules import (
     shortest,
 )
 from bounds.scope import ANY, Hypothesis, Scope, Values, exactly
-from bounds.theorem import (
-    Direction,
-    Formula,
-    Setting,
-    Theorem,
-    auxiliary,
-    simulation_error,
-)
+from bounds.theorem import Direction, Formula, Setting, Theorem, auxiliary, larger, simulation_error
 
 _L, _DELTA, _TAU, _GAMMA, _THETA = (
     symbols.lipschitz_histogram,
@@ -110,7 +103,7 @@ TWO_LAYER_SOFTMAX = Theorem(
     defaults={"block": 1},
     hypotheses=(SOFTMAX, _complexity("C_F", "derived-two_layer_softmax")),
     formula=lambda: _two_layers(symbols.complexity_balanced, _TAU + 1, 1),
-    exponents={"epsilon": -Max(1 / _GAMMA, 2), "complexity_balanced": Max(1 / _GAMMA, 2)},
+    exponents={"epsilon": -larger(1 / _GAMMA, 2), "complexity_balanced": larger(1 / _GAMMA, 2)},
     compares_with="izzo2025.5.2",
 )
 
@@ -150,7 +143,7 @@ TWO_LAYER_SOFTMAX_PERIODIC = Theorem(
     defaults={"block": 1},
     hypotheses=(SOFTMAX, _complexity("C_Δ", "derived-two_layer_softmax_periodic")),
     formula=lambda: _two_layers(symbols.complexity_periodic, _TAU + _DELTA, _DELTA),
-    exponents={"epsilon": -Max(1 / _GAMMA, 2), "complexity_periodic": Max(1 / _GAMMA, 2)},
+    exponents={"epsilon": -larger(1 / _GAMMA, 2), "complexity_periodic": larger(1 / _GAMMA, 2)},
     compares_with="izzo2025.5.2",
 )
 

@@ -111,3 +111,24 @@ def test_keywords_are_upper_bounds_of_any_size():
         assert log_up(arb(0)) is None
         assert up(third) > Fraction(1, 3)
         assert math.isfinite(log_up(arb(10) ** 400))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        [0.0, -0.0],
+        [0.5, -0.75, 3.0],
+        [2.0**70, 1.0],
+        [5e-324, -1.7976931348623157e308, 0.0],
+        np.ldexp(np.linspace(-1, 1, 501), np.arange(-900, 603, 3)).reshape(3, 167),
+    ],
+)
+def test_floats_become_the_integers_that_they_are(values):
+    """Over the least common power of two, as Python's own reduced fractions have it."""
+    found = Dyadic.of(values)
+    array = np.asarray(values, dtype=float)
+    ratios = [float(v).as_integer_ratio() for v in array.ravel()]
+    assert 2**found.exponent == max((d for _, d in ratios), default=1)
+    assert found.numerators.ravel().tolist() == [n * 2**found.exponent // d for n, d in ratios]
+    assert found.shape == array.shape

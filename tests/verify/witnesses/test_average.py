@@ -272,6 +272,27 @@ def test_the_registered_length_without_positions():
         assert (found.length, found.theorem.setting.attention) == (131, attention)
 
 
+@pytest.mark.parametrize("ratio", [Fraction(9, 8), Fraction(3, 2), Fraction(2), Fraction(3)])
+def test_prime_tents_below_twice_epsilon(ratio):
+    """Targets in (ε, 2ε) take η/2 for ε: the length grows with ε, and the pair is still one."""
+    epsilon, slope = Fraction(1, 100), Fraction(2)
+    eta = epsilon * ratio
+    key = "derived.lower_average_one_column"
+    given = {"theorem": key, "epsilon": epsilon, "target": eta, "lipschitz": slope}
+    last = bounds.required_length(**given).length
+    assert last >= bounds.required_length(**given | {"epsilon": min(epsilon, eta / 2)}).length
+    within = min(epsilon, eta / 2)
+    c = math.sqrt(float(within * last / slope))
+
+    def average(n):
+        heights = (c / last - abs(j / n - round(j * last / n) / last) for j in range(1, n))
+        return float(slope) * sum(max(h, 0.0) for h in heights) / (n + 1)
+
+    assert c <= 0.5
+    assert max(average(n) for n in range(1, last)) <= within
+    assert average(last) > eta
+
+
 def test_prime_tents_is_the_model_it_claims():
     pair = prime_tents(13, Fraction(2, 5))
     soft = replace(pair.f, precision_bits=None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, sparse
+import scipy
 
 from verify.errors import VerifyError
 from verify.tightness.average.law import Branch, Law
@@ -73,8 +73,8 @@ def solve(
                 columns += [at + k, at + k + 1]
                 entries += [-sign, sign]
                 limits.append(gap)
-    matrix: Any = sparse.csr_matrix((entries, (rows, columns)), shape=(len(limits), total))
-    found = optimize.linprog(-aim, A_ub=matrix, b_ub=limits, bounds=(0, None), method="highs")
+    matrix: Any = scipy.sparse.csr_matrix((entries, (rows, columns)), shape=(len(limits), total))
+    found = scipy.optimize.linprog(-aim, A_ub=matrix, b_ub=limits, bounds=(0, None), method="highs")
     if found.status != 0 or found.x is None:
         raise VerifyError(f"the linear program has no solution: {found.message}")
     cut = starts[1:]
