@@ -273,7 +273,7 @@ def _result(bound: LengthBound) -> dict[str, Any]:
         "length": bound.length,
         "log2_length": bound.log2_length,
         "theorem": bound.theorem.key,
-        "direction": str(bound.direction),
+        "direction": bound.direction and str(bound.direction),
         "constants": bound.constants,
         "status": bound.status.name,
         "dominant": bound.dominant,

@@ -53,6 +53,10 @@ class Ingredients:
     positional_margin: Fraction
     heads: tuple[SecondHead, ...]
 
+    def __hash__(self) -> int:
+        """By mantissa and exponent: `arb` has a hash from python-flint 0.9 on only."""
+        return hash(self.__reduce__())
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle β and β′ as mantissa and exponent: `arb` itself cannot be pickled."""
         betas = [tuple(map(int, b.man_exp())) for b in (self.beta, self.beta_histogram)]
