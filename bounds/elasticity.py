@@ -12,6 +12,7 @@ from bounds.apply import apply
 from bounds.errors import BoundsError, ParameterError, Problem
 from bounds.evaluate import Enclosure, enclose
 from bounds.parameters import BY_KEYWORD
+from bounds.precision import FLINT
 from bounds.result import LengthBound
 
 _STEP = Fraction(1, 2**40)
@@ -56,7 +57,7 @@ def elasticities(bound: LengthBound) -> dict[str, float]:
             ]
         except BoundsError:
             continue
-        with ctx.workprec(_BITS):
+        with FLINT, ctx.workprec(_BITS):
             one, other = (_arb(1 + step).log() for step in (_STEP, -_STEP))
             found[keyword] = round(float(((sides[0] - sides[1]) / (one - other)).mid()), 9)
     return found
@@ -72,7 +73,7 @@ def _log(moved: LengthBound, bound: LengthBound) -> arb:
     known |= {name: _unrounded(meaning) for name, meaning in stated.where.items()}
     known |= dict(bound.choice)
     value = enclose(_unrounded(stated.length), known, _BITS)
-    with ctx.workprec(_BITS):
+    with FLINT, ctx.workprec(_BITS):
         return _arb(value).log()
 
 
