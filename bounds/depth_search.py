@@ -302,8 +302,6 @@ def _bisected(holds: Callable[[float], bool], largest: float, width: float) -> f
         return math.inf
     low, high = 0.0, 1.0
     while not holds(high):
-        if high >= largest:
-            return math.inf
         low, high = high, min(2 * high, largest)
     while high - low > max(width, 1e-13 * high):
         middle = (low + high) / 2
@@ -372,7 +370,7 @@ def _log2(value: Any) -> float:
 
 
 def _exp2(log2: float) -> float:
-    return math.inf if log2 > 1000 else 2.0 ** max(log2, -1070.0) if log2 > -1070 else 0.0
+    return math.inf if log2 > 1000 else 2.0**log2 if log2 > -1070 else 0.0
 
 
 def _exp2_sum(a: float, b: float) -> float:
