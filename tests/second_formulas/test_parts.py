@@ -9,17 +9,20 @@ import math
 from fractions import Fraction as F
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 import sympy
 from flint import arb
 
 import bounds
+from bounds import registry
 from bounds.evaluate import certify, enclose
 from bounds.registry.necessary import linf_argmax_2, linf_softmax_2
 from bounds.registry.sufficient import (
     beta_roots,
     linf_argmax_1_ties,
+    linf_softmax_deep,
     near_ties,
     schedules,
 )
@@ -500,3 +503,44 @@ def test_steps_of_the_limit_regime():
 
 def test_constants_are_sympy_integers():
     assert linf_softmax_2._read({}, "vocabulary_size") == sympy.Integer(2)
+
+
+def test_the_closed_form_just_above_a_step():
+    """(C/s)² a little above 56 = J(J + 1)/2 + 1, J = 10, needs K = 11; at 56 and below 10."""
+    stated = bounds.theorem("derived.two_layer_softmax_balanced").stated
+    k = next(name for name in stated.where if str(name) == "K")
+    for c, levels in [(F(74834, 10**4), 11), (F(74833, 10**4), 10)]:
+        given = {"epsilon": 0, "target": 2, "positional_margin": 1, "period": 1, "locality": 0}
+        given |= dict.fromkeys(("lipschitz_keys", "limit_query", "limit_keys"), 0)
+        given |= {"lipschitz_query": c / 3, "influence_keys": 0, "dimension": 1}
+        known = {bounds.symbols[name]: F(x) for name, x in given.items()} | dict(stated.where)
+        assert certify(stated.where[k], known).integer == levels
+
+
+def test_means_far_away():
+    assert schedules._log_mean(0.5, 2000.0) == pytest.approx(-1000 + math.log(2))
+    assert schedules._log_mean(0.5, 10.0) == pytest.approx(
+        math.log(1 + (math.exp(5.0) - 1) / 0.5) - 10
+    )
+
+
+def test_intervals_of_near_ties():
+    assert near_ties._interval(sympy.sqrt(2)).overlaps(arb(2).sqrt())
+    nothing = {"tie_tolerance": F(0), "simulation_error": F(0), "lipschitz": F(1)}
+    assert not near_ties.ties_cost_less({**nothing, "horizon": F(9)})
+
+
+def test_constants_of_another_depth_are_refused():
+    three = SimpleNamespace(layers=3)
+    check = linf_softmax_deep._as_deep
+    assert check({"depth_constants": three, "layers": 3})
+    assert not check({"depth_constants": three, "layers": 2})
+    assert check({"depth_constants": three})
+    assert check({"layers": 2})
+
+
+def test_two_theorems_have_two_keys():
+    theorem = bounds.theorem("derived.lower_tent")
+    assert registry._by_key([theorem]) == {theorem.key: theorem}
+    with pytest.raises(RuntimeError, match="two theorems"):
+        registry._by_key([theorem, theorem])
