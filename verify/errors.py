@@ -67,6 +67,9 @@ def _rebuild(kind: type[_Problem], problems: tuple[tuple[str, Any, str], ...]) -
 
 def _short(value: Any, limit: int = 120) -> str:
     """`repr` of a value with its type, cut to a length that a person reads."""
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        text = "a number too long to be shown"
     text = text if len(text) <= limit else text[: limit - 1] + "…"
     return f"{text} ({type(value).__name__})"

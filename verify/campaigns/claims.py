@@ -260,6 +260,7 @@ class Check(Claim):
         """Return the random inputs of one part: families in turn, each with a seed of its own."""
         assert self.random is not None
         each, more = divmod(self.random, self.parts)
+        first = part * each + min(part, more)  # its place among all of them
         families = self.families or tuple(TOKEN_FAMILIES)
         sizes = {
             "vocabulary_size": f.vocabulary_size,
@@ -267,7 +268,7 @@ class Check(Claim):
             "locality": max(minimal_locality(f), minimal_locality(g)),
         }
         return [
-            make(families[k % len(families)], seed + k, self.length, **sizes)
+            make(families[(first + k) % len(families)], seed + k, self.length, **sizes)
             for k in range(each + (part < more))
         ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ _KINDS: dict[str, type[AnyCertificate]] = {
     Certificate.FORMAT: Certificate,
     SoftmaxCertificate.FORMAT: SoftmaxCertificate,
 }
+
+_LONGEST_NUMBER = 500
+"""Of text in a claim of somebody else's that may stand for a number."""
 
 _CLAIMED = ("epsilon", "target", "horizon")
 _CASE = ("number", "claim", "input", "part")
@@ -148,9 +152,7 @@ class CampaignResult:
 
 def _number(value: Any) -> Any:
     """An exact number that a claim holds, as text or not."""
-    if isinstance(value, str):
-        try:
-            return Fraction(value)
-        except ValueError:
-            return None
-    return value
+    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
+        with suppress(ValueError, ZeroDivisionError):
+            return float.fromhex(value) if "0x" in value else Fraction(value)
+    return None if isinstance(value, str) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,10 +59,12 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         InputError: the file cannot be read, or is none that `save` wrote.
     """
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe that nobody writes to would never end
+            raise OSError("it is no regular file")
         with safe_open(os.fspath(path), framework="numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, TypeError) as error:
+    except (OSError, SafetensorError, TypeError, ValueError) as error:
         raise InputError("path", path, f"a safetensors file that can be read; {error}") from error
     problem = _problem(metadata, tensors)
     if problem:
