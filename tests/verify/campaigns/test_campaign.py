@@ -477,12 +477,31 @@ def test_arguments_that_are_none(tmp_path):
             kind(**arguments)
 
 
+def test_different_claims_read_differently():
+    law, other = verify.DirichletLaw([1, 1]), verify.FixedLaw(["1/3", "2/3"])
+    average = {"target": 1, "horizon": 9, "error": "average"}
+    claims = [
+        verify.Prove(target=1, horizon=9),
+        verify.Prove(target=1, horizon=9, limit=50),
+        verify.Prove(**average, law=law),
+        verify.Prove(**average, law=other),
+        verify.Check(epsilon=1),
+        verify.Check(epsilon=1, length=100),
+        verify.Check(epsilon=1, seed=1),
+        verify.Check(epsilon=1, theorem="derived.one_layer_linf"),
+        verify.Check(epsilon=1, random=9),
+        verify.Check(epsilon=1, random=9, parts=3),
+        verify.Check(epsilon=1, random=9, families="nested"),
+    ]
+    assert len(set(map(str, claims))) == len(claims)
+
+
 def test_average_claims(tmp_path):
     law = verify.DirichletLaw([1, "1/2"])
     claim = verify.Prove(target="1/20", horizon=2**10, error="average", law=law)
     (row,) = verify.campaign(claim, FINITE, out=tmp_path)
     assert row["status"] == "PROVED"
-    assert row["claim"] == "average |f − g| ≤ 1/20 up to 1,024"
+    assert row["claim"] == "average |f − g| ≤ 1/20 up to 1,024, Dirichlet(1, 1/2)"
     other = verify.Prove(
         target="1/20", horizon=2**10, error="average", law=verify.DirichletLaw([1, 1])
     )
