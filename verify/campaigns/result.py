@@ -74,7 +74,7 @@ class CampaignResult:
             case = dict(zip(_CASE, (number, text, name, part), strict=True))
             values = dict(zip((*_LENGTHS, "low", "high", "seconds", "error"), rest, strict=True))
             rows.append(case | claimed | {"status": status} | values)
-        return cls(folder, definition, Table(COLUMNS, rows))
+        return cls(folder.absolute(), definition, Table(COLUMNS, rows))
 
     def table(self) -> Table:
         """Return the rows as a `bounds.sweep` table: filter, pick columns, make a DataFrame."""
@@ -128,9 +128,13 @@ class CampaignResult:
         """
         data = read_one(self.folder, number, "certificate")
         if data is None:
-            allowed = "a case that is proved, by a claim with certificate=True"
+            allowed = "a case proved by cells, or certified, by a claim with certificate=True"
             raise InputError("number", number, allowed)
-        return _KINDS[data["format"]](data)
+        kind = _KINDS.get(str(data.get("format")))
+        if kind is None:
+            allowed = f"a case whose certificate has one of the formats {', '.join(_KINDS)}"
+            raise InputError("number", number, allowed)
+        return kind(data)
 
     def to_csv(self, path: str | os.PathLike[str], *, exact: bool = False) -> None:
         """Write the rows as CSV; see `bounds.table.Table.to_csv`."""

@@ -360,14 +360,18 @@ class Own(Claim):
         return self.count
 
     def run(self, f, g, part, seed):
-        return Answer("FINE")
+        return Answer("FINE", certificate={"own": 1})
 
 
-def test_claims_of_ones_own(tmp_path):
+def test_claims_of_ones_own(tmp_path, monkeypatch):
     targets = ["1/0", "x", 0.1, np.int64(3), Fraction(1, 3)]
-    result = verify.campaign([Own(t) for t in targets], FINITE, out=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    result = verify.campaign([Own(t) for t in targets], FINITE, out="out")
+    monkeypatch.chdir("/")
     assert result.table().column("target") == [None, None, 0.1, 3, Fraction(1, 3)]
     assert result.detail(np.int64(4)) == {}  # as DataFrames have numbers
+    with pytest.raises(InputError, match="one of the formats"):
+        result.certificate(0)
     for claim, words in (
         (Own(1, 0), "parts: .* at least 1"),
         (Own(1, 1.5), "parts: .* at least 1"),
@@ -449,6 +453,7 @@ def test_arguments_that_are_none(tmp_path):
         (prove, FINITE, {"n_jobs": "x"}),
         (prove, FINITE, {"n_jobs": True}),
         (prove, FINITE, {"progress": "yes"}),
+        (prove, FINITE, {"retry": "no"}),
         (prove, FINITE, {"out": "/dev/null/folder"}),
         (prove, FINITE, {"out": "a\0b"}),
         (prove, FINITE, {"out": None}),
