@@ -1,18 +1,19 @@
-"""One layer, finite precision: the fast forward pass against plain NumPy and one np.bincount.
+"""One layer: the fast forward pass against one np.bincount over the same tokens, and plain NumPy.
 
-    python benchmarks/forward_one_layer.py
+    python -m benchmarks.forward_one_layer
 
-All three are timed in turn, in one run and on the same input; the table shows medians and their
-ratios. The plain line is what one would write first: embed all tokens, one logit per position,
-softmax with log T scaling and rounding, weighted mean. It is timed at the lengths where its
-arrays of shape (T, d) fit into a few GB, and its output must equal that of the fast pass.
+All are timed in turn, in one process and on the same input, in many short rounds of CPU time:
+the table shows the ratio of the minima, the median of the ratios of each round, and by how much
+the pass takes longer. np.bincount only counts; the pass has to look whether every token is in
+range, too, and which residue its position has. The plain line is what one would write first:
+embed all tokens, one logit per position, softmax with log T scaling and rounding, weighted mean.
+It is timed where its arrays of shape (T, d) are small, and its output must equal that of the pass.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from statistics import median
 
 import numpy as np
 
@@ -64,62 +65,112 @@ def plain(f, x):
     return f.unembedding @ u
 
 
-def seconds(function, *arguments):
-    """Return the wall-clock time of one call."""
-    start = time.perf_counter()
-    function(*arguments)
-    return time.perf_counter() - start
+def alternate(functions, budget, clock=time.process_time):
+    """Return the times of one call of each, (functions, rounds): all in turn, round after round.
+
+    In a round each is called so often that it takes about a millisecond. At least five rounds,
+    at most as many as take `budget` seconds on the clock.
+    """
+    often = []
+    for function in functions:
+        function()
+        start = time.perf_counter()
+        function()
+        often.append(1 + int(1e-3 / (time.perf_counter() - start + 1e-7)))
+    rounds, end = [], clock() + budget
+    while len(rounds) < 5 or clock() < end:
+        rounds.append([])
+        for function, number in zip(functions, often, strict=True):
+            start = clock()
+            for _ in range(number):
+                function()
+            rounds[-1].append((clock() - start) / number)
+    return np.array(rounds).T
+
+
+SIZES = (
+    # |Σ|, Δ, d
+    (4, 2, 16),
+    (4, 2, 32),
+    (64, 8, 32),
+)
+LENGTHS = (10, 100, 1000, 10**4, 10**6, 10**7)
+
+
+def measure(
+    sizes=SIZES,
+    lengths=LENGTHS,
+    precision_bits=(8, None),
+    token_types=("int64",),
+    plain_up_to=10**5,
+    budget=1.0,
+    seed=0,
+):
+    """Return one row for each case, a dict; times in seconds. τ = 2, H = 2."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for vocabulary_size, period, dimension in sizes:
+        for bits in precision_bits:
+            f = model(
+                rng,
+                vocabulary_size=vocabulary_size,
+                period=period,
+                locality=2,
+                heads=2,
+                dimension=dimension,
+                precision_bits=bits,
+            )
+            for token_type in token_types:
+                for length in lengths:
+                    x = rng.integers(0, vocabulary_size, size=length).astype(token_type)
+                    functions = [lambda f=f, x=x: f(x), lambda x=x: np.bincount(x)]
+                    if length <= plain_up_to and bits is not None:
+                        functions.append(lambda f=f, x=x: plain(f, x))
+                        np.testing.assert_allclose(plain(f, x), f(x), rtol=1e-9, atol=1e-12)
+                    times = alternate(functions, budget)
+                    least = times.min(axis=1)
+                    rows.append(
+                        {
+                            "model": f"|Σ| = {vocabulary_size}, Δ = {period}, d = {dimension}",
+                            "attention": f.attention,
+                            "tokens": token_type,
+                            "length": length,
+                            "pass": float(least[0]),
+                            "bincount": float(least[1]),
+                            "plain": float(least[2]) if len(least) > 2 else None,
+                            "ratio of minima": float(least[0] / least[1]),
+                            "median ratio": float(np.median(times[0] / times[1])),
+                            "more": float(least[0] - least[1]),
+                        }
+                    )
+    return rows
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--lengths", type=int, nargs="+", default=[10**4, 10**6, 10**7])
-    parser.add_argument(
-        "--plain-up-to", type=int, default=10**6, help="longest T of the plain line"
-    )
-    parser.add_argument("--repeat", type=int, default=9, help="odd number of timed rounds")
-    parser.add_argument("--vocabulary-size", type=int, default=4)
-    parser.add_argument("--period", type=int, default=2)
-    parser.add_argument("--locality", type=int, default=2)
-    parser.add_argument("--heads", type=int, default=2)
-    parser.add_argument("--dimension", type=int, default=32)
-    parser.add_argument("--precision-bits", type=int, default=8)
-    parser.add_argument("--token-type", default="int64", help="NumPy integer type of the input")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
+    parser.add_argument("--plain-up-to", type=int, default=10**5, help="longest T of plain NumPy")
+    parser.add_argument("--budget", type=float, default=1.0, help="CPU seconds for each row")
+    parser.add_argument("--token-types", nargs="+", default=["int64"], help="NumPy integer types")
     options = parser.parse_args()
-
-    rng = np.random.default_rng(options.seed)
-    f = model(
-        rng,
-        vocabulary_size=options.vocabulary_size,
-        period=options.period,
-        locality=options.locality,
-        heads=options.heads,
-        dimension=options.dimension,
-        precision_bits=options.precision_bits,
+    rows = measure(
+        lengths=options.lengths,
+        token_types=options.token_types,
+        plain_up_to=options.plain_up_to,
+        budget=options.budget,
     )
-    print(f"{f}, tokens as {options.token_type}, medians of {options.repeat} rounds")
-    names = f"{'fast':>10} {'bincount':>10} {'plain':>10}"
-    print(f"{'T':>10} {names} {'fast/bincount':>14} {'plain/fast':>11}")
-    for length in options.lengths:
-        x = rng.integers(0, options.vocabulary_size, size=length).astype(options.token_type)
-        functions = {"fast": lambda x=x: f(x), "bincount": lambda x=x: np.bincount(x)}
-        if length <= options.plain_up_to:
-            functions["plain"] = lambda x=x: plain(f, x)
-            np.testing.assert_allclose(plain(f, x), f(x), rtol=1e-9, atol=1e-12)
-        times = {name: [] for name in functions}
-        for _ in range(options.repeat):
-            for name, function in functions.items():
-                times[name].append(seconds(function))
-        middle = {name: median(values) for name, values in times.items()}
-        cells = [
-            f"{middle[name] * 1e3:7.3f} ms" if name in middle else "-"
-            for name in ("fast", "bincount", "plain")
-        ]
-        speedup = f"{middle['plain'] / middle['fast']:.0f}" if "plain" in middle else "-"
+    print("CPU time; τ = 2, H = 2; pass/bincount: of the minima, and the median of all rounds")
+    print(
+        f"{'model':<24} {'attention':<9} {'tokens':<6} {'T':>9} {'pass':>11} {'bincount':>11} "
+        f"{'of minima':>10} {'median':>7} {'more':>10} {'plain/pass':>11}"
+    )
+    for row in rows:
+        times = [f"{row[name] * 1e6:8.1f} µs" for name in ("pass", "bincount", "more")]
+        plain_ratio = f"{row['plain'] / row['pass']:.1f}" if row["plain"] else "-"
         print(
-            f"{length:>10} {cells[0]:>10} {cells[1]:>10} {cells[2]:>10} "
-            f"{middle['fast'] / middle['bincount']:>14.2f} {speedup:>11}"
+            f"{row['model']:<24} {row['attention']:<9} {row['tokens']:<6} {row['length']:>9} "
+            f"{times[0]:>11} {times[1]:>11} {row['ratio of minima']:>10.2f} "
+            f"{row['median ratio']:>7.2f} {times[2]:>10} {plain_ratio:>11}"
         )
 
 

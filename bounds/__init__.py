@@ -8,6 +8,8 @@
 The answer explains itself: `.explain()`, `.alternatives`, `.cite()`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from bounds import models
 from bounds.answer import Answer, OtherSide
 from bounds.bracket import Bracket, bracket
@@ -31,6 +33,18 @@ from bounds.solution import Solution
 from bounds.sweep import sweep
 from bounds.table import Table
 from bounds.theorem import Direction, Setting, Source, Theorem
+from bounds.version import version as _version
+
+__version__: str
+"""The version, as in setup.cfg; read when it is asked for."""
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            return _version()
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "PARAMETERS",

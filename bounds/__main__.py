@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import bounds
 from bounds import hints
-from bounds.console import BAD_ARGUMENT, as_command, json_text, show, version
+from bounds.console import BAD_ARGUMENT, as_command, json_text, show
 from bounds.errors import Missing
 from bounds.parameters import BY_KEYWORD, PARAMETERS
 
@@ -162,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=V1,V2",
         help="a row per value, e.g. epsilon=1/10,1/20; repeated: all combinations",
     )
-    parser.add_argument("--version", action="version", version=f"lgbounds {version()}")
+    parser.add_argument("--version", action="version", version=f"lgbounds {bounds.__version__}")
     parser.add_argument("--bracket", action="store_true", help="both sides: necessary, sufficient")
     parser.add_argument("--list", action="store_true", help="list all theorems")
     parser.add_argument("--json", action="store_true", help="print JSON")

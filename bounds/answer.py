@@ -11,7 +11,8 @@ from typing import Generic, Literal, Self, TypeAlias, TypeVar
 
 import sympy
 
-from bounds.evaluate import size
+from bounds.errors import NotComputable
+from bounds.evaluate import compare, size
 from bounds.numbers import Exact, brief, to_sympy
 from bounds.signs import equation
 from bounds.theorem import Direction, Setting, Theorem
@@ -169,13 +170,15 @@ class Answer:
         return self.theorem.in_parameters(self.theorem.stated.length, chosen)
 
     @property
-    def direction(self) -> Direction:
-        """Sufficient, necessary or failure."""
-        return self.theorem.direction
+    def direction(self) -> Direction | None:
+        """Sufficient, necessary or failure; None where it is not known whether a bound exists."""
+        return None if self.status is Status.UNKNOWN else self.theorem.direction
 
     @property
     def constants(self) -> str:
-        """One of "proved", "stated", "implicit (C = ...)"."""
+        """One of "proved", "stated", "implicit (C = ...)", "none" where nothing is known."""
+        if self.status is Status.UNKNOWN:
+            return "none"
         if self.theorem.constants != "implicit":
             return self.theorem.constants
         return f"implicit (C = {self.constant})"
@@ -204,6 +207,9 @@ class Answer:
             text = text.replace("at every length", f"at every length up to T* = {horizon}")
             if self.length is not None and self.length >= self.parameters["horizon"]:
                 text += " (vacuous: the length is not below T*, so nothing is carried over)"
+        if self.nothing_to_shorten:
+            text += " (vacuous: s = (target − ε)/2 is at least L, by which attention can move an "
+            text += "output at most, so that every input with the same query stands in for x)"
         target, epsilon = self.parameters.get("target"), self.parameters.get("epsilon")
         if target is None:
             return text.format(target="O(ε)")
@@ -211,6 +217,21 @@ class Answer:
         number = brief(target)
         shown = ("3 ε " if number.startswith("≈") else "3 ε = ") + number if triple else number
         return text.format(target=shown)
+
+    @property
+    def nothing_to_shorten(self) -> bool:
+        """Whether s is at least what the error of a simulation by one layer can be at all, L."""
+        asked, read = self.setting, self.parameters
+        if asked is None or (asked.error, asked.layers) != ("linf", 1):
+            return False
+        if self.direction is not Direction.SUFFICIENT or self.status is Status.ORDER_OF_GROWTH:
+            return False
+        if "simulation_error" not in read or "lipschitz" not in read:
+            return False
+        try:
+            return compare(read["simulation_error"], read["lipschitz"]) >= 0
+        except NotComputable:
+            return False
 
     @property
     def searched(self) -> bool:
@@ -294,4 +315,4 @@ def show_length(length: int | None, log2_length: float | None) -> str:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, sympy.Basic) and bool(value.is_number)
+    return isinstance(value, sympy.Basic) and not value.free_symbols

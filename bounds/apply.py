@@ -153,14 +153,14 @@ def _complete(
             default = theorem.rules[keyword].default
         row = BY_KEYWORD[keyword]
         if default is None:
-            problems.append(Missing(keyword, None, f"{row.domain} ({row.meaning})"))
+            problems.append(Missing(keyword, None, row.wanted))
             continue
         try:
             value = default(complete) if callable(default) else default
         except KeyError:  # the default depends on a parameter that is missing, and reported
             continue
         if value is None:
-            problems.append(Missing(keyword, None, f"{row.domain} ({row.meaning})"))
+            problems.append(Missing(keyword, None, row.wanted))
             continue
         complete[keyword] = Fraction(value) if isinstance(value, int) else value
         defaults.append(keyword)

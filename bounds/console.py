@@ -8,7 +8,6 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from importlib import metadata
 
 BAD_ARGUMENT, INTERNAL_ERROR, INTERRUPTED = 2, 3, 130
 """Exit codes that every command of this project shares; 0 and 1 are answers."""
@@ -52,11 +51,3 @@ def json_text(data: object, indent: int | None = None) -> str:
     """JSON for standard output: escapes where the console's encoding is not UTF-8."""
     encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")
     return json.dumps(data, ensure_ascii=encoding != "utf8", indent=indent)
-
-
-def version() -> str:
-    """The version of the installed distribution; "(not installed)" for a bare checkout."""
-    try:
-        return metadata.version("lgbounds")
-    except metadata.PackageNotFoundError:
-        return "(not installed)"

@@ -24,6 +24,7 @@ from bounds.errors import NotComputable
 from bounds.evaluate import enclose
 from bounds.functions import WrittenOut
 from bounds.numbers import Exact
+from bounds.precision import FLINT
 
 _BITS = 96
 _WRITTEN = 20_000
@@ -104,7 +105,7 @@ def _exponents(margin: Exact) -> list[Fraction]:
 
 def _below(value: sympy.Expr) -> Fraction:
     """A fraction just below a real number."""
-    with ctx.workprec(_BITS):
+    with FLINT, ctx.workprec(_BITS):
         mantissa, exponent = _enclosed(value).lower().man_exp()
     return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
 
@@ -145,20 +146,20 @@ class _Problem:
         ranges = [h.logit_range for m in constants.models for x in m for h in x.heads]
         largest = max(ranges, default=Fraction(0))
         self.bits = _BITS + int(largest).bit_length() + self.end.bit_length()
-        with ctx.workprec(self.bits):
+        with FLINT, ctx.workprec(self.bits):
             self.limit = _enclosed(error)
             self.log2_error = _log2(self.limit)
 
     def coefficients(self, exponent: Fraction, tolerance: int | None) -> tuple[Coefficients, ...]:
         """The bounds of f and g at γ̄ and η."""
-        with ctx.workprec(self.bits):
+        with FLINT, ctx.workprec(self.bits):
             return coefficients(
                 self.constants, self.vocabulary_size, self.period, interval(exponent), tolerance
             )
 
     def search(self, exponent: Fraction, tolerance: int, coarse: bool) -> _Found:
         """The best θ, q, J found at γ̄ and η, as logarithms."""
-        with ctx.workprec(self.bits):
+        with FLINT, ctx.workprec(self.bits):
             logs = [_logs(c, self.log2_error) for c in self.coefficients(exponent, tolerance)]
         gamma = float(exponent)
         if not gamma:  # below what a float can be
@@ -179,7 +180,7 @@ class _Problem:
     def certified(self, found: _Found, exponent: Fraction, tolerance: int) -> Choice:
         """Integers near what was found at which the enclosed error is at most s."""
         bounds = self.coefficients(exponent, tolerance)
-        with ctx.workprec(self.bits):
+        with FLINT, ctx.workprec(self.bits):
             gamma = interval(exponent)
 
             def fits(first: Exact, repeats: Exact, lengths: Exact) -> bool:

@@ -103,7 +103,7 @@ def in_html(answer: Answer) -> str:
     rows = [
         ("theorem", f"{answer.theorem.key}: {answer.theorem.title}"),
         ("source", str(answer.theorem.source)),
-        ("direction", str(answer.direction)),
+        ("direction", str(answer.direction or "none")),
         ("constants", answer.constants),
         ("conclusion", answer.conclusion),
         *((f"term: {name}", str(term)) for name, term in answer.terms.items()),
@@ -133,7 +133,7 @@ def as_data(answer: Answer) -> dict[str, Any]:
     return {
         "theorem": answer.theorem.key,
         "setting": None if answer.setting is None else answer.setting.data(),
-        "direction": str(answer.direction),
+        "direction": answer.direction and str(answer.direction),
         "constants": answer.constants,
         "status": answer.status.name,
         "advice": str(answer.status),

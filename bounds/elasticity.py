@@ -12,6 +12,7 @@ from bounds.apply import apply
 from bounds.errors import BoundsError, ParameterError, Problem
 from bounds.evaluate import Enclosure, enclose
 from bounds.parameters import BY_KEYWORD
+from bounds.precision import FLINT
 from bounds.result import LengthBound
 
 _STEP = Fraction(1, 2**40)
@@ -30,11 +31,13 @@ def elasticities(bound: LengthBound) -> dict[str, float]:
         is left out where the theorem allows no other value.
 
     Raises:
-        ParameterError: the bound has no formula.
+        ParameterError: the bound has no formula, or one of which a part was searched for at these
+            parameters (`bound.choice`), so that nothing follows for others.
     """
     entry = bound.theorem
-    if entry.stated is None:
-        raise ParameterError([Problem("bound", str(bound), "a bound with a formula")])
+    if bound.expression is None:
+        allowed = "a bound with a formula that holds at other parameters too"
+        raise ParameterError([Problem("bound", str(bound), allowed)])
     given = {
         k: v
         for k, v in bound.parameters.items()
@@ -54,7 +57,7 @@ def elasticities(bound: LengthBound) -> dict[str, float]:
             ]
         except BoundsError:
             continue
-        with ctx.workprec(_BITS):
+        with FLINT, ctx.workprec(_BITS):
             one, other = (_arb(1 + step).log() for step in (_STEP, -_STEP))
             found[keyword] = round(float(((sides[0] - sides[1]) / (one - other)).mid()), 9)
     return found
@@ -70,7 +73,7 @@ def _log(moved: LengthBound, bound: LengthBound) -> arb:
     known |= {name: _unrounded(meaning) for name, meaning in stated.where.items()}
     known |= dict(bound.choice)
     value = enclose(_unrounded(stated.length), known, _BITS)
-    with ctx.workprec(_BITS):
+    with FLINT, ctx.workprec(_BITS):
         return _arb(value).log()
 
 

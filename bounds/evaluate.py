@@ -32,6 +32,7 @@ from bounds.algebra import (
 from bounds.errors import NotComputable
 from bounds.functions import WrittenOut
 from bounds.numbers import Exact, to_sympy
+from bounds.precision import FLINT
 
 Enclosure: TypeAlias = "Fraction | arb"
 """A Fraction is the exact value; an `arb` is an interval that contains it."""
@@ -88,7 +89,7 @@ def certify(
     if value.rel_accuracy_bits() < 1 and value.rad() > _WIDEST:
         raise NotComputable(f"no accurate enclosure of {formula}")
     # Too close to an integer to tell on which side: take the safe neighbour.
-    with ctx.workprec(bits + _START_BITS):
+    with FLINT, ctx.workprec(bits + _START_BITS):
         edge = value.upper().ceil() if up else value.lower().floor()
         integer = _whole(edge)
     return Certified(integer, log2(Fraction(integer)) if integer > 0 else None, False)
@@ -113,7 +114,7 @@ def log2(value: Enclosure) -> float:
     Raises:
         NotComputable: the value is not positive, or its log2 is beyond a float.
     """
-    with ctx.workprec(_START_BITS):
+    with FLINT, ctx.workprec(_START_BITS):
         result = (_interval(value).log() / arb(2).log()).mid()
         number = float(result)
     if not math.isfinite(number):
@@ -179,7 +180,7 @@ class _Evaluation:
 
     def __call__(self, formula: sympy.Basic) -> Enclosure:
         if formula not in self.known:
-            with ctx.workprec(self.bits):
+            with FLINT, ctx.workprec(self.bits):
                 self.known[formula] = self._value(formula)
         return self.known[formula]
 
@@ -302,7 +303,7 @@ def _settle(run: _Evaluation, argument: sympy.Basic, up: bool) -> Enclosure:
 
 
 def _rounded_interval(value: arb, up: bool, bits: int) -> arb:
-    with ctx.workprec(bits):
+    with FLINT, ctx.workprec(bits):
         return value.ceil() if up else value.floor()
 
 
@@ -376,9 +377,9 @@ def _beta_of_fractions(low: Fraction, high: Fraction, bits: int) -> arb:
     small, large = (_bits_of(_interval(x)) for x in (low, high))
     if large > _LARGEST_FOR_GAMMA:
         raise NotComputable(f"a gamma function of a number of {large} bits")
-    with ctx.workprec(bits + small):
+    with FLINT, ctx.workprec(bits + small):
         factor = _interval(low).gamma()
-    with ctx.workprec(bits + large):
+    with FLINT, ctx.workprec(bits + large):
         quotient = _interval(high).gamma() * _interval(low + high).rgamma()
     return factor * quotient
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import sympy
@@ -102,9 +102,20 @@ def _put(expression: sympy.Basic, values: Mapping[sympy.Symbol, sympy.Expr]) -> 
             return _number(values[part])
         if not part.args:
             return part
+        if part not in done and isinstance(part, sympy.Piecewise):
+            done[part] = sympy.Piecewise(*cases(part), evaluate=False)
         if part not in done:
             done[part] = _rebuilt(part, [walk(argument) for argument in part.args])
         return done[part]
+
+    def cases(part: sympy.Piecewise) -> Iterator[tuple[sympy.Basic, sympy.Basic]]:
+        """The cases that may hold; in the others there may be divisions by 0."""
+        for value, condition in part.args:
+            decided = walk(condition)
+            if decided is not sympy.false:
+                yield walk(value), decided
+            if decided is sympy.true:
+                return
 
     return walk(expression)
 
@@ -120,8 +131,6 @@ def _rebuilt(part: sympy.Basic, arguments: list[sympy.Basic]) -> sympy.Basic:
         return part.func(*arguments, evaluate=isinstance(arguments[0], sympy.Rational))
     if isinstance(part, (sympy.Max, sympy.Min)):
         return part.func(*arguments, evaluate=all(a.is_Rational for a in arguments))
-    if isinstance(part, sympy.Piecewise):
-        return part.func(*arguments, evaluate=False)
     if isinstance(part, sympy.Pow) and all(a.is_Rational for a in arguments):
         base, exponent = arguments
         bits = max(abs(base.p), base.q).bit_length() * abs(exponent)

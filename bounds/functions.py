@@ -9,10 +9,14 @@ The classes keep SymPy's names, so that formulas read and typeset as before.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import reduce
 from typing import Any
 
 import sympy
+from sympy.multipledispatch import dispatch
+
+from bounds.numbers import PRINTED_BITS, brief, written
 
 
 class _Extreme:
@@ -83,6 +87,7 @@ class WrittenOut(sympy.NumberSymbol):  # type: ignore[misc]
 
     is_real = True
     is_rational = True
+    is_number = False  # SymPy would work out ⌈2^(10^9)⌉ to put the terms of a sum in order
 
     p: int
     q: int
@@ -125,12 +130,25 @@ class WrittenOut(sympy.NumberSymbol):  # type: ignore[misc]
         return self.as_rational()._as_mpf_val(precision)
 
     def _sympystr(self, printer: Any) -> str:
-        text = printer._print(self.as_rational())
+        text = written(Fraction(self.p, self.q))  # hexadecimal where Python writes no decimals
         return text if self.q == 1 else f"({text})"
 
     def _latex(self, printer: Any) -> str:
+        if max(abs(self.p), self.q).bit_length() > PRINTED_BITS:
+            power = brief(Fraction(self.p, self.q)).removeprefix("≈ ").replace("^", "^{") + "}"
+            return rf"\approx {power}"
         text: str = printer._print(self.as_rational())
         return text
+
+
+@dispatch(WrittenOut, (sympy.Rational, WrittenOut))
+def _eval_is_ge(left: Any, right: Any) -> bool:
+    return bool(left.p * right.q >= right.p * left.q)
+
+
+@dispatch(sympy.Rational, WrittenOut)  # type: ignore[no-redef]
+def _eval_is_ge(left: Any, right: Any) -> bool:
+    return bool(left.p * right.q >= right.p * left.q)
 
 
 _ARRAY_FUNCTIONS: dict[Any, Any] = {

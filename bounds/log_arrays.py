@@ -209,9 +209,12 @@ def _multiply(*numbers: Signed) -> Signed:
 
 def _power(base: Signed, exponent: Signed) -> Signed:
     power = _floats(exponent)
+    # 3 comes back from its log2 as 3.0000000000000004.
+    near = np.round(power)
+    whole = np.abs(power - near) <= _TIED * np.maximum(1.0, np.abs(near))
     log = np.where(power == 0, 0.0, np.where(base.log == 0, 0.0, base.log * power))
-    odd = np.mod(power, 2) == 1
-    sign = np.where((base.sign < 0) & odd, -1.0, 1.0)
+    of_negative = np.where(whole, np.where(np.mod(near, 2) == 1, -1.0, 1.0), np.nan)
+    sign = np.where(base.sign < 0, of_negative, 1.0)
     return Signed(np.where(np.isneginf(log), 0.0, sign), log)
 
 

@@ -41,7 +41,7 @@ _RATIO = re.compile(r"[+-]?\d+\s*/\s*\d+")
 _MAX_CHARACTERS = 1000
 _SHORT_BITS = 200
 _LONGEST_BITS = 40_000
-_PRINTED_BITS = 13_000  # about 4000 digits; Python prints no more than 4300
+PRINTED_BITS = 13_000  # about 4000 digits; Python prints no more than 4300
 
 
 def exact(value: Any) -> Exact:
@@ -147,7 +147,7 @@ def _from_text(text: str) -> Fraction:
 
 def _from_sympy(value: sympy.Basic) -> Exact:
     if isinstance(value, sympy.Float):
-        if abs(value._mpf_[2]) > _PRINTED_BITS:  # the binary exponent
+        if abs(value._mpf_[2]) > PRINTED_BITS:  # the binary exponent
             raise ValueError("a SymPy Float of at most 4000 digits")
         return Fraction(str(value))
     if isinstance(value, sympy.Rational) and value.is_finite:
@@ -206,7 +206,7 @@ def written(value: Exact | Structure) -> Any:
         return value.data()
     if not isinstance(value, Fraction):
         return brief(value) if _long_inside(value) else str(value)
-    if max(value.numerator.bit_length(), value.denominator.bit_length()) < _PRINTED_BITS:
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) < PRINTED_BITS:
         return str(value)
     return f"{hex(value.numerator)}/{hex(value.denominator)}"
 
@@ -217,6 +217,6 @@ def _bits(value: Fraction) -> int:
 
 def _long_inside(value: sympy.Expr) -> bool:
     return any(
-        max(int(x.p).bit_length(), int(x.q).bit_length()) > _PRINTED_BITS
+        max(int(x.p).bit_length(), int(x.q).bit_length()) > PRINTED_BITS
         for x in value.atoms(sympy.Rational)
     )

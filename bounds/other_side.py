@@ -31,7 +31,7 @@ def with_other_side(
     setting = bound.setting
     if setting is None:
         return bound
-    if bound.direction is Direction.SUFFICIENT:
+    if bound.theorem.direction is Direction.SUFFICIENT:
         taken = {k: bound.parameters[k] for k in bound.defaults if k in _CLASS}
         values = {**values, **taken}
         asserted = asserted | unasserted(bound.theorem, asserted)

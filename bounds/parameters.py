@@ -43,6 +43,12 @@ class Parameter:
             text += f" and {'<' if self.upper_open else '≤'} {self.upper}"
         return text
 
+    @property
+    def wanted(self) -> str:
+        """Domain and meaning, for who has not given it; where it comes from, if from weights."""
+        hint = "; verify.measure(f, g) gives it" if self.keyword in FROM_WEIGHTS else ""
+        return f"{self.domain} ({self.meaning}){hint}"
+
     def read(self, value: Any) -> Exact:
         """`value` as an exact number of this parameter's domain.
 
@@ -280,6 +286,13 @@ class Symbols:
 
 
 symbols = Symbols(PARAMETERS)
+
+FROM_WEIGHTS = frozenset(
+    {"complexity_balanced", "complexity_periodic", "complexity_average", "depth_constants"}
+    | {"dimension", "lipschitz_query", "lipschitz_keys", "limit_query", "limit_keys"}
+    | {"influence_keys", "lipschitz_marginal", "lipschitz_euclidean", "logit_range_columns"}
+)
+"""Constants that nobody knows by heart, and that `verify.measure` reads off weights."""
 
 
 def one_of(keyword: Any, among: Collection[str], attention: Any = None) -> str:

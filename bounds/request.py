@@ -20,6 +20,7 @@ CHOICES: Mapping[str, tuple[Any, ...]] = {
     "attention": ("argmax", "softmax"),
 }
 LAYERS = "an integer ≥ 1"
+MOST_LAYERS = 10**9
 """What `layers` may be."""
 
 
@@ -170,7 +171,10 @@ def _choice(name: str, value: Any, problems: list[Problem]) -> Any:
 def read_layers(value: Any, problems: list[Problem]) -> Any:
     """The number of layers as an int; otherwise None, and one more problem."""
     if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1:
-        return int(value)
+        if int(value) <= MOST_LAYERS:
+            return int(value)
+        problems.append(Problem("layers", value, f"{LAYERS}, at most {MOST_LAYERS}"))
+        return None
     kind = Missing if value is None else Problem
     problems.append(kind("layers", value, LAYERS))
     return None

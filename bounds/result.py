@@ -107,7 +107,8 @@ class LengthBound(Answer, Printable):  # type: ignore[misc]  # SymPy is untyped
 
     def __str__(self) -> str:
         note = f"; {self.values}" if self.values else ""
-        about = f"{self.theorem.key}, {self.direction}; {self.status.name}{note}"
+        side = f", {self.direction}" if self.direction else ""
+        about = f"{self.theorem.key}{side}; {self.status.name}{note}"
         return f"{self.headline[:-1]} ({about})"
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from bounds.errors import BoundsError, Missing, ParameterError
+from bounds.errors import BoundsError, Missing, ParameterError, Problem
 from bounds.grid import Grid, Values, entries
 from bounds.length import bound_for
 from bounds.numbers import plain
@@ -78,6 +78,9 @@ def sweep(
         name: entries(value)
         for name, value in zip(_SETTINGS, (error, attention, layers, theorem), strict=True)
     }
+    empty = [name for name, values in settings.items() if not values]
+    if empty:
+        raise ParameterError([Problem(name, [], "at least one value") for name in empty])
     for key in settings["theorem"]:
         if key is not None:
             find_theorem(key)
@@ -270,7 +273,7 @@ def _result(bound: LengthBound) -> dict[str, Any]:
         "length": bound.length,
         "log2_length": bound.log2_length,
         "theorem": bound.theorem.key,
-        "direction": str(bound.direction),
+        "direction": bound.direction and str(bound.direction),
         "constants": bound.constants,
         "status": bound.status.name,
         "dominant": bound.dominant,

@@ -393,4 +393,8 @@ def floats_of(values: Values) -> npt.NDArray[np.float64]:
     if values.array is not None:
         return np.where(usable(values), values.array.astype(np.float64), np.nan)
     found = lanes(values)
-    return found.value if not found.log else np.exp2(found.value)
+    if not found.log:
+        return found.value
+    with np.errstate(over="ignore"):
+        value = np.exp2(found.value)
+    return np.where(np.isinf(value), np.nan, value)

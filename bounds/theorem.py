@@ -65,6 +65,7 @@ from bounds.functions import for_arrays
 from bounds.numbers import Exact
 from bounds.parameters import BY_KEYWORD, symbols
 from bounds.scope import Hypothesis, Rule, Scope, Values
+from bounds.version import version
 
 
 class Direction(StrEnum):
@@ -113,14 +114,19 @@ class Setting:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a statement comes from: `cite` names it in a line, `bibtex` in full."""
+    """Where a statement comes from: `str` names it in a line, `bibtex` in full."""
 
     bibkey: str
     label: str
     locator: str
-    bibtex: str
+    entry: str
     section: str
     second_hand: bool = False
+
+    @property
+    def bibtex(self) -> str:
+        """The BibTeX entry; of our own proofs with the version of this package."""
+        return self.entry.replace("{VERSION}", f"{{{version()}}}")
 
     def __str__(self) -> str:
         mark = ", from secondary sources" if self.second_hand else ""

@@ -1,5 +1,6 @@
 """What models do: limit transformers, their constants, and simulation checked on real weights."""
 
+from bounds.version import version as _version
 from verify import adapters, tasks
 from verify.average import (
     DirichletLaw,
@@ -69,6 +70,9 @@ from verify.tightness import (
     worst_input,
     worst_pair,
 )
+
+__version__ = _version()
+"""The version, as in setup.cfg; that of `bounds`, too."""
 
 __all__ = [
     "Agreement",

@@ -13,6 +13,7 @@ from typing import Any
 
 from bounds.console import BAD_ARGUMENT, INTERRUPTED, as_command, json_text, show
 from bounds.numbers import exact
+from bounds.version import version
 from verify import figures
 from verify.certificates.window import LIMIT
 from verify.checks.campaign import Campaign
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         "vacuous: the proven error is at least what the error can be for any z, so nothing could "
         "have failed; not shortened: z = x; no claim: nothing is proved of this z; FAILS.",
     )
+    parser.add_argument("--version", action="version", version=f"lgbounds {version()}")
     parser.add_argument(
         "--text",
         metavar="FILE",
@@ -402,7 +404,7 @@ def _folder(name: str) -> Path:
     path = Path(name)
     try:
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise InputError("--out", name, f"a folder that can be written ({error})") from None
     return path
 

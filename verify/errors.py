@@ -69,7 +69,7 @@ def _short(value: Any, limit: int = 120) -> str:
     """`repr` of a value with its type, cut to a length that a person reads."""
     try:
         text = " ".join(repr(value).split())
-    except ValueError:  # Python writes no integer of more than 4300 digits
-        text = "a number too long to be shown"
+    except ValueError:  # an integer of more digits than Python writes, or something with one inside
+        text = hex(value) if isinstance(value, int) else "a value that Python does not write"
     text = text if len(text) <= limit else text[: limit - 1] + "…"
     return f"{text} ({type(value).__name__})"

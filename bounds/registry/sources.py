@@ -16,7 +16,7 @@ _DERIVED = """@software{lgbounds,
   title   = {lgbounds: training-length bounds for transformers, computed and verified},
   author  = {{The lgbounds authors}},
   year    = {2026},
-  version = {0.1.0},
+  version = {VERSION},
   note    = {docs/theory.md, section %s}
 }"""
 

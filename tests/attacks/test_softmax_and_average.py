@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 
 import verify
+from tests.helpers.softmax_constants import norm as spectral
 from verify import Head, Layer, LimitTransformer
 
 pytestmark = pytest.mark.covers(
@@ -76,7 +77,7 @@ class SoftmaxModel:
     def constants(self):
         """Return ‖U‖Λ, and per head D e^R, γ, whether position dominant."""
         a, _, back = self.mlp
-        norm = np.linalg.norm(self.out, 2) * (1 + np.linalg.norm(a, 2) * np.linalg.norm(back, 2))
+        norm = spectral(self.out) * (1 + spectral(a) * spectral(back))
         heads = []
         for content, value, bias in zip(self.content, self.value, self.bias, strict=True):
             spread = (content.max(axis=0) - content.min(axis=0)).max()

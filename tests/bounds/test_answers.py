@@ -207,3 +207,41 @@ def test_the_formula_in_json_is_code_in_the_keywords(key, change):
     for keyword, names in data["symbols"].items():
         assert bounds.symbols[keyword].name == names["sympy"]
         assert names["latex"] in data["latex"] or keyword in bound.defaults
+
+
+SETTING = {"error": "linf", "attention": "argmax", "layers": 1}
+ONE_LAYER = {"lipschitz": 1, "vocabulary_size": 3, "period": 2, "locality": 1}
+ONE_LAYER |= {"precision_bits": 8, "margin": 1}
+
+
+@pytest.mark.parametrize(("epsilon", "target"), [(10, None), (1, 3), (0, 2), ("1/2", "5/2")])
+def test_a_target_that_nothing_can_miss_is_said_to_be_vacuous(epsilon, target):
+    asked = {"epsilon": epsilon} | ({} if target is None else {"target": target})
+    bound = bounds.required_length(**SETTING, **asked, **ONE_LAYER)
+    assert bound.nothing_to_shorten
+    assert bound.status is bounds.Status.PROVED
+    for text in (bound.conclusion, bound.explain(), bound._repr_html_(), str(bound.to_dict())):
+        assert "vacuous: s = (target − ε)/2 is at least L" in text
+    just_below = {**ONE_LAYER, "lipschitz": bound.parameters["simulation_error"] + 1}
+    bound = bounds.required_length(**SETTING, **asked, **just_below)
+    assert not bound.nothing_to_shorten
+    assert "vacuous" not in bound.explain()
+
+
+def test_an_order_of_growth_is_not_called_vacuous():
+    bound = bounds.required_length(theorem="izzo2025.4.1", epsilon=10, **ONE_LAYER)
+    assert not bound.nothing_to_shorten
+    assert "vacuous" not in bound.conclusion
+
+
+def test_what_is_not_known_has_no_direction_and_no_constants():
+    bound = bounds.required_length(theorem="derived.open_two_layer_argmax")
+    assert bound.status is bounds.Status.UNKNOWN
+    assert (bound.direction, bound.constants) == (None, "none")
+    assert "sufficient" not in str(bound)
+    data = bound.to_dict()
+    assert (data["direction"], data["constants"]) == (None, "none")
+    known = "derived.no_bound_two_layer_argmax"
+    table = bounds.sweep(theorem=["derived.open_two_layer_argmax", known], epsilon="1/10")
+    assert [row["direction"] for row in table] == [None, "necessary"]
+    assert [row["constants"] for row in table] == ["none", "proved"]

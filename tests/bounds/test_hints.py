@@ -1,10 +1,15 @@
 """Errors say what was meant, what is missing, what is contradicted, in the user's own names."""
 
+import numpy as np
 import pytest
 
 import bounds
+import verify
 from bounds.__main__ import main
 from bounds.errors import Missing, Violation
+from bounds.parameters import FROM_WEIGHTS
+from tests.helpers.softmax_models import random_model
+from verify import LimitTransformer
 
 CELL = {"error": "linf", "attention": "argmax", "layers": 1}
 GIVEN = {
@@ -195,3 +200,24 @@ def test_a_law_of_inputs_that_is_refused_is_named():
     )
     assert "Dirichlet" in str(both)
     assert "nothing" not in str(both)
+
+
+@pytest.mark.parametrize("keyword", sorted(FROM_WEIGHTS))
+def test_a_missing_constant_of_the_weights_says_what_measures_it(keyword):
+    entry = next(t for t in bounds.theorems() if keyword in t.parameters and t.setting)
+    with pytest.raises(bounds.ParameterError) as refused:
+        bounds.required_length(theorem=entry.key, epsilon="1/10")
+    (missing,) = [p for p in refused.value.problems if p.name == keyword]
+    assert str(missing).endswith("; verify.measure(f, g) gives it")
+
+
+def test_what_measures_a_constant_does():
+    """Every keyword of which that is said is among those that `verify.measure` returns."""
+    rng = np.random.default_rng(0)
+    two = [random_model(rng, layers=2, regimes=["balanced"], period=period) for period in (1, 2)]
+    one = random_model(rng, layers=1, regimes=["token"])
+    three = LimitTransformer(
+        one.embedding, one.positions, one.layers[:1] * 3, one.unembedding, None
+    )
+    models = [*two, one, three, verify.tasks.mod_p(2, 1).transformer]
+    assert {k for f in models for k in verify.measure(f).parameters()} >= FROM_WEIGHTS

@@ -22,10 +22,10 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from bounds.version import version
 from verify.campaigns.definition import MOST_CASES, Definition, claim_data, digest_of
 from verify.campaigns.entries import UNREADABLE
 from verify.campaigns.work import CRASHED, Found
-from verify.checks.campaign import version
 from verify.errors import InputError
 from verify.lengths import from_json, to_json
 

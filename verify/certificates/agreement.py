@@ -9,6 +9,7 @@ from verify.average.laws import Law
 from verify.certificates import window
 from verify.certificates.average.exact import AverageAgreement, average_agreement
 from verify.certificates.window import LIMIT, Agreement, Progress
+from verify.float_errors import usual_float_errors
 from verify.model.transformer import LimitTransformer
 
 
@@ -36,6 +37,7 @@ def agreement(
 ) -> AverageAgreement: ...
 
 
+@usual_float_errors
 def agreement(
     f: LimitTransformer,
     g: LimitTransformer,

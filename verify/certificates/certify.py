@@ -7,9 +7,11 @@ from typing import Any
 from verify.certificates.certificate import Certificate, certify_finite
 from verify.certificates.contexts import pair_of
 from verify.certificates.softmax import SoftmaxCertificate, certify_softmax
+from verify.float_errors import usual_float_errors
 from verify.model.transformer import LimitTransformer
 
 
+@usual_float_errors
 def certify(
     f: LimitTransformer,
     g: LimitTransformer,

@@ -17,6 +17,7 @@ from functools import lru_cache
 
 import flint
 
+from bounds.precision import FLINT
 from verify.certificates.contexts import Context, HeadLogits, Pair, floor_of
 from verify.certificates.values import Constant, Others, PairValues
 from verify.errors import InputError
@@ -404,7 +405,7 @@ def least_length(gap: Fraction | None, precision_bits: int, horizon: int) -> int
         return 1
     if gap <= 0 or not is_dropped(horizon, gap, precision_bits):
         return None
-    with flint.ctx.workprec(horizon.bit_length() + 64):
+    with FLINT, flint.ctx.workprec(horizon.bit_length() + 64):
         power = flint.arb(2) ** flint.arb(flint.fmpq(*(precision_bits / gap).as_integer_ratio()))
         # The ball is narrower than 1, so that the least integer is among the next few.
         length = max(floor_of(power.mid()) - 2, 2)

@@ -8,6 +8,7 @@ claim starts after it, until no cell is left above the target. So the start is t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -33,6 +34,7 @@ from verify.certificates.window import LengthAgreement, Progress, float_down
 from verify.errors import InputError
 from verify.lengths import show_long
 from verify.model.transformer import LimitTransformer
+from verify.tables import show_digits
 
 _LATE = 2**60
 """Without a horizon, where the search for inputs that refute the claim starts."""
@@ -222,9 +224,10 @@ class Decision:
         cells = enclosure_of(search, False, start, self.horizon, TOLERANCE, {})
         reason = (
             f"After {search.cells:,} cells the largest error from length {show_long(search.start)} "
-            f"on is between {float(cells.low):.6g} and {float(cells.high):.6g}."
+            f"on is between {show_digits(cells.low, 6)} and {show_digits(cells.high, 6)}."
         )
-        if cells.high - self.target < Fraction(search.best_or_any.rounding):
+        rounding = search.best_or_any.rounding
+        if math.isfinite(rounding) and cells.high - self.target < Fraction(rounding):
             reason = "The largest error equals the target, up to rounding."
         if search.interrupted:
             reason = f"interrupted before the end. {reason}"

@@ -53,6 +53,7 @@ from verify.certificates.outputs import Outputs
 from verify.errors import WeightsError
 from verify.model.summary import Summary
 from verify.model.transformer import LimitTransformer
+from verify.model.validation import in_range
 
 Floats = npt.NDArray[np.float64]
 
@@ -287,11 +288,14 @@ class _Evaluation:
         self._own = model.own[setting.query]
         self._gains = model.gains
         self.width = int(self._own.size)
-        size = np.abs(self._own) + sum(np.abs(v).max(axis=0) for v in values)
+        with np.errstate(over="ignore"):
+            size = np.abs(self._own) + sum(np.abs(v).max(axis=0) for v in values)
         hidden, direct = size[: model.gains.shape[1]], size[model.gains.shape[1] :]
         keys = max(len(v) for v in values)
         operations = len(values) * keys + keys + hidden.size + 16
         gains = np.abs(model.gains)
+        with np.errstate(over="ignore", invalid="ignore"):
+            in_range("outputs", direct + gains @ hidden)
         bound = operations * UNIT * (direct + gains @ hidden).max()
         self.rounding = 2 * float(bound + 2.0**-1000 * (1 + gains.sum()))
 

@@ -18,6 +18,7 @@ import flint
 import numpy as np
 import numpy.typing as npt
 
+from bounds.precision import FLINT
 from verify.certificates.contexts import HeadLogits
 from verify.errors import WeightsError
 from verify.model.precision import dropped
@@ -151,7 +152,7 @@ class HardLevelsAt:
         """Return T^(−gap) of level j below level i, 0 where it is dropped, (forced + 1, n)."""
         levels, drop = self.levels, self.dropped[: self.forced + 1]
         table = np.where(drop, 0.0, 1.0)
-        with flint.ctx.workprec(_BITS):
+        with FLINT, flint.ctx.workprec(_BITS):
             logarithm = flint.arb(self.length).log()
             for i, j in zip(*np.nonzero(~drop & (levels.gaps[: len(drop)] > 0)), strict=True):
                 gap = flint.fmpq(levels.numerators[i] - levels.numerators[j], levels.unit)
@@ -202,7 +203,7 @@ class SoftLevels:
         before = [(content[t], 0) for t in prefix]
         after = [(content[t], head.bias[lag]) for lag, t in enumerate(suffix)]
         keys = {*before, *after}
-        with flint.ctx.workprec(_digits(keys, unit)):
+        with FLINT, flint.ctx.workprec(_digits(keys, unit)):
             logarithm = flint.arb(length).log()
             size = {key: _logit(key, unit, logarithm).mid() for key in keys}
             ordered = sorted(keys, key=size.__getitem__, reverse=True)
@@ -218,7 +219,7 @@ class SoftLevels:
     def weights(self) -> Floats:
         """Return e^a·T^φ of level j relative to level i, 1 for j < i, (forced + 1, n)."""
         table = np.ones((self.forced + 1, len(self.keys)))
-        with flint.ctx.workprec(_digits(self.keys, self.unit)):
+        with FLINT, flint.ctx.workprec(_digits(self.keys, self.unit)):
             logarithm = flint.arb(self.length).log()
             for i, above in enumerate(self.keys[: self.forced + 1]):
                 for j, below in enumerate(self.keys[i + 1 :], i + 1):

@@ -24,6 +24,7 @@ from verify.certificates.target import read_target
 from verify.certificates.verdict import ProofStatus, Verdict
 from verify.certificates.window import LIMIT, Progress
 from verify.errors import InputError
+from verify.float_errors import usual_float_errors
 from verify.lengths import show_long
 from verify.model.transformer import LimitTransformer
 
@@ -63,6 +64,7 @@ def prove(
 ) -> AverageVerdict: ...
 
 
+@usual_float_errors
 def prove(
     f: LimitTransformer,
     g: LimitTransformer,

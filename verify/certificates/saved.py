@@ -6,13 +6,39 @@ import json
 import os
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, ClassVar
 
 from bounds.numbers import exact
-from verify.errors import InputError
+from verify.certificates.fields import (
+    Kind,
+    index,
+    length,
+    list_of_texts,
+    objects,
+    or_none,
+    rational,
+    short_of,
+    text,
+    wrong_fields,
+)
+from verify.errors import CertificateError, InputError
+from verify.files import read_json, write_beside
+from verify.tables import show_digits
 
 _KINDS: dict[tuple[Any, Any], type[SavedCertificate]] = {}
+
+_FIELDS: dict[str, Kind] = {
+    "claim": text,
+    "not_claimed": list_of_texts,
+    "length": or_none(length),
+    "cost": or_none(rational),
+    "epsilon": rational,
+    "target": rational,
+    "horizon": or_none(length),
+    "period": length,
+    "deciding_context": or_none(index),
+    "contexts": objects,
+}
 
 
 @dataclass(frozen=True)
@@ -81,9 +107,16 @@ class SavedCertificate:
         return None if index is None else self.data["contexts"][index]
 
     def explain(self) -> str:
-        """Return the claim, what decides it, and what is not claimed, in plain text."""
+        """Return the claim, what decides it, and what is not claimed, in plain text.
+
+        Raises:
+            CertificateError: its data is none that `save` wrote.
+        """
         lines = [self.data["claim"], ""]
-        lines += self._decision() if self.length is not None else self._no_length()
+        try:
+            lines += self._decision() if self.length is not None else self._no_length()
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+            raise CertificateError(f"certificate: not as save wrote it; {error!r}") from error
         lines += ["", "Not claimed:", *(f"  - {text}" for text in self.data["not_claimed"])]
         return "\n".join(lines)
 
@@ -98,12 +131,10 @@ class SavedCertificate:
         Raises:
             InputError: the file cannot be written.
         """
-        target = Path(path)
-        beside = target.with_name(f".{target.name}.part")
+        text = json.dumps(self.data, ensure_ascii=False) + "\n"
         try:
-            beside.write_text(json.dumps(self.data, ensure_ascii=False) + "\n", encoding="utf-8")
-            os.replace(beside, target)
-        except OSError as error:
+            write_beside(path, text.encode())
+        except (OSError, ValueError, TypeError) as error:
             raise InputError("path", path, f"a file that can be written; {error}") from error
 
     @staticmethod
@@ -114,15 +145,22 @@ class SavedCertificate:
             InputError: the file cannot be read, or is no certificate of a known version.
         """
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            data = read_json(path)
+        except (OSError, ValueError, TypeError) as error:
             raise InputError("path", path, f"a JSON file that can be read; {error}") from error
         found = (data.get("format"), data.get("version")) if isinstance(data, dict) else None
         kind = next((kind for key, kind in _KINDS.items() if key == found), None)
         if kind is None:
             known = " or ".join(f"{name!r}, version {version}" for name, version in _KINDS)
             allowed = f"a file written by Certificate.save: format {known}"
-            raise InputError("path", path, f"{allowed}; this one has {found}")
+            raise InputError("path", path, f"{allowed}; this one has {short_of(found)}")
+        wrong = wrong_fields(data, _FIELDS)
+        if not wrong and data["deciding_context"] is not None:
+            inside = data["deciding_context"] < len(data["contexts"])
+            wrong = "" if inside else "deciding_context"
+        if wrong:
+            allowed = "a file written by Certificate.save; missing in this one, or of another kind"
+            raise InputError("path", path, f"{allowed}: {wrong}")
         return kind(data)
 
     def _decision(self) -> list[str]:
@@ -151,7 +189,7 @@ def read_errors(epsilon: Any, target: Any) -> tuple[Fraction, Fraction]:
 
 def short(number: Any) -> str:
     """Return a rational number in five digits."""
-    return f"{float(Fraction(number)):.5g}"
+    return show_digits(Fraction(number), 5)
 
 
 def _number(name: str, value: Any, least: Fraction) -> Fraction:

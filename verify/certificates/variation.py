@@ -16,6 +16,7 @@ from fractions import Fraction
 import flint
 from flint import arb, fmpq
 
+from bounds.precision import FLINT
 from verify.certificates.choices import Choice, HeadChoice
 from verify.certificates.contexts import GRID, floor_of
 
@@ -104,7 +105,7 @@ class Variation:
     def __init__(self, lengths: Lengths) -> None:
         """Take the lengths; Z < T*."""
         self.lengths = lengths
-        with flint.ctx.workprec(_BITS):
+        with FLINT, flint.ctx.workprec(_BITS):
             self._log_short = arb(lengths.short).log()
             self._log_horizon = arb(lengths.horizon).log()
             self._log_ratio = self._log_horizon - self._log_short
@@ -112,7 +113,7 @@ class Variation:
 
     def of_heads(self, choice: Choice, found: Accuracies) -> tuple[Fraction, ...]:
         """Return an upper bound, at most 1, for each head; 0 for inert heads."""
-        with flint.ctx.workprec(_BITS):
+        with FLINT, flint.ctx.workprec(_BITS):
             return tuple(
                 Fraction(0) if head.inert else self._of_head(choice, head, delta)
                 for head, delta in zip(choice.heads, found.heads, strict=True)

@@ -6,6 +6,8 @@ matter. All of them are evaluated; the maximum is known up to a proved rounding 
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -248,7 +250,10 @@ def read_lengths(lengths: Any) -> list[int]:
 
 def float_up(value: Fraction) -> float:
     """Return the least float64 that is no smaller."""
-    nearest = float(value)
+    try:
+        nearest = float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -sys.float_info.max
     return nearest if Fraction(nearest) >= value else float(np.nextafter(nearest, np.inf))
 
 

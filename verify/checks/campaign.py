@@ -6,21 +6,13 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import Any
 
+from bounds.version import version
 from verify.checks.report import Report
 from verify.checks.slope_report import SlopeReport
 from verify.checks.verdict import Verdict, overall
 from verify.tables import write_json
-
-
-def version() -> str:
-    """Version of the installed package; "not installed" where it runs from a folder."""
-    try:
-        return metadata.version("lgbounds")
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 @dataclass

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.errors import InputError
+from verify.files import MOST_TEXT, read_bytes
 from verify.lengths import show_integer
 from verify.model.summary import Summary
 
@@ -178,8 +179,8 @@ def text_tokens(path: str | Path, vocabulary_size: int) -> Tokens:
         InputError: the file cannot be read as UTF-8 text, or is empty.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bytes(path, MOST_TEXT).decode()
+    except (OSError, ValueError) as error:
         raise InputError("text", str(path), f"a readable UTF-8 text file ({error})") from None
     if not text:
         raise InputError("text", str(path), "a text file with at least one character")

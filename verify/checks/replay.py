@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from bounds.errors import BoundsError
 from verify.checks.slopes import replay_slopes
 from verify.errors import InputError, VerifyError
+from verify.files import read_json
 from verify.model.plain import model_from, summary_from
 from verify.simulation import OneLayerSimulation, Simulation, simulator
+
+_ANY = (
+    *(OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(RecursionError, BoundsError, VerifyError),
+)
+"""What data that is no report may raise."""
 
 
 def replay(path: str | os.PathLike[str]) -> list[OneLayerSimulation | Simulation]:
@@ -25,10 +31,10 @@ def replay(path: str | os.PathLike[str]) -> list[OneLayerSimulation | Simulation
     """
     allowed = "a JSON report of verify with at least one counterexample"
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        data = read_json(path)
         reports = [*data["reports"], *data.get("slopes", [])] if "reports" in data else [data]
         runs = [_simulations(report) for report in reports if report["counterexamples"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, VerifyError) as error:
+    except _ANY as error:
         raise InputError("replay", os.fspath(path), f"{allowed} ({error})") from None
     if not runs:
         raise InputError("replay", os.fspath(path), allowed)

@@ -143,7 +143,7 @@ def slopes(
         ax.errorbar(
             [row.short_length for row in rows],
             errors,
-            [np.zeros_like(upper), upper],
+            np.array([np.zeros_like(upper), upper]),
             label=f"{name}: {fit}" if fits and fit else name,
             **_style(number),
         )

@@ -11,6 +11,7 @@ from bounds.errors import ParameterError
 from bounds.evaluate import compare
 from bounds.parameters import BY_KEYWORD
 from verify.errors import InputError
+from verify.float_errors import usual_float_errors
 from verify.measure.argmax import measure_argmax
 from verify.measure.argmax_constants import ArgmaxConstants, ArgmaxModel
 from verify.measure.candidates import shortest
@@ -52,6 +53,7 @@ __all__ = [
 ]
 
 
+@usual_float_errors
 def measure(
     f: LimitTransformer,
     g: LimitTransformer | None = None,

@@ -28,7 +28,8 @@ def measure_argmax(
 ) -> ArgmaxConstants:
     """Return the constants of one or two models that have passed the checks of `measure`."""
     candidates = clusterings(models, horizon, progress)
-    measured = tuple(_measure_one(f, progress) for f in models)
+    first = _measure_one(models[0], progress)  # one model may stand for both
+    measured = tuple(first if f is models[0] else _measure_one(f, progress) for f in models)
     margins = [head for model in measured for head in model.margins]
     totals = [_total(model, "least") for model in measured]
     return ArgmaxConstants(

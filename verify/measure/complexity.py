@@ -12,6 +12,7 @@ from typing import Any
 
 from flint import arb, ctx
 
+from bounds.precision import FLINT
 from verify.errors import InputError
 from verify.measure.norms import PRECISION, interval
 
@@ -52,6 +53,10 @@ class Ingredients:
     positional_margin: Fraction
     heads: tuple[SecondHead, ...]
 
+    def __hash__(self) -> int:
+        """By mantissa and exponent: `arb` has a hash from python-flint 0.9 on only."""
+        return hash(self.__reduce__())
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle β and β′ as mantissa and exponent: `arb` itself cannot be pickled."""
         betas = [tuple(map(int, b.man_exp())) for b in (self.beta, self.beta_histogram)]
@@ -83,7 +88,7 @@ def two_layer(
     With several heads in the second layer, the error of the query is counted once, and the
     errors of the heads add up. Source: [derived, Theorem B4; Theorem E for Δ > 1].
     """
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         beta, beta_histogram = model.beta, model.beta_histogram
         rate = interval(min(model.positional_margin, Fraction(1, 2)))
         suffix = locality + 1
@@ -126,7 +131,7 @@ def output_constants(model: Ingredients) -> OutputConstants:
 
     Source: [derived, Theorem B4⁺].
     """
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         readout = interval(model.readout_lipschitz)
         gain, tilt, influence = readout * _query_gain(model), arb(0), arb(0)
         for head in model.heads:
@@ -161,7 +166,7 @@ def two_layer_average(
 
     Source: [derived, Theorem C4; Theorem C5 for Markov chains].
     """
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         beta, beta_histogram = model.beta, model.beta_histogram
         rate = interval(min(model.positional_margin, Fraction(1, 2)))
         suffix = locality + 1

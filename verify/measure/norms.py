@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,8 @@ import numpy.typing as npt
 import sympy
 from flint import arb, arb_mat, ctx, fmpq
 
+from bounds.precision import FLINT
+from verify.errors import WeightsError
 from verify.measure import floats
 from verify.measure.dyadic import Dyadic
 
@@ -39,7 +42,8 @@ def operator_norm_up(matrix: Dyadic) -> Fraction:
     size = abs(matrix)
     mixed = (size.sum(axis=0).max(0) * size.sum(axis=1).max(0)).root_up().largest()
     small = min(matrix.shape) <= _LARGEST_POWERED
-    return min(frobenius, mixed, _power_bound(matrix) if small else floats.operator_norm(matrix))
+    sharp = _power_bound(matrix) if small else floats.operator_norm(matrix)
+    return min(frobenius, mixed) if sharp is None else min(frobenius, mixed, sharp)
 
 
 def weight_norm_up(weights: npt.NDArray[np.float64]) -> Fraction:
@@ -55,18 +59,20 @@ def _weight_norm_up(data: bytes, shape: tuple[int, ...]) -> Fraction:
     return operator_norm_up(Dyadic.of(np.frombuffer(data).reshape(shape)))
 
 
-def _power_bound(matrix: Dyadic) -> Fraction:
-    """Return ‖(AᵀA)^n‖_F^(1/2n) with n = 2^30, rounded up."""
+def _power_bound(matrix: Dyadic) -> Fraction | None:
+    """Return ‖(AᵀA)^n‖_F^(1/2n) with n = 2^30, rounded up; None where its digits are too few."""
     gram = matrix.T @ matrix if matrix.shape[1] <= matrix.shape[0] else matrix @ matrix.T
     size = gram.shape[0]
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         power = arb_mat(size, size, [arb(n) for n in gram.numerators.ravel().tolist()])
         for _ in range(_SQUARINGS):
             power = power * power
         squares = sum((entry * entry for entry in power.entries()), arb(0))
         # log ‖A‖ = log(Σ squares) / 2^(squarings + 2) − exponent · log(2) / 2
-        log = squares.log() / (1 << (_SQUARINGS + 2)) - arb(2).log() * gram.exponent / 2
-        return up(log.exp())
+        # Where entries differ by hundreds of decades, a ball may reach 0: its upper end is enough.
+        log = squares.upper().log() / (1 << (_SQUARINGS + 2)) - arb(2).log() * gram.exponent / 2
+        bound = log.exp()
+        return up(bound) if bound.is_finite() else None
 
 
 def interval(value: Fraction | int) -> Any:
@@ -97,7 +103,7 @@ def keyword(value: Any, *, positive: bool = True) -> Fraction | sympy.Expr:
     A Fraction where it is below 2^1024; beyond that exp(q) with a rational q, which no one
     multiplies out. Where it has to be positive, as a complexity has, zero becomes 2^−64.
     """
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         least = arb(2) ** -_KEPT_BITS
         bound = value.upper()
         if not positive and bound == 0:
@@ -112,21 +118,31 @@ def keyword(value: Any, *, positive: bool = True) -> Fraction | sympy.Expr:
 
 
 def log_up(value: Any) -> float | None:
-    """Return the natural logarithm of an interval as a float rounded up; None for 0."""
-    with ctx.workprec(PRECISION):
+    """Return the natural logarithm of an interval as a float rounded up; None for 0.
+
+    Raises:
+        WeightsError: it has no end, as e^R has where R is a logit range of 10^300.
+    """
+    with FLINT, ctx.workprec(PRECISION):
         bound = value.upper()
+        if not bound.is_finite():
+            found = "logits whose range R is so large that e^R cannot be bounded"
+            raise WeightsError("query_key", found, "smaller weights")
         return float_up(up(bound.log())) if bound > 0 else None
 
 
 def float_up(value: Fraction) -> float:
     """Return the least float64 that is ≥ the number, or the next one."""
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -sys.float_info.max
     return number if Fraction(number) >= value else math.nextafter(number, math.inf)
 
 
 def largest(values: list[Any]) -> Any:
     """Return an interval that holds the largest of the numbers in these intervals."""
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         found = values[0]
         for value in values[1:]:
             found = found.max(value)

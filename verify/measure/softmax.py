@@ -10,6 +10,7 @@ from typing import Any
 from flint import arb, ctx
 
 from bounds.numbers import Exact
+from bounds.precision import FLINT
 from verify.measure import complexity
 from verify.measure.lipschitz import head_lipschitz
 from verify.measure.norms import (
@@ -242,7 +243,7 @@ def _one_layer(
     """Return max over query types of Σ_h L_h e^{R_h} ((|Σ|/4 + τ+1)[not pos. dom.] + 2(τ+1))."""
     suffix = sizes.locality + 1
     totals = []
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         for query in range(len(heads[0].query_ranges)):
             total = arb(0)
             for head, slope in zip(heads, lipschitz, strict=True):
@@ -260,7 +261,7 @@ def _one_layer_norm(f: LimitTransformer, heads: tuple[SoftmaxHead, ...], sizes: 
     mlp = weight_norm_up(layer.mlp_in) * weight_norm_up(layer.mlp_out)
     readout = weight_norm_up(f.unembedding) * (1 + mlp)
     weight = readout * (Fraction(sizes.vocabulary_size, 4) + 3 * (sizes.locality + 1))
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         parts = [
             interval(weight * head.value_diameter_norm) * interval(head.logit_range_norm).exp()
             for head in heads

@@ -8,6 +8,7 @@ from typing import Any
 
 from flint import arb, ctx
 
+from bounds.precision import FLINT
 from verify.measure.norms import PRECISION, interval
 
 Row = tuple[str, ...]
@@ -30,7 +31,7 @@ def pair(norm: Any, enclosed: Any) -> Row:
 
 def number(value: Fraction | Any) -> str:
     """Return four digits of a number ≥ 0, also where no float holds it."""
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         size = interval(value) if isinstance(value, Fraction) else value
         if not size > 0:
             return "0"

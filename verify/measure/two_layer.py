@@ -8,6 +8,7 @@ from typing import Any
 
 from flint import arb, ctx
 
+from bounds.precision import FLINT
 from verify.measure.complexity import Ingredients, SecondHead
 from verify.measure.dyadic import Dyadic
 from verify.measure.enclosure import FirstLayer, Reachable
@@ -62,7 +63,7 @@ def norm_form(f: LimitTransformer, heads: tuple[SoftmaxHead, ...]) -> TwoLayerFo
     diameter = rounded_up(mlp * (diameter_up(types) + steps))
     size = rounded_up(mlp * (types.norms_up().largest() + attended) + mlp_out * bias)
     readout = weight_norm_up(f.unembedding) * mlp_lipschitz(f.layers[-1])
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         betas = [
             interval(mlp * head.value_diameter_norm) * interval(head.logit_range_norm).exp()
             for head in heads
@@ -165,7 +166,7 @@ def _betas(
     """
     limits = [mlp_lipschitz * head.value_diameter for head in heads]
     totals, totals_histogram = [], []
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         for query in range(len(heads[0].query_ranges)):
             sizes = limits if steps is None else steps[query].fractions()
             parts = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from verify.model.validation import as_sequence, check_tokens
 
 _BLOCK = 1 << 15
 """Tokens per step of the count: what is worked on stays in the processor's cache."""
+
+_SHORT = 1 << 10
+"""Inputs up to here need no table of offsets as long as a block."""
 
 _LARGEST = 2**63 - 1
 """Largest int64."""
@@ -77,6 +81,18 @@ class Summary:
             object.__setattr__(self, name, array)
         object.__setattr__(self, "length", length)
 
+    @classmethod
+    def _of_checked(
+        cls, counts: npt.NDArray[np.int64], suffix: npt.NDArray[np.intp], length: int
+    ) -> Summary:
+        """Return the Summary of arrays that nobody else holds and that fit together."""
+        summary = object.__new__(cls)
+        for name, array in (("counts", counts), ("suffix", suffix)):
+            array.flags.writeable = False
+            object.__setattr__(summary, name, array)
+        object.__setattr__(summary, "length", length)
+        return summary
+
     def __repr__(self) -> str:
         """Length, shape of the counts and number of suffix tokens: counts may have any size."""
         period, tokens = self.counts.shape
@@ -124,27 +140,50 @@ def summarise(x: Any, vocabulary_size: int, period: int, locality: int) -> Summa
     ):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise InputError(name, value, f"an integer, at least {least}")
-    tokens = as_sequence(x)
+    return summary_of(as_sequence(x), vocabulary_size, period, locality)
+
+
+def summary_of(
+    tokens: npt.NDArray[Any], vocabulary_size: int, period: int, locality: int
+) -> Summary:
+    """Return the Summary of an array from `as_sequence`; sizes as in `summarise`, unchecked."""
     prefix = max(tokens.size - locality - 1, 0)
+    counts = _count_types(tokens[:prefix], vocabulary_size, period)
     suffix = tokens[prefix:]
     check_tokens(suffix, vocabulary_size, first=prefix)
-    counts = _count_types(tokens[:prefix], vocabulary_size, period)
-    return Summary(counts, suffix, tokens.size)
+    return Summary._of_checked(counts, suffix.astype(np.intp), tokens.size)
 
 
 def _count_types(
     tokens: npt.NDArray[Any], vocabulary_size: int, period: int
 ) -> npt.NDArray[np.int64]:
     """Count (residue of the 1-based position, token); each block is checked, then counted."""
-    step = max(_BLOCK // period, 1) * period  # every block starts at the same residue
-    residues = np.arange(1, min(step, tokens.size) + 1) % period
-    offsets = residues * vocabulary_size
-    counts = np.zeros(period * vocabulary_size, dtype=np.int64)
+    number = period * vocabulary_size
+    # Every block starts at the same residue, and is worth the table that it is counted into.
+    step = -(-max(_BLOCK, number) // period) * period
+    counts = np.zeros(number, dtype=np.int64)
+    if period > 1:
+        longest = min(step, tokens.size)
+        offsets = _offsets(period, vocabulary_size, _SHORT if longest <= _SHORT else step)
+        types = np.empty(longest, dtype=np.intp)
     for first in range(0, tokens.size, step):
         block = tokens[first : first + step]
         check_tokens(block, vocabulary_size, first)
-        types = block.astype(np.intp, copy=False)
-        if period > 1:
-            types = types + offsets[: types.size]
-        counts += np.bincount(types, minlength=counts.size)
+        if period == 1:
+            here = block.astype(np.intp, copy=False)
+        elif block.dtype == np.intp:
+            here = np.add(block, offsets[: block.size], out=types[: block.size])
+        else:
+            here = types[: block.size]
+            here[:] = block  # in two steps: one of mixed types goes through small buffers
+            here += offsets[: block.size]
+        counts += np.bincount(here, minlength=number)
     return counts.reshape(period, vocabulary_size)
+
+
+@lru_cache(maxsize=4)
+def _offsets(period: int, vocabulary_size: int, size: int) -> npt.NDArray[np.intp]:
+    """Return |Σ|·(i mod Δ) for i = 1..`size`, read-only."""
+    offsets: npt.NDArray[np.intp] = np.arange(1, size + 1) % period * vocabulary_size
+    offsets.flags.writeable = False
+    return offsets

@@ -26,7 +26,10 @@ def as_weights(
     *,
     empty_allowed: bool = False,
 ) -> npt.NDArray[np.float64] | None:
-    """Return a read-only float64 copy of `value`; or None, with one more entry in `problems`."""
+    """Return a read-only float64 copy of `value`; or None, with one more entry in `problems`.
+
+    Nobody can make the copy writeable again: what is computed from weights may be kept.
+    """
     if _is_masked(value):
         allowed = f"an array of shape {shape} without a mask, e.g. value.filled(0)"
         problems.append((name, value, allowed))
@@ -60,8 +63,7 @@ def as_weights(
     if not exact:
         problems.append((name, value, "numbers that float64 holds exactly"))
         return None
-    copy.flags.writeable = False
-    return copy
+    return np.ndarray(copy.shape, np.float64, copy.tobytes())  # bytes never change
 
 
 def _is_masked(value: Any) -> bool:
@@ -111,7 +113,7 @@ def in_range(name: str, values: npt.ArrayLike) -> None:
     """Raise WeightsError where a result of the weights `name` is infinite or not a number."""
     array = np.asarray(values)
     finite = np.isfinite(array)
-    if not finite.all():
+    if not np.logical_and.reduce(finite, axis=None):
         allowed = "weights whose results float64 can hold; this result is not"
         raise WeightsError(name, array[~finite].flat[0].item(), allowed)
 
@@ -148,6 +150,14 @@ def as_sequence(x: Any, name: str = "x") -> npt.NDArray[Any]:
     return array
 
 
+_UNSIGNED = {
+    np.dtype(f"{order}i{size}"): np.dtype(f"{order}u{size}")
+    for order in "<>"
+    for size in (1, 2, 4, 8)
+}
+"""Signed integer type → the unsigned one of the same bytes."""
+
+
 def check_tokens(
     block: npt.NDArray[Any], vocabulary_size: int, first: int = 0, name: str = "x"
 ) -> None:
@@ -156,7 +166,14 @@ def check_tokens(
     `first` is the index in the whole sequence, called `name`, of the first entry of the block;
     the error names the place.
     """
-    if block.size == 0 or (block.min() >= 0 and block.max() < vocabulary_size):
+    if block.size == 0:
+        return
+    # Read as unsigned, negative tokens are too large: one reduction sees both ends.
+    limit = vocabulary_size
+    unsigned = _UNSIGNED.get(block.dtype)
+    if unsigned is not None:
+        limit = min(limit, 1 << (8 * block.itemsize - 1))
+    if np.maximum.reduce(block if unsigned is None else block.view(unsigned)) < limit:
         return
     index = int(np.argmax((block < 0) | (block >= vocabulary_size)))
     raise InputError(

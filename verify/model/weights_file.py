@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from verify.errors import InputError
-from verify.files import write_beside
+from verify.files import MOST_WEIGHTS, check_plain, write_beside
 from verify.model.weights import Head, Layer, Weights
 
 _FORMAT = "lgbounds limit transformer"
@@ -48,7 +47,7 @@ def save(f: Weights, path: str | os.PathLike[str], notes: Mapping[str, str] | No
     }
     try:
         write_beside(path, to_bytes(tensors, metadata))
-    except (OSError, SafetensorError, TypeError) as error:
+    except (OSError, SafetensorError, TypeError, ValueError) as error:
         raise InputError("path", path, f"a file that can be written; {error}") from error
 
 
@@ -59,8 +58,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         InputError: the file cannot be read, or is none that `save` wrote.
     """
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe that nobody writes to would never end
-            raise OSError("it is no regular file")
+        check_plain(path, MOST_WEIGHTS)
         with safe_open(os.fspath(path), framework="numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -89,15 +87,19 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
 def _problem(metadata: dict[str, str], tensors: dict[str, npt.NDArray[Any]]) -> str:
     """Say what is foreign in a file's contents; "" where nothing is."""
     if metadata.get("format") != _FORMAT:
-        return f"its format is {metadata.get('format')!r}"
+        return f"its format is {_short(metadata.get('format'))}"
     if metadata.get("version") != _VERSION:
-        return f"its version is {metadata.get('version')!r}, this program reads {_VERSION!r}"
+        found = _short(metadata.get("version"))
+        return f"its version is {found}, this program reads {_VERSION!r}"
     bits = metadata.get("precision_bits", "")
-    if bits != "none" and not (bits.isdecimal() and len(bits) <= 1000):
-        return f"its precision_bits are {bits!r}"
-    heads = metadata.get("heads", "").split(",")
-    if not all(h.isdecimal() and 1 <= int(h) <= len(tensors) for h in heads):
-        return f"its numbers of heads are {metadata.get('heads')!r}"
+    if bits != "none" and not _is_number(bits, 1000):
+        return f"its precision_bits are {_short(bits)}"
+    # Counted before they are listed: a short text can name more arrays than fit into memory.
+    heads = metadata.get("heads", "").split(",", len(tensors))
+    if not all(_is_number(h, 9) and int(h) >= 1 for h in heads):
+        return f"its numbers of heads are {_short(metadata.get('heads'))}"
+    if len(_ENDS) + sum(len(_MLP) + int(h) * len(_HEAD) for h in heads) > 2 * len(tensors) + 100:
+        return f"its numbers of heads are {_short(','.join(heads))}, its arrays {len(tensors)}"
     expected = {
         *_ENDS,
         *(f"layers.{k}.{name}" for k in range(len(heads)) for name in _MLP),
@@ -110,9 +112,19 @@ def _problem(metadata: dict[str, str], tensors: dict[str, npt.NDArray[Any]]) -> 
     }
     if expected != tensors.keys():
         missing, extra = sorted(expected - tensors.keys()), sorted(tensors.keys() - expected)
-        return f"missing arrays: {missing}, unexpected arrays: {extra}"
+        return f"missing arrays: {_short(missing)}, unexpected arrays: {_short(extra)}"
     wrong = sorted(name for name, array in tensors.items() if not _is_float(array))
-    return f"not floating-point: {wrong}" if wrong else ""
+    return f"not floating-point: {_short(wrong)}" if wrong else ""
+
+
+def _is_number(text: str, digits: int) -> bool:
+    """Return whether a text is a number as `save` writes it."""
+    return text.isascii() and text.isdecimal() and len(text) <= digits
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:199]}…"
 
 
 def _is_float(array: npt.NDArray[Any]) -> bool:

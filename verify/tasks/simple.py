@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from flint import arb, ctx, fmpq
 
+from bounds.precision import FLINT
 from verify.errors import InputError
 from verify.model.summary import summarise
 from verify.model.transformer import LimitTransformer
@@ -99,7 +100,7 @@ class SimpleTask:
         """Knots and heights; both dyadic, so that slopes and their differences are exact too."""
         pieces = self.resolution
         knots = [Fraction(2 * j - pieces, pieces) for j in range(pieces + 1)]
-        with ctx.workprec(128 + max(0, math.frexp(self.omega)[1])):
+        with FLINT, ctx.workprec(128 + max(0, math.frexp(self.omega)[1])):
             heights = [_rounded_sine(Fraction(self.omega) * knot) for knot in knots]
         return np.array([float(k) for k in knots]), np.array(heights)
 

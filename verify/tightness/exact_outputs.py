@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import flint
 
+from bounds.precision import FLINT
 from verify.certificates.contexts import Context, HeadLogits, Pair
 from verify.certificates.direct.exact import output_balls
 from verify.certificates.outputs import trimmed
@@ -119,7 +120,7 @@ class ExactOutputs:
             if rational is not None:
                 found.append([float(Fraction(int(v.p), int(v.q))) for v in rational])
             else:
-                with flint.ctx.workprec(_DIGITS[0]):
+                with FLINT, flint.ctx.workprec(_DIGITS[0]):
                     balls = output_balls(self.pair, name, x)
                     found.append([float(ball.mid()) for ball in balls])
         return found[0], found[1]
@@ -132,7 +133,7 @@ class ExactOutputs:
             largest = max(abs(a - b) for a, b in zip(rows[0], rows[1], strict=True))
             exact = Fraction(int(largest.p), int(largest.q))
             return Interval(exact, exact)
-        with flint.ctx.workprec(digits):
+        with FLINT, flint.ctx.workprec(digits):
             balls = [
                 output_balls(self.pair, name, s)
                 if row is None

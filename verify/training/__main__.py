@@ -5,16 +5,27 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from bounds.console import BAD_ARGUMENT, as_command
+from verify.errors import InputError
 from verify.training import store
 from verify.training.draw import draw_all, write_statistics
 from verify.training.measuring import measure_all
 from verify.training.pipeline import train_all
 from verify.training.presets import PRESETS
+from verify.training.require import MissingExtra
 from verify.training.shipped import ship
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and run the steps asked for."""
+    """Parse the command line and run the steps asked for.
+
+    Returns:
+        Exit code: 0 done, 2 bad argument, 3 internal error, 130 interrupted.
+    """
+    return as_command("python -m verify.training", lambda: _command(arguments))
+
+
+def _command(arguments: list[str] | None) -> int:
     parser = argparse.ArgumentParser(prog="python -m verify.training", description=__doc__)
     parser.add_argument("--preset", choices=sorted(PRESETS), default="mini")
     parser.add_argument("--out", type=Path, help="folder for results; resumable")
@@ -34,6 +45,13 @@ def main(arguments: list[str] | None = None) -> int:
         "paper preset, which come with the package",
     )
     given = parser.parse_args(arguments)
+    try:
+        return _run(parser, given)
+    except (InputError, MissingExtra, OSError) as error:
+        parser.exit(BAD_ARGUMENT, f"{parser.prog}: error: {error}\n")
+
+
+def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> int:
     if given.ship:
         for path in ship(given.out):
             print(path)

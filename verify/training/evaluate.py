@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.metadata import version
+from importlib import metadata
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bounds.version import version
 from verify.training.experiment import Experiment, Setting
 from verify.training.model import Params, forward
 from verify.training.optimise import run_seed
@@ -23,7 +24,8 @@ FITTED = 0.05  # a run fitted if its loss on fresh training-length inputs is bel
 
 def versions() -> str:
     """Versions of everything that a result depends on."""
-    return " ".join(f"{name}={version(name)}" for name in ("lgbounds", "jax", "optax", "numpy"))
+    libraries = (f"{name}={metadata.version(name)}" for name in ("jax", "optax", "numpy"))
+    return " ".join([f"lgbounds={version()}", *libraries])
 
 
 def evaluate(experiment: Experiment, params: Params) -> list[Row]:

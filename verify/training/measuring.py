@@ -76,7 +76,7 @@ def measure_all(experiments: tuple[Experiment, ...], out: Path, *, quiet: bool =
             if not runs:
                 continue
             path = out / "measured" / f"{experiment.name}.{name}.csv.gz"
-            if not _is_current(path, experiment):
+            if not store.is_of(path, experiment):
                 _, arrays = store.read_weights(store.weights_path(out, experiment))
                 models = list(store.params_of(experiment, arrays))
                 rows: list[Row] = []
@@ -107,7 +107,3 @@ def _losses(out: Path, experiment: Experiment, run: Run) -> Row:
     )
     kept = ("distribution", "test_distribution", "test_length", "loss", "max_error")
     return {name: row[name] for name in kept}
-
-
-def _is_current(path: Path, experiment: Experiment) -> bool:
-    return path.exists() and store.read_rows(path)[0]["config_digest"] == experiment.digest()

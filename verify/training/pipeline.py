@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from verify.files import read_json
 from verify.training import store
 from verify.training.experiment import Experiment
 from verify.training.require import require_train_extra
@@ -39,8 +40,9 @@ def train_all(experiments: tuple[Experiment, ...], out: Path, *, quiet: bool = F
                 return tqdm(chunks, desc=title, total=total, disable=quiet, leave=False)  # type: ignore[no-any-return]
 
             params, _ = train(experiment, bar)
-            store.write_weights(store.weights_path(out, experiment), experiment, params)
+            # First the seconds: with its weights there, an experiment is not trained again.
             _note_timing(out, experiment, time.perf_counter() - started, jax.devices()[0])
+            store.write_weights(store.weights_path(out, experiment), experiment, params)
         if not store.is_tested(out, experiment):
             _, arrays = store.read_weights(store.weights_path(out, experiment))
             params = {name: jax.numpy.asarray(array) for name, array in arrays.items()}
@@ -59,7 +61,11 @@ def gather(experiments: tuple[Experiment, ...], out: Path) -> Path:
 def _note_timing(out: Path, experiment: Experiment, seconds: float, device: Any) -> None:
     """Add to `out/timing.json` how long training took, compilation included, and on what."""
     path = out / "timing.json"
-    timing = json.loads(path.read_text()) if path.exists() else {}
+    try:
+        timing = read_json(path) if path.exists() else {}
+        timing = timing if isinstance(timing, dict) else {}
+    except (OSError, ValueError):
+        timing = {}  # nothing rests on it
     affinity = getattr(os, "sched_getaffinity", None)
     timing[experiment.name] = {
         "runs": len(experiment.runs()),

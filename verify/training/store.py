@@ -11,17 +11,18 @@ import dataclasses
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from verify.errors import InputError
-from verify.files import write_beside
+from verify.files import MOST_TEXT, MOST_WEIGHTS, check_plain, read_bytes, write_beside
 from verify.training.experiment import Experiment, Run
 
 Row = dict[str, Any]
@@ -54,12 +55,24 @@ def read_rows(path: Path) -> list[Row]:
     """Read rows; numbers come back as int or float, an empty cell as None.
 
     Raises:
-        InputError: the file is not there.
+        InputError: the file is not there, or is none that `write_rows` wrote.
     """
-    if not path.exists():
-        raise InputError("path", str(path), "a results file written by python -m verify.training")
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        return [{n: _value(n, cell) for n, cell in row.items()} for row in csv.DictReader(file)]
+    allowed = "a results file written by python -m verify.training"
+    try:
+        packed = io.BytesIO(read_bytes(path, MOST_TEXT))
+        with gzip.GzipFile(fileobj=packed) as file:
+            content = file.read(MOST_TEXT + 1)
+        if len(content) > MOST_TEXT:
+            raise ValueError(f"more than {MOST_TEXT:,} bytes once unpacked; no more are read")
+        lines = csv.reader(io.StringIO(content.decode(), newline=""), strict=True)
+        names = next(lines, [])
+        if not names or len(set(names)) != len(names):
+            raise ValueError("no names of columns, or one that stands twice")
+        return [
+            {n: _value(n, cell) for n, cell in zip(names, row, strict=True)} for row in lines if row
+        ]
+    except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
+        raise InputError("path", str(path), f"{allowed}; {error}") from None
 
 
 def _value(name: str, cell: str) -> Any:
@@ -85,10 +98,19 @@ def write_weights(path: Path, experiment: Experiment, params: Mapping[str, Any])
 
 
 def read_weights(path: Path) -> tuple[str, dict[str, NDArray[np.float32]]]:
-    """Read the digest of the experiment and its arrays."""
-    with safe_open(path, framework="numpy") as file:
-        digest = (file.metadata() or {}).get("config_digest", "")
-        return digest, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    """Read the digest of the experiment and its arrays.
+
+    Raises:
+        InputError: the file is not there, or is none that `write_weights` wrote.
+    """
+    try:
+        check_plain(path, MOST_WEIGHTS)
+        with safe_open(path, framework="numpy") as file:
+            digest = (file.metadata() or {}).get("config_digest", "")
+            return digest, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, TypeError, ValueError) as error:
+        allowed = "a file of weights written by python -m verify.training"
+        raise InputError("path", str(path), f"{allowed}; {error}") from None
 
 
 def is_trained(out: Path, experiment: Experiment) -> bool:
@@ -99,8 +121,15 @@ def is_trained(out: Path, experiment: Experiment) -> bool:
 
 def is_tested(out: Path, experiment: Experiment) -> bool:
     """Whether rows of exactly this experiment (by digest) are in `out`."""
-    path = rows_path(out, experiment)
-    return path.exists() and bool(read_rows(path)[0]["config_digest"] == experiment.digest())
+    return is_of(rows_path(out, experiment), experiment)
+
+
+def is_of(path: Path, experiment: Experiment) -> bool:
+    """Whether there are rows at `path`, of exactly this experiment (by digest)."""
+    if not path.exists():
+        return False
+    rows = read_rows(path)
+    return bool(rows) and rows[0].get("config_digest") == experiment.digest()
 
 
 def rows_path(out: Path, experiment: Experiment) -> Path:

@@ -14,6 +14,7 @@ from fractions import Fraction
 import numpy as np
 from flint import arb, ctx, fmpq
 
+from bounds.precision import FLINT
 from verify.errors import InputError
 from verify.model.transformer import LimitTransformer
 from verify.witnesses.witness import Neuron, Number, Tokens, Witness, build, exact, require
@@ -100,7 +101,7 @@ def last_token(
 
 def least_share(length: int, logit_range: Fraction, margin: Fraction) -> arb:
     """u_n = e^R n^(1−γ)/(n − 1 + e^R n^(1−γ)), enclosed: the last token's attention, alone."""
-    with ctx.workprec(_BITS):
+    with FLINT, ctx.workprec(_BITS):
         own = _enclosed(logit_range).exp() * arb(length) ** _enclosed(1 - margin)
         return own / (length - 1 + own)
 
@@ -127,20 +128,20 @@ def _longest(logit_range: Fraction, margin: Fraction, share: Fraction) -> tuple[
 
 def _between(length: int, logit_range: Fraction, margin: Fraction, share: Fraction) -> Fraction:
     """About the middle of share and u_length, a float64."""
-    with ctx.workprec(_BITS):
+    with FLINT, ctx.workprec(_BITS):
         middle = (least_share(length, logit_range, margin) + _enclosed(share)) / 2
         return Fraction(float(middle.mid()))
 
 
 def _is_above(length: int, logit_range: Fraction, margin: Fraction, share: Fraction) -> bool:
     """Whether share < u_length, certainly, with room for a float64 between them."""
-    with ctx.workprec(_BITS):
+    with FLINT, ctx.workprec(_BITS):
         return bool(least_share(length, logit_range, margin) > _enclosed(share * (1 + 4 * _SLACK)))
 
 
 def _length_below(logit_range: Fraction, margin: Fraction, share: Fraction) -> int:
     """A length from which on u is at most `share`, to a factor of 2 the least."""
-    with ctx.workprec(_BITS):
+    with FLINT, ctx.workprec(_BITS):
         length = 1
         while not least_share(length, logit_range, margin) <= _enclosed(share):
             length *= 2

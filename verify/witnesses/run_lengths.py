@@ -20,6 +20,7 @@ from fractions import Fraction
 
 import flint
 
+from bounds.precision import FLINT
 from verify.errors import CertificateError, InputError, WeightsError
 from verify.model.precision import is_dropped
 from verify.model.transformer import LimitTransformer
@@ -73,7 +74,7 @@ class RunLengths(ExactTwoLayer):
         length = sum(times for _, times in x)
         positions = list(self._positions(x, length))
         for digits in _DIGITS:
-            with flint.ctx.workprec(digits):
+            with FLINT, flint.ctx.workprec(digits):
                 output = self._output(positions, length)
             if output is not None:
                 return output

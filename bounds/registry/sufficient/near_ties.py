@@ -19,6 +19,7 @@ from sympy import ceiling
 from bounds.evaluate import certify, compare, enclose
 from bounds.numbers import Exact, to_sympy
 from bounds.parameters import symbols
+from bounds.precision import FLINT
 from bounds.scope import Values
 from bounds.theorem import hardmax_length
 
@@ -36,7 +37,7 @@ def within_reach(values: Values) -> bool:
 
 def ties_cost_less(values: Values) -> bool:
     """Whether tanh(κ ln(T*)/4) < s/L; undecided counts as no."""
-    with ctx.workprec(_BITS):
+    with FLINT, ctx.workprec(_BITS):
         share = _interval(values["simulation_error"]) / _interval(values["lipschitz"])
         logarithm = arb(int(values["horizon"])).log()
         return bool((_interval(values["tie_tolerance"]) * logarithm / 4).tanh() < share)
@@ -63,7 +64,7 @@ def least_steps(values: Values, inverse: Callable[[int, Values], Any]) -> int | 
     threshold = _threshold(values)
     if threshold is None or not within_reach(values):
         return None
-    with ctx.workprec(_BITS):
+    with FLINT, ctx.workprec(_BITS):
         share, kappa = _interval(s) / _interval(lipschitz), _interval(values["tie_tolerance"])
 
         def fits(n: int) -> bool:

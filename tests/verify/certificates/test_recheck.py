@@ -18,7 +18,17 @@ from tests.helpers.table_models import table_head, table_model
 from verify import Certificate, CertificateError, InputError, certify, recheck, tasks
 from verify.certificates import choices, contexts, instance
 from verify.certificates.choices import _Reader as Reader
-from verify.certificates.recheck.arithmetic import exp, log, log2
+from verify.certificates.recheck.arithmetic import (
+    down,
+    exp,
+    log,
+    log2,
+    power,
+    reweighted,
+    theta,
+    up,
+    width,
+)
 from verify.certificates.values import Constant, Values
 from verify.certificates.variation import Variation
 
@@ -773,3 +783,79 @@ def test_binary_logarithms_are_enclosed_and_exact_for_powers_of_two():
             assert mp(low) < mpmath.log(n, 2) < mp(high)
             assert high - low < Fraction(1, 2**225)
     assert [log2(2**k) for k in range(50)] == [(k, k) for k in range(50)]
+
+
+def just_above(found, right, slack=1e-60):
+    """Whether a number is at least the true one, and hardly more."""
+    return right <= mp(found) <= right * (1 + mpmath.mpf(slack))
+
+
+def test_powers_and_reweighted_masses_are_rounded_up():
+    with mpmath.workdps(120):
+        for base in (1, 2, 3, 1000, 2**70 + 1):
+            for exponent in (Fraction(0), Fraction(1, 3), Fraction(2), Fraction(7, 2)):
+                right = mpmath.mpf(base) ** mp(exponent)
+                assert just_above(power(base, exponent), right)
+        for kappa in (Fraction(1, 1000), Fraction(1, 2), Fraction(3)):
+            for growth in (Fraction(1), Fraction(3, 2), Fraction(2**20)):
+                right = mpmath.tanh(mp(kappa) * mpmath.log(mp(growth)) / 4)
+                found = theta(kappa, growth)
+                assert just_above(found, right) or (growth == 1 and 0 <= found < 10**-60)
+            for length, delta in (
+                (1, Fraction(1, 7)),
+                (5, Fraction(1, 7)),
+                (10**9, Fraction(2, 3)),
+            ):
+                k = mpmath.mpf(length) ** mp(kappa)
+                right = k * mp(delta) / (1 + (k - 1) * mp(delta))
+                assert just_above(reweighted(length, kappa, delta), right)
+            assert reweighted(10**9, kappa, Fraction(0)) == 0
+            assert reweighted(10**9, kappa, Fraction(1)) == 1
+            assert reweighted(10**9, kappa, Fraction(3, 2)) == 1
+    assert theta(Fraction(10**6), Fraction(2)) == 1
+
+
+def test_rational_numbers_are_rounded_to_both_sides():
+    unit = Fraction(1, 2**256)
+    for x in (Fraction(1, 3), Fraction(-1, 3), Fraction(22, 7), Fraction(-22, 7)):
+        assert 0 < x - down(x) < unit
+        assert 0 < up(x) - x < unit
+        assert (down(x) / unit).denominator == (up(x) / unit).denominator == 1
+    assert down(Fraction(3, 4)) == up(Fraction(3, 4)) == Fraction(3, 4)
+    assert width([Fraction(2), Fraction(-1), Fraction(1)]) == 3
+    assert width([]) == 0
+
+
+def numbers_of(data, path=()):
+    """Yield the path of every positive number of the contexts."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from numbers_of(value, (*path, key))
+    elif isinstance(data, list):
+        for k, value in enumerate(data):
+            yield from numbers_of(value, (*path, k))
+    elif isinstance(data, str) and data[0].isdigit() and data != "0":
+        yield path
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_no_number_is_larger_than_it_has_to_be(name):
+    """Moved by a millionth each is refused: what the checker asks for is what is there."""
+    f, g, honest = example(name)
+    data = honest.to_dict()
+    paths = list(numbers_of(data["contexts"]))
+    step = max(1, len(paths) // 12)
+    accepted = set()
+    for path in paths[::step]:
+        forged = honest.to_dict()
+        thing = forged["contexts"]
+        for key in path[:-1]:
+            thing = thing[key]
+        # A gap is claimed from below, all else from above.
+        thing[path[-1]] = scaled(thing[path[-1]], MORE if path[-1] == "gap" else LESS)
+        try:
+            recheck(Certificate(forged), f, g)
+        except CertificateError:
+            continue
+        accepted.add(path)
+    assert accepted == set()

@@ -88,6 +88,38 @@ def test_interval_operations_enclose():
         assert holds(matrix_product(left, a), exact @ x)
 
 
+def test_the_intervals_are_narrow():
+    """Of numbers, an operation loses a few units in the last place of its largest term."""
+    rng = np.random.default_rng(7)
+    for _ in range(30):
+        a, b = rng.normal(size=(2, 3, 6)) * 10.0 ** rng.integers(-5, 5, size=(2, 3, 6))
+        left = rng.normal(size=(4, 3))
+        x, y, positive = point(a), point(b), point(np.abs(b))
+        size = np.abs(a) + np.abs(b)
+        for found, unit in (
+            (x + y, size),
+            (x - y, size),
+            (x * y, np.abs(a * b)),
+            (x * b, np.abs(a * b)),
+            (x.times_positive(positive), np.abs(a * b)),
+            (x.over(positive), np.abs(a / b)),
+            (x.sum(1), 6 * np.abs(a).sum(axis=1)),
+            (matrix_product(left, x), 3 * np.abs(left) @ np.abs(a)),
+        ):
+            assert np.all(found.high - found.low <= 10 * 2.0**-52 * unit + 1e-298)
+            assert np.all(found.low < found.high)
+        assert np.all(x.sum(1).high - x.sum(1).low > 0)
+    one = Intervals(np.array([1.0, 0.0]), np.array([2.0, 3.0]))
+    two = Intervals(np.array([-1.0, 1.0]), np.array([1.5, 9.0]))
+    assert one.within(two).low.tolist() == [1.0, 1.0]
+    assert one.within(two).high.tolist() == [1.5, 3.0]
+    assert two.positive().low.tolist() == [0.0, 1.0]
+    assert (-two).positive().high.tolist() == [1.0, 0.0]
+    assert one.middle.tolist() == [1.5, 1.5]
+    assert two.sum(0).low.item() <= 0.0 <= 10.5 <= two.sum(0).high.item()
+    assert one[None].sum(0).low.tolist() == [1.0, 0.0]  # one term is not rounded
+
+
 def test_unbounded_intervals_stay_unbounded():
     wide = Intervals(np.array([-np.inf]), np.array([np.inf]))
     with np.errstate(all="ignore"):
@@ -108,7 +140,9 @@ def test_floats_around_rational_numbers():
     for number in (Fraction(1, 3), Fraction(-2, 7), Fraction(5), Fraction(1, 10**400), Fraction(0)):
         low, high = floats_around(number)
         assert Fraction(low) <= number <= Fraction(high)
+        assert low == high or high == math.nextafter(math.nextafter(low, math.inf), math.inf)
     assert floats_around(Fraction(3, 4)) == (0.75, 0.75)
+    assert floats_around(Fraction(10**400))[0] == -floats_around(-Fraction(10**400))[1] > 1e308
     assert floats_around(Fraction(10**400))[1] == math.inf
     assert floats_around(Fraction(-(10**400)))[0] == -math.inf
 
@@ -260,10 +294,10 @@ def test_free_positions_are_counted():
 # Bounds on cells.
 
 
-@pytest.mark.slow
-def test_every_input_of_a_cell_is_below_its_bound():
-    rng, narrow, cells = np.random.default_rng(4), 0, 0
-    for number in range(40):
+@pytest.mark.parametrize(("seed", "pairs"), [(11, 4), pytest.param(4, 40, marks=pytest.mark.slow)])
+def test_every_input_of_a_cell_is_below_its_bound(seed, pairs):
+    rng, narrow, cells = np.random.default_rng(seed), 0, 0
+    for number in range(pairs):
         f, g = random_pair(rng) if number % 2 else random_softmax_pair(rng)
         pair = ExactPair(f, g, finite=bool(number % 2))
         numbers, evaluator = Numbers(pair), Evaluator(pair)

@@ -13,6 +13,7 @@ import pytest
 
 from tests.helpers.softmax_models import random_model
 from tests.helpers.table_models import table_head, table_model
+from tests.verify.certificates.test_recheck import numbers_of
 from verify import CertificateError, InputError, certify, recheck, tasks
 from verify.certificates.recheck import CHECKERS, softmax
 from verify.certificates.softmax import image, two_values
@@ -529,3 +530,25 @@ def test_weights_of_any_size_are_certified_and_checked(gap, bias):
     for horizon in (None, 2**40):
         found = certify(f, f, epsilon=0, target="5/2", horizon=horizon)
         assert recheck(found, f, f).length == found.length
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_no_number_is_larger_than_it_has_to_be(name):
+    """Moved by a millionth each is refused: what the checker asks for is what is there."""
+    f, g, honest = example(name)
+    paths = list(numbers_of(honest.to_dict()["contexts"]))
+    accepted = set()
+    for path in paths[:: max(1, len(paths) // 12)]:
+        forged = honest.to_dict()
+        thing = forged["contexts"]
+        for key in path[:-1]:
+            thing = thing[key]
+        # The smallest weight is claimed from below, all else from above.
+        factor = MORE if "smallest" in path else LESS
+        thing[path[-1]] = str(Fraction(thing[path[-1]]) * factor)
+        try:
+            recheck(dataclasses.replace(honest, data=forged), f, g)
+        except CertificateError:
+            continue
+        accepted.add(next(key for key in reversed(path) if isinstance(key, str)))
+    assert accepted == set()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.random_models import LARGEST_LAG_BIAS, assert_same, random_model
 from verify import Head, InputError, Layer, LimitTransformer, WeightsError, reference, summarise
-from verify.model.forward import two_layer
+from verify.model.forward import mixtures, two_layer
 
 
 @pytest.mark.slow
@@ -28,14 +28,19 @@ from verify.model.forward import two_layer
     logits=st.sampled_from([0.1, 3.0]),
     ties=st.booleans(),
     block=st.sampled_from([1, 1 << 15]),
+    few=st.sampled_from([0, 16]),
+    widest=st.sampled_from([-1.0, 600.0]),
 )
-def test_the_fast_pass_is_the_reference(seed, length, block, **form):
+def test_the_fast_pass_is_the_reference(seed, length, block, few, widest, **form):
     rng = np.random.default_rng(seed)
     f = random_model(rng, layers=2, **form)
     x = rng.integers(0, f.vocabulary_size, size=length)
     assert f.method == "histograms"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(two_layer, "_BLOCK_ENTRIES", block)  # 1: blocks of 64 positions
+        for module in (two_layer, mixtures):
+            patch.setattr(module, "_BLOCK_ENTRIES", block)  # 1: blocks of 64 positions
+        patch.setattr(mixtures, "_FEW", few)
+        patch.setattr(mixtures, "_WIDEST", widest)  # −1: an exponential for each key
         assert_same(f(x), reference(f, x))
 
 
@@ -91,7 +96,8 @@ def test_large_lag_biases_neither_overflow_nor_lose_all_weight(phi):
 
 @pytest.mark.parametrize("length", [63, 64, 65, 127, 128, 129, 130, 193])
 def test_block_boundaries(length, monkeypatch):
-    monkeypatch.setattr(two_layer, "_BLOCK_ENTRIES", 1)
+    for module in (two_layer, mixtures):
+        monkeypatch.setattr(module, "_BLOCK_ENTRIES", 1)
     rng = np.random.default_rng(length)
     f = random_model(rng, vocabulary_size=3, period=3, locality=4, heads=2, layers=2)
     x = rng.integers(0, 3, size=length)
@@ -129,11 +135,16 @@ def test_first_layer_outputs_at_all_positions():
     f = random_model(rng, vocabulary_size=3, period=2, locality=2, heads=2, layers=2)
     one = LimitTransformer(f.embedding, f.positions, f.layers[:1], np.eye(f.dimension), None)
     x = rng.integers(0, 3, size=100)
-    blocks = list(two_layer.first_layer(f, x, summarise(x, 3, 2, f.locality)))
-    y = np.concatenate([block for _, block in blocks], axis=1)
-    assert y.shape == (f.dimension, 100)
-    for i in range(1, 101):
-        assert_same(y[:, i - 1], reference(one, x[:i]))
+    first = two_layer._FirstLayer(f, summarise(x, 3, 2, f.locality))
+    light = mixtures.Mixtures(f, first.types, first.tables, first.biases)
+    assert light.usable
+    careful = [block for _, block in first.outputs(x)]
+    mixed = [light.outputs @ block for _, block in light.blocks(x)]
+    for blocks in (careful, mixed):
+        y = np.concatenate(blocks, axis=1)
+        assert y.shape == (f.dimension, 100)
+        for i in range(1, 101):
+            assert_same(y[:, i - 1], reference(one, x[:i]))
 
 
 def test_memory_does_not_grow_with_the_length():

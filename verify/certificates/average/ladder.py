@@ -41,6 +41,7 @@ from verify.certificates.input_class import PairInputs
 from verify.certificates.ladder import read_length
 from verify.certificates.window import LIMIT, Progress, float_down, float_up
 from verify.errors import InputError
+from verify.float_errors import usual_float_errors
 from verify.lengths import show_integer
 from verify.model.transformer import LimitTransformer
 from verify.tables import aligned
@@ -249,6 +250,7 @@ class AverageLadder:
         return f"<AverageLadder {self}>"
 
 
+@usual_float_errors
 def enclose_average(
     f: LimitTransformer,
     g: LimitTransformer,

@@ -22,6 +22,7 @@ from fractions import Fraction
 
 import flint
 
+from bounds.precision import FLINT
 from verify.certificates.average.shape import Piece
 
 _DIGITS = 80
@@ -55,7 +56,7 @@ def mean_of_pieces(
     """Return both sides of E|F(q)|, q ~ Beta(above, below), for one output; None for several."""
     if any(len(piece.outputs) != 1 for piece in pieces):
         return None
-    with flint.ctx.workprec(_DIGITS):
+    with FLINT, flint.ctx.workprec(_DIGITS):
         total = flint.arb(0)
         for piece in pieces:
             ((constant, slope),) = piece.outputs
@@ -82,7 +83,7 @@ def _two_values(
     """Return E|X| from below for X = below + q(above − below), q ~ Beta(theta_above, …)."""
     zero = -below / (above - below)
     mean = (above * theta_above + below * theta_below) / (theta_above + theta_below)
-    with flint.ctx.workprec(_DIGITS):
+    with FLINT, flint.ctx.workprec(_DIGITS):
         mass, first = _partial(zero, theta_above, theta_below)
         # E|X| = EX + 2E(−X; q < zero).
         negative = -(_ball(below) * mass + _ball(above - below) * first)
@@ -104,7 +105,7 @@ def _partial(point: Fraction, a: Fraction, b: Fraction) -> tuple[flint.arb, flin
 def _integral(merged: dict[Fraction, Fraction]) -> Fraction:
     """Return (2/(πΣθ)) times most of the integral, from below."""
     scale = max(abs(value) for value in merged)
-    with flint.ctx.workprec(_DIGITS):
+    with FLINT, flint.ctx.workprec(_DIGITS):
         terms = [(_ball(v / scale), _ball(w)) for v, w in merged.items() if v]
 
         def integrand(t: flint.acb, analytic: bool) -> flint.acb:

@@ -24,6 +24,7 @@ import flint
 import numpy as np
 import numpy.typing as npt
 
+from bounds.precision import FLINT
 from verify.average.laws import DirichletLaw, FixedLaw
 from verify.certificates.average.attention import Exact, Group, groups_of, own_values
 from verify.certificates.contexts import Context
@@ -84,7 +85,7 @@ class Shape:
         Weights within a level differ by factors of at most T^κ: attention moves by tanh(κ ln T/4).
         """
         total = Fraction(0)
-        with flint.ctx.workprec(64):
+        with FLINT, flint.ctx.workprec(64):
             logarithm = flint.arb(length).log()
             for steepness, spread in self.loose:
                 ball = flint.arb(flint.fmpq(spread.numerator, spread.denominator))

@@ -22,6 +22,8 @@ import flint
 import numpy as np
 import numpy.typing as npt
 
+from bounds.precision import FLINT
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
@@ -100,7 +102,7 @@ def of_logarithm(logarithm: Callable[[], flint.arb]) -> tuple[float, int]:
     """
     digits = 2 * _DIGITS
     while True:
-        with flint.ctx.workprec(digits):
+        with FLINT, flint.ctx.workprec(digits):
             value = logarithm().exp()
             if value.rel_accuracy_bits() >= _DIGITS:
                 mantissa, exponent = value.mid().man_exp()

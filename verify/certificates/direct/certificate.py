@@ -71,7 +71,6 @@ import json
 import os
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from verify.certificates.counted_input import CountedInput
@@ -79,7 +78,16 @@ from verify.certificates.digest import digest
 from verify.certificates.direct.codes import PLAIN
 from verify.certificates.direct.pieces import Piece
 from verify.certificates.direct.search import Search
+from verify.certificates.fields import (
+    Kind,
+    objects,
+    rational,
+    short_of,
+    text,
+    wrong_fields,
+)
 from verify.errors import InputError
+from verify.files import read_json
 from verify.tables import write_json
 
 FORMAT = "lgbounds enclosure certificate"
@@ -91,6 +99,13 @@ NOT_CLAIMED = (
 )
 
 Tree = list[list[Any] | None]
+
+
+def _pieces(value: Any) -> bool:
+    return objects(value) and all(isinstance(piece.get("tree"), list) for piece in value)
+
+
+_FIELDS: dict[str, Kind] = {"claim": text, "low": rational, "high": rational, "pieces": _pieces}
 
 
 @dataclass(frozen=True)
@@ -138,13 +153,17 @@ class EnclosureCertificate:
             InputError: the file cannot be read, or is no certificate of this version.
         """
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            data = read_json(path)
+        except (OSError, ValueError, TypeError) as error:
             raise InputError("path", path, f"a JSON file that can be read; {error}") from error
         found = (data.get("format"), data.get("version")) if isinstance(data, dict) else None
         if found != (FORMAT, VERSION):
             allowed = f"a file of format {FORMAT!r}, version {VERSION}"
-            raise InputError("path", path, f"{allowed}; this one has {found}")
+            raise InputError("path", path, f"{allowed}; this one has {short_of(found)}")
+        wrong = wrong_fields(data, _FIELDS)
+        if wrong:
+            allowed = f"a file of format {FORMAT!r}; missing in this one, or of another kind"
+            raise InputError("path", path, f"{allowed}: {wrong}")
         return EnclosureCertificate(data)
 
 

@@ -29,8 +29,10 @@ from verify.certificates.window import (
     plan,
 )
 from verify.errors import InputError
+from verify.float_errors import usual_float_errors
 from verify.lengths import show_long
 from verify.model.transformer import LimitTransformer
+from verify.model.validation import in_range
 from verify.tables import show_fraction, write_json
 
 CELL = 50
@@ -147,6 +149,7 @@ class Enclosure:
         return f"<Enclosure {self}>"
 
 
+@usual_float_errors
 def enclose(
     f: LimitTransformer,
     g: LimitTransformer,
@@ -267,6 +270,7 @@ def enclosure_of(
 ) -> Enclosure:
     """Return the enclosure that a search has reached by now."""
     found = attained(search.table, search.best_or_any, float(tolerance) / 128, search.start)
+    in_range("unembedding", search.upper)
     high = max([Fraction(search.upper), found.low, *(entry.high for entry in shorter.values())])
     result = Enclosure(
         from_length=from_length,

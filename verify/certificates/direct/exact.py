@@ -11,8 +11,10 @@ from functools import lru_cache
 
 import flint
 
+from bounds.precision import FLINT
 from verify.certificates.contexts import Context, HeadLogits, Pair, floor_of
 from verify.certificates.outputs import trimmed
+from verify.errors import WeightsError
 from verify.measure.dyadic import Dyadic, concatenate
 from verify.measure.value_types import type_vectors
 from verify.model.precision import is_dropped
@@ -31,16 +33,23 @@ def error_range(pair: Pair, summary: Summary) -> tuple[Fraction, Fraction]:
     Args:
         pair: f and g.
         summary: an input, with the pair's period and locality.
+
+    Raises:
+        WeightsError: the logits are so large that no digits bound what comes of them.
     """
     digits = _DIGITS
     while True:
-        with flint.ctx.workprec(digits):
+        with FLINT, flint.ctx.workprec(digits):
             outputs = [output_balls(pair, name, summary) for name in ("f", "g")]
             errors = [abs(a - b) for a, b in zip(*outputs, strict=True)]
-            low = max(-floor_of(-error * _GRID) - 2 for error in errors)
-            high = max(floor_of(error * _GRID) + 1 for error in errors)
-        if high - low <= 2**20 or digits > 10_000:
-            return max(Fraction(low, _GRID), Fraction(0)), Fraction(high, _GRID)
+            if all(error.is_finite() for error in errors):
+                low = max(-floor_of(-error * _GRID) - 2 for error in errors)
+                high = max(floor_of(error * _GRID) + 1 for error in errors)
+                if high - low <= 2**20 or digits > 10_000:
+                    return max(Fraction(low, _GRID), Fraction(0)), Fraction(high, _GRID)
+        if digits > 10_000:
+            found = f"an output that {digits:,} bits do not bound"
+            raise WeightsError("query_key", found, "smaller weights")
         digits *= 2
 
 
@@ -134,7 +143,7 @@ def _exact_table(model: LimitTransformer, types: int) -> _Exact:
 def _balls(exact: Dyadic, width: int) -> list[Row]:
     """Return rows of exact balls."""
     scale = flint.arb(2) ** (-exact.exponent)
-    with flint.ctx.workprec(2000):
+    with FLINT, flint.ctx.workprec(2000):
         entries = [flint.arb(int(n)) * scale for n in exact.numerators.ravel()]
     if not width:
         return [[] for _ in range(exact.shape[0])]

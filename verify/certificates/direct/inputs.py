@@ -14,6 +14,7 @@ from verify.certificates.direct.search import Found
 from verify.certificates.direct.table import Table
 from verify.certificates.window import LengthAgreement, float_up
 from verify.model.summary import Summary
+from verify.model.validation import in_range
 
 _SHORTEST_LIMIT = 2**20
 """A limit of inputs is shown by an input of at least this length."""
@@ -109,6 +110,7 @@ def _summary(table: Table, piece: Piece, length: int, counts: dict[int, int]) ->
 def _evaluated(table: Table, piece: Piece, length: int, found: Found) -> LengthAgreement:
     summary = input_at(table, piece, length, found.shares, found.piece)
     low, high = error_range(table.pair, summary)
+    in_range("unembedding", float_up((low + high) / 2))
     middle = float((low + high) / 2)
     rounding = float_up(max(high - Fraction(middle), Fraction(middle) - low))
     return LengthAgreement(middle, rounding, CountedInput(summary), 1)

@@ -34,10 +34,12 @@ from fractions import Fraction
 
 import flint
 
+from bounds.precision import FLINT
 from verify.certificates.choices import least_length
 from verify.certificates.contexts import Context, HeadLogits, Pair
 from verify.errors import InputError
 from verify.model.precision import is_dropped
+from verify.tables import show_digits
 
 LONGEST = 2**900
 """Longest finite lengths; float64 holds their reciprocals, and all weights beside them."""
@@ -236,8 +238,8 @@ def _softmax_head(
         gap = (largest - content[t]) * head.unit
         if gap > _WIDEST:
             allowed = f"logits of one query that differ by at most {_WIDEST}"
-            raise InputError("query_key", f"logits that differ by {float(gap):.6g}", allowed)
-        with flint.ctx.workprec(_DIGITS):
+            raise InputError("query_key", f"logits that differ by {show_digits(gap, 6)}", allowed)
+        with FLINT, flint.ctx.workprec(_DIGITS):
             return float((-flint.arb(flint.fmpq(gap.numerator, gap.denominator))).exp().mid())
 
     biases = {lag: head.bias[lag] * head.unit for lag in lags}
@@ -261,7 +263,7 @@ def _softmax_head(
 
 
 def _finite(pair: Pair, start: int, horizon: int | None) -> Iterator[Piece]:
-    if max(head.precision_bits for head in pair.heads) * 0.7 > _WIDEST:
+    if max(head.precision_bits for head in pair.heads) > _WIDEST / 0.7:
         allowed = f"at most {int(_WIDEST / 0.7)}"
         raise InputError("precision_bits", max(h.precision_bits for h in pair.heads), allowed)
     for residue in range(pair.period):

@@ -43,7 +43,7 @@ def resumed(search: Search, certificate: EnclosureCertificate, horizon: int | No
         raise InputError("resume", "other pieces", f"{len(search.table.pieces)} pieces")
     try:
         return _replayed(search, [piece["tree"] for piece in given])
-    except (TypeError, KeyError, ValueError, IndexError) as problem:
+    except (TypeError, LookupError, ValueError, ArithmeticError) as problem:
         raise InputError("resume", f"a tree of cells: {problem}", "one that `save` wrote") from None
 
 

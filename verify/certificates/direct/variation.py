@@ -101,7 +101,8 @@ def powers(lengths: Floats, exponent: Floats) -> Floats:
 
 def bounded(table: Table, cells: Cells, points: Points) -> Bounds:
     """Return what is known of |f − g| on each cell, from its value at a point."""
-    return _Bounding(table, cells, points).bounds()
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite: no bound but the largest one
+        return _Bounding(table, cells, points).bounds()
 
 
 class _Bounding:

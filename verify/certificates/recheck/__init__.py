@@ -18,6 +18,7 @@ from verify.certificates.recheck.instance import recheck_instance
 from verify.certificates.recheck.reading import HasData, Line, read
 from verify.certificates.recheck.result import Rechecked
 from verify.certificates.recheck.softmax import recheck_softmax
+from verify.float_errors import usual_float_errors
 from verify.model.weights import Weights
 
 CHECKERS: dict[str, Any] = {
@@ -39,6 +40,7 @@ class _Data:
         return self._data
 
 
+@usual_float_errors
 def recheck(
     certificate: HasData | str | PathLike[str], f: Weights, g: Weights
 ) -> Rechecked | RecheckedEnclosure:

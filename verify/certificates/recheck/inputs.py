@@ -11,6 +11,7 @@ from typing import Any
 
 import flint
 
+from bounds.precision import FLINT
 from verify.certificates.recheck.arithmetic import ZERO
 from verify.certificates.recheck.models import ExactHead, ExactPair
 from verify.certificates.recheck.powers import ball, is_kept
@@ -55,7 +56,7 @@ class Evaluator:
             return found, found
         low, high = ZERO, ZERO
         for precision in _PRECISIONS:
-            with flint.ctx.workprec(precision):
+            with FLINT, flint.ctx.workprec(precision):
                 low, high = self._enclosed(x, precision)
             if (high <= wanted or low > wanted) if below else (low >= wanted or high < wanted):
                 break

@@ -10,6 +10,7 @@ from functools import cached_property
 import flint
 import numpy as np
 
+from bounds.precision import FLINT
 from verify.certificates.recheck.arithmetic import ZERO
 from verify.certificates.recheck.intervals import Intervals, enclosed
 from verify.certificates.recheck.models import ExactHead, ExactPair, Types
@@ -367,7 +368,7 @@ class Attention:
 
 def _exponentials(logs: list[list[Fraction]], shape: tuple[int, ...]) -> Intervals:
     """Return e^x, 1 exactly for 0."""
-    with flint.ctx.workprec(PRECISION):
+    with FLINT, flint.ctx.workprec(PRECISION):
         found = [ends(ball(x).exp()) if x else (1.0, 1.0) for row in logs for x in row]
     pairs = np.array(found, dtype=float).reshape(*shape, 2)
     return Intervals(np.maximum(pairs[..., 0], 0.0), pairs[..., 1])

@@ -9,6 +9,7 @@ from math import inf, nextafter
 import flint
 import numpy as np
 
+from bounds.precision import FLINT
 from verify.certificates.recheck.intervals import Intervals, quotient
 from verify.errors import CertificateError
 from verify.model.weights import Floats
@@ -29,7 +30,7 @@ def is_kept(gap: Fraction, length: int, bits: int) -> bool:
         return gap * k < bits
     precision = PRECISION
     while precision <= _MOST_PRECISION:
-        with flint.ctx.workprec(precision):
+        with FLINT, flint.ctx.workprec(precision):
             left = flint.arb(gap.numerator) * flint.arb(length).log()
             excess = left - flint.arb(bits * gap.denominator) * flint.arb(2).log()
             if excess > 0 or excess < 0:
@@ -104,7 +105,7 @@ class FunctionTable:
 
     def ranges(self, lengths: list[tuple[int, int | None]]) -> Intervals:
         """Return the ranges over T from first to last (None: no end), shape (cells, functions)."""
-        with flint.ctx.workprec(PRECISION):
+        with FLINT, flint.ctx.workprec(PRECISION):
             first = np.array([self._row(a) for a, _ in lengths])
             last = np.array([self._row(b) for _, b in lengths])
         power = Intervals(last[..., 0], first[..., 1])

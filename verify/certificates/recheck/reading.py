@@ -7,10 +7,10 @@ import re
 from collections.abc import Collection
 from fractions import Fraction
 from os import PathLike
-from pathlib import Path
 from typing import Any, Protocol
 
 from verify.errors import CertificateError, InputError
+from verify.files import read_json
 
 
 class HasData(Protocol):
@@ -103,19 +103,12 @@ def read(certificate: HasData | str | PathLike[str]) -> Any:
     if not isinstance(certificate, (str, PathLike)):
         raise InputError("certificate", certificate, "a Certificate, or the path of a JSON file")
     try:
-        text = Path(certificate).read_text("utf-8")
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
+        return read_json(certificate)
     except OSError as error:
         raise InputError("certificate", certificate, f"a file that can be read; {error}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise CertificateError(f"certificate: {certificate} is no plain JSON; {error}") from error
 
 
 def _no_number(text: str) -> Any:
     raise ValueError(f"{text} is no number")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError(f"a field stands twice in {[name for name, _ in pairs]}")
-    return dict(pairs)

@@ -16,6 +16,7 @@ from functools import cached_property
 import flint
 from flint import arb
 
+from bounds.precision import FLINT
 from verify.certificates.contexts import Context, HeadLogits, Pair
 from verify.certificates.softmax.rounding import (
     PRECISION,
@@ -112,7 +113,7 @@ class ContextImages:
         self._pair, self._context = pair, context
         self._types = pair.lag_types(context)
         self.atoms = tuple(_atoms(pair, self._types[0], r) for r in range(pair.period))
-        with flint.ctx.workprec(PRECISION):
+        with FLINT, flint.ctx.workprec(PRECISION):
             self.heads = tuple(
                 self._head(head, constant)
                 for head, constant in zip(pair.heads, constants, strict=True)
@@ -168,7 +169,7 @@ class ContextImages:
             rounding_error(len(atoms), forced=0 not in kept and r == residue)
             for r, atoms in enumerate(self.atoms)
         )
-        with flint.ctx.workprec(PRECISION):
+        with FLINT, flint.ctx.workprec(PRECISION):
             lengths = _Lengths(pair, residue, kept, free, rounding, short, horizon)
             heads = tuple(lengths.of_head(head) if head.live else None for head in self.heads)
         cost = sum(
@@ -309,7 +310,7 @@ def _steepest(phi: Fraction, short: int) -> Fraction:
     power = (bias * arb(short).log()).exp()
     if (power * (1 - bias) > 1) if phi > 0 else (power * (1 - bias) < 1):
         return upper(abs(power - 1)) / short  # beyond the maximum
-    return upper(abs(bias) / (1 - bias) * ((1 - bias).log() / bias).exp())
+    return upper(abs(bias) / (1 - bias) * ((-bias).log1p() / bias).exp())
 
 
 def _atoms(pair: Pair, query: int, residue: int) -> tuple[tuple[int, ...], ...]:

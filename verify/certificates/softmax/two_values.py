@@ -20,6 +20,7 @@ from functools import cached_property
 import flint
 from flint import arb
 
+from bounds.precision import FLINT
 from verify.certificates.contexts import Pair
 from verify.certificates.softmax.rounding import (
     ball,
@@ -153,7 +154,7 @@ class TwoValues:
 
     def rare(self, length: int) -> Rare:
         """Return the rule for a rare query, for the window of one length N."""
-        with flint.ctx.workprec(_PRECISION):
+        with FLINT, flint.ctx.workprec(_PRECISION):
             models = tuple(_rare_model(response, length) for response in self.responses)
         plain = sum(
             (c.value * m.variation for c, m in zip(self.constants, models, strict=True)),
@@ -190,7 +191,7 @@ class TwoValues:
     @cached_property
     def _cells(self) -> list[tuple[_Place, _Place, tuple[Fraction, ...]]]:
         """(from, to, bound of |h′| for each output), in order, from 0 to 1."""
-        with flint.ctx.workprec(_PRECISION):
+        with FLINT, flint.ctx.workprec(_PRECISION):
             cuts = {j * (_CUT // GRID) for j in range(GRID + 1)}
             for part, ratio in zip(self._parts, self._ratios, strict=True):
                 for j in range(1, GRID):
@@ -243,7 +244,7 @@ class TwoValues:
         index = bisect_left(self._cells, share, key=lambda cell: cell[1].share)
         start = self._cells[index][0]
         before = self._sums[index - 1] if index else (ZERO,) * len(self.responses[0].slopes)
-        with flint.ctx.workprec(_PRECISION):
+        with FLINT, flint.ctx.workprec(_PRECISION):
             bound = self._bound(start, self._place(share))
         total = max(t + (share - start.share) * b for t, b in zip(before, bound, strict=True))
         return rounded_up(total * _SLACK)

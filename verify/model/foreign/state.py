@@ -9,6 +9,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from verify.errors import InputError
+from verify.files import MOST_WEIGHTS, check_plain
 
 
 def is_module(source: Any) -> bool:
@@ -102,9 +103,10 @@ def read_state(source: Any) -> Mapping[str, Any]:
 
 def _read_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
+        check_plain(path, MOST_WEIGHTS)
         with safe_open(os.fspath(path), framework="numpy") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, TypeError) as error:
+    except (OSError, SafetensorError, TypeError, ValueError) as error:
         allowed = (
             "a safetensors file that can be read (safetensors.torch.save_file(model.state_dict(), "
             f"path) writes one); pickles (.pt, .pth, .bin) can run code and are not read; {error}"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from verify.errors import InputError
 from verify.model.forward import one_layer, two_layer
 from verify.model.reference import reference
-from verify.model.summary import Summary, summarise
+from verify.model.summary import Summary, summary_of
 from verify.model.validation import as_sequence
 from verify.model.weights import Weights
 
@@ -34,7 +34,7 @@ def evaluate(f: Weights, x: Any) -> npt.NDArray[np.float64]:
     if how == "definition":
         return reference(f, x)
     tokens = as_sequence(x)
-    summary = summarise(tokens, f.vocabulary_size, f.period, f.locality)
+    summary = summary_of(tokens, f.vocabulary_size, f.period, f.locality)
     if how == "counts":
         return one_layer.output(f, summary)
     return two_layer.output(f, tokens, summary)

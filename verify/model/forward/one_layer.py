@@ -14,13 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from verify.model.forward.arithmetic import Floats, lag_bias, mlp, softmax
-from verify.model.precision import dropped
+from verify.model.forward.arithmetic import Floats, mlp, softmax
+from verify.model.forward.tables import Scores, tables_of
+from verify.model.precision import dropped_by_floats, is_dropped
 from verify.model.summary import Summary
 from verify.model.validation import in_range
-from verify.model.weights import Head, Weights
+from verify.model.weights import Weights
 
 Indices = npt.NDArray[np.intp]
+
+_UNIT = float(np.finfo(float).eps)
 
 
 def output(f: Weights, summary: Summary) -> Floats:
@@ -33,32 +36,29 @@ def output(f: Weights, summary: Summary) -> Floats:
 
 def last_residual(f: Weights, summary: Summary) -> Floats:
     """Return the first layer's output at the last position, shape (d,)."""
-    length, suffix = summary.length, summary.suffix
+    tables = tables_of(f)
+    length, suffix, counts = summary.length, summary.suffix, summary.counts.ravel()
     # Keys: the types that the prefix has, once each, then the positions of the suffix.
-    present = np.flatnonzero(summary.counts.ravel() > 0)
-    residues, tokens = np.divmod(present, f.vocabulary_size)
-    lags = np.arange(suffix.size - 1, -1, -1)
-    suffix_residues = np.array([(length - int(lag)) % f.period for lag in lags], dtype=np.intp)
-    residues = np.concatenate([residues, suffix_residues])
-    tokens = np.concatenate([tokens, suffix])
-    keys = f.embedding[tokens] + f.positions[residues]
-    query = keys[-1]
-    log_counts = np.concatenate([_logarithms(summary.counts.ravel()[present]), np.zeros(lags.size)])
-
-    layer = f.layers[0]
-    u = query
-    for head in layer.heads:
-        content = keys @ (head.query_key @ query)
-        in_range("query_key", content)
-        bias = np.zeros(len(keys))
-        bias[present.size :] = lag_bias(head, f.locality)[lags]
-        if f.precision_bits is None:
-            logits = content + math.log(length) * bias
-            in_range("lag_bias", logits.max())
-        else:
-            logits = _rounded(f, head, length, tokens, residues, content, bias)
-        u = u + head.value @ (softmax(logits + log_counts) @ keys)
-    return mlp(layer, u)
+    present = counts.nonzero()[0]
+    first = (length - suffix.size + 1) % f.period
+    residues = np.arange(first, first + suffix.size) % f.period
+    types = np.concatenate([present, residues * f.vocabulary_size + suffix])
+    keys = tables.keys(types)
+    logits, scores = tables.scores(types, keys)
+    in_range("query_key", logits)
+    bias = tables.biases[:, -suffix.size :]
+    if f.precision_bits is None:
+        logits[:, present.size :] += math.log(length) * bias
+        in_range("lag_bias", np.maximum.reduce(logits, axis=None))
+    else:
+        logits[:, present.size :] += bias
+        logits = _rounded(f, length, types, logits, scores)
+    logits[:, : present.size] += _logarithms(counts[present])
+    attended = softmax(logits) @ keys
+    u = keys[-1]
+    for head, mean in zip(f.layers[0].heads, attended, strict=True):
+        u = u + head.value @ mean
+    return mlp(f.layers[0], u)
 
 
 def _logarithms(counts: npt.NDArray[Any]) -> Floats:
@@ -69,51 +69,65 @@ def _logarithms(counts: npt.NDArray[Any]) -> Floats:
     return logarithms
 
 
-def _rounded(
-    f: Weights,
-    head: Head,
-    length: int,
-    tokens: Indices,
-    residues: Indices,
-    content: Floats,
-    bias: Floats,
-) -> Floats:
-    """Return log T·(a − max a), and −inf for the keys that finite precision drops."""
+def _rounded(f: Weights, length: int, types: Indices, logits: Floats, scores: Scores) -> Floats:
+    """Return log T·(a − max a), (H, keys), and −inf for the keys that finite precision drops.
+
+    Args:
+        f: the model.
+        length: T.
+        types: (keys,), those of the suffix last, and there the query.
+        logits: (H, keys), lag biases included.
+        scores: where they come from.
+    """
     assert f.precision_bits is not None
-    logits = content + bias
-    gaps = logits.max() - logits
-    keys = f.embedding[tokens] + f.positions[residues]
-    # Standard bound on the rounding errors of a bilinear form, with a factor 2 to spare.
-    size = np.abs(keys) @ (np.abs(head.query_key) @ np.abs(keys[-1])) + np.abs(bias)
-    gap_error = 4 * (f.dimension + 4) * np.finfo(float).eps * float(size.max())
-
-    products = None
-    largest = Fraction(0)
-
-    def exact_logit(k: int) -> Fraction:
-        key = _exact(f.embedding[tokens[k]], f.positions[residues[k]])
-        assert products is not None
-        return sum(map(Fraction.__mul__, key, products), Fraction(float(bias[k])))
-
-    def exact_gap(k: int) -> Fraction:
-        nonlocal products, largest
-        if products is None:
-            query = _exact(f.embedding[tokens[-1]], f.positions[residues[-1]])
-            products = [
-                sum((Fraction(float(m)) * q for m, q in zip(row, query, strict=True)), Fraction(0))
-                for row in head.query_key
-            ]
-            near = np.flatnonzero(gaps <= gap_error)
-            largest = max(exact_logit(int(j)) for j in near)
-        return largest - exact_logit(k)
-
-    drop = dropped(length, gaps, f.precision_bits, gap_error, exact_gap)
-    return np.where(drop, -np.inf, -math.log(length) * gaps)
+    tables, gaps = tables_of(f), np.maximum.reduce(logits, axis=1, keepdims=True) - logits
+    # Standard bound on the rounding errors of a bilinear form, with a factor 2 to spare. First
+    # with the largest size of any type: it nearly always decides.
+    factor = 4 * (f.dimension + 4) * _UNIT
+    gap_error = factor * (scores.largest + tables.largest_bias)
+    drop, unclear = dropped_by_floats(length, gaps, f.precision_bits, gap_error)
+    if np.logical_or.reduce(unclear, axis=None):
+        gap_error = factor * (tables.sizes(types, scores) + tables.largest_bias)
+        drop, unclear = dropped_by_floats(length, gaps, f.precision_bits, gap_error)
+        for h in np.flatnonzero(unclear.any(axis=1)).tolist():
+            exact = _ExactGaps(f, h, types, length, ~(gaps[h] > gap_error[h]))
+            for k in np.flatnonzero(unclear[h]).tolist():
+                drop[h, k] = is_dropped(length, exact.gap(k), f.precision_bits)
+    gaps *= -math.log(length)
+    gaps[drop] = -np.inf
+    return gaps
 
 
-def _exact(embedding: Floats, position: Floats) -> list[Fraction]:
+class _ExactGaps:
+    """Gaps of one head to the largest logit, without rounding."""
+
+    def __init__(
+        self, f: Weights, head: int, types: Indices, length: int, near: npt.NDArray[np.bool_]
+    ) -> None:
+        """Find the largest logit: it is among the keys that are `near` to it."""
+        residues, tokens = np.divmod(types, f.vocabulary_size)
+        self._keys = list(
+            zip(f.embedding[tokens].tolist(), f.positions[residues].tolist(), strict=True)
+        )
+        suffix = tables_of(f).biases[head, -min(length, f.locality + 1) :].tolist()
+        self._bias = [0.0] * (len(types) - len(suffix)) + suffix
+        query = _exact(*self._keys[-1])
+        rows = f.layers[0].heads[head].query_key.tolist()
+        self._direction = [
+            sum((Fraction(m) * q for m, q in zip(row, query, strict=True)), Fraction(0))
+            for row in rows
+        ]
+        self._largest = max(self._logit(k) for k in np.flatnonzero(near).tolist())
+
+    def gap(self, k: int) -> Fraction:
+        """Return the gap of key k."""
+        return self._largest - self._logit(k)
+
+    def _logit(self, k: int) -> Fraction:
+        key = _exact(*self._keys[k])
+        return sum(map(Fraction.__mul__, key, self._direction), Fraction(self._bias[k]))
+
+
+def _exact(embedding: list[float], position: list[float]) -> list[Fraction]:
     """Return the sum of two rows without rounding."""
-    return [
-        Fraction(a) + Fraction(b)
-        for a, b in zip(embedding.tolist(), position.tolist(), strict=True)
-    ]
+    return [Fraction(a) + Fraction(b) for a, b in zip(embedding, position, strict=True)]

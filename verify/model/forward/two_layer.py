@@ -19,7 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.model.forward import one_layer
-from verify.model.forward.arithmetic import Floats, lag_bias, mlp
+from verify.model.forward.arithmetic import Floats, lag_bias, mlp, product, product_over_columns
+from verify.model.forward.mixtures import Mixtures
+from verify.model.forward.types import Types
 from verify.model.summary import Summary
 from verify.model.validation import in_range
 from verify.model.weights import Weights
@@ -32,89 +34,93 @@ busy machine would wait for each other longer than they work."""
 
 def output(f: Weights, tokens: npt.NDArray[Any], summary: Summary) -> Floats:
     """Return f(x), shape (o,), for checked tokens and their summary."""
-    last = f.layers[1]
     with np.errstate(over="ignore", invalid="ignore"):
         query = one_layer.last_residual(f, summary)
-        # Second layer: one running maximum, sum of weights and weighted sum of keys per head.
-        directions = np.stack([head.query_key @ query for head in last.heads])
-        biases = np.stack([lag_bias(head, last.locality) for head in last.heads])
-        biases *= math.log(summary.length)
-        maxima = np.full(len(last.heads), -np.inf)
-        masses = np.zeros(len(last.heads))
-        sums = np.zeros((len(last.heads), f.dimension))
-        for start, keys in first_layer(f, tokens, summary):
-            logits = directions @ keys
-            for lag in range(min(last.locality + 1, summary.length)):
-                column = summary.length - 1 - lag - start
-                if 0 <= column < logits.shape[1]:
-                    logits[:, column] += biases[:, lag]
-            in_range("query_key", logits)
-            updated = np.maximum(maxima, logits.max(axis=1))
-            weights = np.exp(logits - updated[:, None])
-            shrink = np.exp(maxima - updated)
-            masses = masses * shrink + weights.sum(axis=1)
-            sums = sums * shrink[:, None] + weights @ keys.T
-            maxima = updated
-        u = query.copy()
-        for head, mass, total in zip(last.heads, masses, sums, strict=True):
-            u += head.value @ (total / mass)
-        result: Floats = f.unembedding @ mlp(last, u)
+        first = _FirstLayer(f, summary)
+        mixtures = Mixtures(f, first.types, first.tables, first.biases)
+        directions = np.stack([head.query_key @ query for head in f.layers[1].heads])
+        means = None
+        if mixtures.usable:
+            folded = directions @ mixtures.outputs
+            if np.isfinite(folded).all():
+                means = _means(f, folded, mixtures.blocks(tokens), summary.length)
+                means = means @ mixtures.outputs.T
+        if means is None:
+            means = _means(f, directions, first.outputs(tokens), summary.length)
+        u = query
+        for head, mean in zip(f.layers[1].heads, means, strict=True):
+            u = u + head.value @ mean
+        result: Floats = f.unembedding @ mlp(f.layers[1], u)
     in_range("unembedding", result)
     return result
 
 
-def first_layer(
-    f: Weights, tokens: npt.NDArray[Any], summary: Summary
-) -> Iterator[tuple[int, Floats]]:
-    """Yield the first layer's outputs at all positions of an infinite-precision model.
+def _means(
+    f: Weights, directions: Floats, blocks: Iterator[tuple[int, Floats]], length: int
+) -> Floats:
+    """Return means of columns by the attention of the second layer's last query, (H, rows).
 
-    Yields:
-        (start, y): y has shape (d, C), column c is the output at position start + c + 1.
+    One running maximum, sum of weights and weighted sum of columns per head.
+
+    Args:
+        f: the model.
+        directions: (H, rows), give the content logits of columns.
+        blocks: (start, columns), of the positions from start + 1 on.
+        length: T.
     """
-    layer = f.layers[0]
-    types = _Types(f, summary)
-    keys = types.keys
-    tables = np.stack([keys @ head.query_key @ keys.T for head in layer.heads])
-    in_range("query_key", tables)
-    values = np.hstack([head.value @ keys.T for head in layer.heads])
-    biases = np.stack([lag_bias(head, layer.locality) for head in layer.heads])
+    last = f.layers[1]
+    biases = np.stack([lag_bias(head, last.locality) for head in last.heads])
+    biases *= math.log(length)
+    maxima = np.full(len(last.heads), -np.inf)
+    masses = np.zeros(len(last.heads))
+    sums = np.zeros(directions.shape)
+    for start, columns in blocks:
+        logits = product(directions, columns)
+        for lag in range(min(last.locality + 1, length)):
+            column = length - 1 - lag - start
+            if 0 <= column < logits.shape[1]:
+                logits[:, column] += biases[:, lag]
+        in_range("query_key", logits)
+        updated = np.maximum(maxima, logits.max(axis=1))
+        weights = np.exp(logits - updated[:, None])
+        shrink = np.exp(maxima - updated)
+        masses = masses * shrink + weights.sum(axis=1)
+        sums = sums * shrink[:, None] + product_over_columns(weights, columns)
+        maxima = updated
+    means: Floats = sums / masses[:, None]
+    return means
 
-    size = max(types.number * len(layer.heads), f.dimension, layer.hidden)
-    step = max(_BLOCK_ENTRIES // size, 64)
-    seen = np.zeros((types.number, 1))  # histogram of the positions before the block's suffixes
-    for start in range(0, tokens.size, step):
-        stop = min(start + step, tokens.size)
-        recent = types.of(tokens, start - layer.locality - 1, stop)
-        histograms = _running(seen, recent[: stop - start])
-        seen = histograms[:, -1:]
-        attention = _attention(tables, biases, histograms, recent, start)
-        u = np.take(keys.T, recent[layer.locality + 1 :], axis=1)
-        u += values @ attention.reshape(-1, stop - start)
-        yield start, mlp(layer, u)
 
-
-class _Types:
-    """The types (residue, token) that an input has, numbered 0..n−1, and their keys (n, d)."""
+class _FirstLayer:
+    """The first layer of a model on one input, whatever the size of its logits."""
 
     def __init__(self, f: Weights, summary: Summary) -> None:
-        """Number the types of the prefix and of the suffix."""
-        suffix_positions = np.arange(summary.suffix.size) + (
-            summary.length - summary.suffix.size + 1
-        )
-        present = summary.counts > 0
-        present[suffix_positions % f.period, summary.suffix] = True
-        residues, vocabulary = np.nonzero(present)
-        self.keys = f.embedding[vocabulary] + f.positions[residues]
-        self.number = residues.size
-        self._index = np.zeros(present.shape, dtype=np.intp)
-        self._index[residues, vocabulary] = np.arange(residues.size)
+        """Compute the content logits of all pairs of types."""
+        layer = f.layers[0]
+        self._layer = layer
+        self.types = Types(f, summary)
+        keys = self.types.keys
+        self.tables = np.stack([keys @ head.query_key @ keys.T for head in layer.heads])
+        in_range("query_key", self.tables)
+        self.biases = np.stack([lag_bias(head, layer.locality) for head in layer.heads])
 
-    def of(self, tokens: npt.NDArray[Any], start: int, stop: int) -> npt.NDArray[np.intp]:
-        """Return the types of tokens[start:stop]; −1 where the index is below 0."""
-        absent = max(-start, 0)
-        part = tokens[max(start, 0) : stop]
-        residues = np.arange(max(start, 0) + 1, stop + 1) % len(self._index)
-        return np.concatenate([np.full(absent, -1), self._index[residues, part]])
+    def outputs(self, tokens: npt.NDArray[Any]) -> Iterator[tuple[int, Floats]]:
+        """Yield (start, y): column c of y, (d, C), is the output at position start + c + 1."""
+        layer, types = self._layer, self.types
+        keys = types.keys
+        values = np.hstack([head.value @ keys.T for head in layer.heads])
+        size = max(types.number * len(layer.heads), keys.shape[1], layer.hidden)
+        step = max(_BLOCK_ENTRIES // size, 64)
+        seen = np.zeros((types.number, 1))  # histogram of the positions before the suffixes
+        for start in range(0, tokens.size, step):
+            stop = min(start + step, tokens.size)
+            recent = types.of(tokens, start - layer.locality - 1, stop)
+            histograms = _running(seen, recent[: stop - start])
+            seen = histograms[:, -1:]
+            attention = _attention(self.tables, self.biases, histograms, recent, start)
+            u = np.take(keys.T, recent[layer.locality + 1 :], axis=1)
+            u += values @ attention.reshape(-1, stop - start)
+            yield start, mlp(layer, u)
 
 
 def _running(seen: Floats, entering: npt.NDArray[np.intp]) -> Floats:

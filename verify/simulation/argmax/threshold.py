@@ -6,6 +6,8 @@ from fractions import Fraction
 
 from flint import arb, ctx, fmpq
 
+from bounds.precision import FLINT
+
 _GUARD_BITS = 64
 
 
@@ -24,7 +26,7 @@ def hardmax_threshold(precision_bits: int, margin: Fraction) -> int:
         return 1 << exponent.numerator
     digits = int(exponent) + _GUARD_BITS
     while True:
-        with ctx.workprec(digits):
+        with FLINT, ctx.workprec(digits):
             power = arb(2) ** arb(fmpq(exponent.numerator, exponent.denominator))
             ceiling = power.ceil().unique_fmpz()
         if ceiling is not None:

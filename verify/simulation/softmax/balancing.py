@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import linprog
 
 from verify.errors import CertificateError
 
@@ -145,7 +145,9 @@ def _vertex(sets: list[_Undecided], target: Floats, units: Floats) -> list[Float
     values = np.concatenate([target, np.ones(len(sets))])
     cost = np.concatenate([np.zeros(total), np.ones(2 * rows)])
     for options in _OPTIONS:
-        solution = linprog(cost, A_eq=equations, b_eq=values, method="highs-ds", options=options)
+        solution = scipy.optimize.linprog(
+            cost, A_eq=equations, b_eq=values, method="highs-ds", options=options
+        )
         if solution.x is None:
             continue
         weights = np.where(solution.x[:total] > _ZERO_WEIGHT, solution.x[:total], 0.0)

@@ -13,6 +13,7 @@ from math import inf, log
 
 from flint import ctx
 
+from bounds.precision import FLINT
 from bounds.registry.sufficient.schedules import Falling, added
 from verify.measure.complexity import Ingredients, output_constants
 from verify.measure.norms import PRECISION
@@ -74,7 +75,7 @@ def _grid(largest: int) -> Iterator[int]:
 def _error(model: Ingredients, dimension: int, period: int, locality: int) -> Falling:
     """The proven error of one model, as logarithms."""
     c = output_constants(model)
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         query, keys, limit_query, limit_keys, influence = (
             float(value.log().mid()) if value > 0 else -inf
             for value in (c.query, c.keys, c.limit_query, c.limit_keys, c.influence)

@@ -12,6 +12,7 @@ from flint import arb, ctx
 
 from bounds.depth_constants import DepthConstants
 from bounds.depth_error import Coefficients, balanced_dimension, coefficients
+from bounds.precision import FLINT
 from verify.errors import InputError, WeightsError
 from verify.float_errors import usual_float_errors
 from verify.measure.norms import float_up, interval, up
@@ -209,14 +210,14 @@ def dimension(pair: DeepPair, tolerance: int) -> int:
     if constants.g is None:  # f stands for both in the theorem, but is balanced once
         nothing = tuple(replace(layer, heads=()) for layer in constants.f)
         constants = DepthConstants(constants.f, nothing)
-    with ctx.workprec(_BITS):
+    with FLINT, ctx.workprec(_BITS):
         return balanced_dimension(constants, pair.vocabulary_size, pair.period, tolerance)
 
 
 def proven_error(pair: DeepPair, schedule: Schedule, tolerance: int) -> float:
     """The bound of Theorem D for f and g, rounded up; inf beyond the range of float64."""
     end, least = pair.locality + pair.period, inf
-    with ctx.workprec(_BITS):
+    with FLINT, ctx.workprec(_BITS):
         theta, q, levels = arb(schedule.theta), arb(schedule.repeats), arb(schedule.levels)
         for gamma, bounds in pair.bounds(tolerance):
             errors = [up(b.at(theta, q, levels, pair.period, end, gamma)) for b in bounds]

@@ -8,7 +8,9 @@ import numpy as np
 
 from verify.errors import InputError
 from verify.float_errors import usual_float_errors
+from verify.model.summary import Summary
 from verify.model.transformer import LimitTransformer
+from verify.simulation.argmax.summaries import coarsened
 from verify.simulation.result import Simulation
 from verify.simulation.softmax.pair import SoftmaxPair, Tokens
 from verify.simulation.softmax.proven_error import one_layer_error
@@ -37,37 +39,46 @@ def simulate_softmax_one_layer(
         WeightsError: f or g is outside the theorem.
     """
     pair = SoftmaxPair(f, g, layers=1)
-    tokens = pair.tokens(x, length)
+    tokens = pair.sequence(x, length)
     if len(tokens) <= length:
-        return pair.unchanged(tokens, limit=length, theorem=THEOREM)
+        return pair.unchanged(pair.tokens(tokens, length), limit=length, theorem=THEOREM)
     tail = pair.tail(len(tokens))
     if length < tail:
         raise InputError("length", length, f"at least the kept tail, {tail}")
-    periods = (length - tail) // pair.period
-    z = rounded_input(tokens, periods, tail, pair.vocabulary_size, pair.period)
+    summary = pair.summary(tokens, tail - 1)  # the one read of all tokens
+    z = rounded_input(summary, (length - tail) // pair.period, tail)
     proven = [
         one_layer_error(model, len(z), tail=tail, period=pair.period, locality=pair.locality)
         for model in pair.models
     ]
-    return pair.measured(tokens, z, limit=len(z), proven_error=max(proven), theorem=THEOREM)
+    return pair.measured(
+        tokens,
+        z,
+        limit=len(z),
+        proven_error=max(proven),
+        theorem=THEOREM,
+        outputs=pair.outputs_of(summary),
+    )
 
 
-def rounded_input(x: Tokens, periods: int, tail: int, vocabulary_size: int, period: int) -> Tokens:
+def rounded_input(x: Summary, periods: int, tail: int) -> Tokens:
     """`periods` whole periods with the rounded histogram of x, then the last `tail` tokens.
 
+    Every residue class is rounded on its own.
+
     Args:
-        x: (T,) tokens, T − tail a multiple of `period`.
+        x: the summary of T tokens, its suffix not shorter than the tail; T − tail a multiple
+            of Δ.
         periods: number of periods before the tail.
         tail: number of last tokens kept.
-        vocabulary_size: |Σ|.
-        period: Δ; every residue class is rounded on its own.
     """
-    columns = x[: len(x) - tail].reshape(-1, period).T
+    period, vocabulary_size = x.counts.shape
+    counts = coarsened(x, period, tail - 1).counts
     short = np.empty((periods, period), dtype=np.int64)
-    for residue, column in enumerate(columns):
-        counts = largest_remainders(np.bincount(column, minlength=vocabulary_size), periods)
-        short[:, residue] = np.repeat(np.arange(vocabulary_size), counts)
-    return np.concatenate([short.reshape(-1), x[len(x) - tail :]])
+    for column in range(period):  # of the positions i ≡ column + 1 (mod Δ)
+        rounded = largest_remainders(counts[(column + 1) % period], periods)
+        short[:, column] = np.repeat(np.arange(vocabulary_size), rounded)
+    return np.concatenate([short.reshape(-1), x.suffix[x.suffix.size - tail :]])
 
 
 def largest_remainders(counts: Tokens, total: int) -> Tokens:

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from verify.errors import InputError, WeightsError
 from verify.lengths import Length
 from verify.measure.value_types import minimal_locality, minimal_period
+from verify.model.summary import Summary, summary_of
 from verify.model.transformer import LimitTransformer
 from verify.model.validation import Problem, as_sequence, check_tokens
+from verify.simulation.argmax.summaries import coarsened
 from verify.simulation.result import Simulation
 from verify.simulation.softmax.blocks import kept_tail
 from verify.simulation.softmax.rounding import softmax_rounding
@@ -83,29 +85,52 @@ class SoftmaxPair:
         return max(minimal_locality(model) for model in self.models)
 
     def tokens(self, x: Any, length: Any) -> Tokens:
-        """x as int64, after checks of x and of the length wanted for z.
+        """x as int64, after checks of x and of the length wanted for z; x itself if it is that.
 
         Raises:
             InputError: x is no sequence of tokens, or length is not an integer ≥ 1.
         """
+        tokens = self.sequence(x, length)
+        check_tokens(tokens, self.vocabulary_size)
+        return tokens.astype(np.int64, copy=False)
+
+    def sequence(self, x: Any, length: Any) -> NDArray[Any]:
+        """x as an array of integers whose range nobody has looked at, for who reads them next.
+
+        Raises:
+            InputError: x has not one axis of integers, or length is not an integer ≥ 1.
+        """
         whole = isinstance(length, int | np.integer) and not isinstance(length, bool)
         if not whole or length < 1:
             raise InputError("length", length, "an integer, at least 1")
-        tokens = as_sequence(x)
-        check_tokens(tokens, self.vocabulary_size)
-        return tokens.astype(np.int64)
+        return as_sequence(x)
+
+    def summary(self, x: NDArray[Any], locality: int) -> Summary:
+        """The counts of x by the pair's types, with a suffix of at least `locality` + 1 tokens.
+
+        The suffix is as long as any of the models reads, too.
+
+        Raises:
+            InputError: a token of x is out of range.
+        """
+        longest = max(locality, *(model.locality for model in self.models))
+        return summary_of(x, self.vocabulary_size, self.period, longest)
+
+    def outputs_of(self, summary: Summary) -> list[Floats]:
+        """The outputs of one-layer models on the inputs with this summary."""
+        return [m.of_summary(coarsened(summary, m.period, m.locality)) for m in self.models]
 
     def tail(self, total: int) -> int:
         """a: how many last tokens z keeps of x, |x| = `total`; ≡ `total` mod Δ, above τ."""
         return kept_tail(total, self.locality, self.period)
 
-    def outputs(self, x: Tokens) -> list[Floats]:
+    def outputs(self, x: NDArray[Any]) -> list[Floats]:
         """The outputs of the models on x."""
         return [model(x) for model in self.models]
 
     def measured(
         self,
-        x: Tokens,
+        x: NDArray[Any],
         z: Tokens,
         *,
         limit: int | None,
@@ -130,7 +155,7 @@ class SoftmaxPair:
         )
 
     def unchanged(self, x: Tokens, *, limit: int | None, theorem: str) -> Simulation:
-        """The result for an input that is short enough already: z = x."""
+        """The result for an input that is short enough already: z = x, a copy."""
         error_g = None if self.g is None else 0.0
         stated = None if limit is None else Length(limit)
-        return Simulation(x, len(x), len(x), stated, 0.0, error_g, 0.0, 0.0, theorem)
+        return Simulation(x.copy(), len(x), len(x), stated, 0.0, error_g, 0.0, 0.0, theorem)

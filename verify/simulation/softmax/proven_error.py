@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from flint import arb, ctx
 
+from bounds.precision import FLINT
 from verify.measure import measure
 from verify.measure.complexity import Ingredients
 from verify.measure.norms import PRECISION, float_up, interval, up
@@ -54,7 +55,7 @@ def two_layer_error(
     turns = 4 * dimension + (6 if plan.period == 1 else 8)
     half = schedule.last_share / 2  # 1/(q(J+1))
     seams = schedule.seams * locality / plan.period
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         distance, mean_distance = _from_limit(model, n, locality + 1)
         logarithm = 1 + interval(schedule.repeats).log() / (2 * schedule.levels)
         query = model.beta_histogram * interval(2 * dimension * half + Fraction(tail, n))
@@ -101,7 +102,7 @@ def one_layer_error(
     model = _constants(f)
     moved = (Fraction(period * f.vocabulary_size, 4) + tail) / length
     totals = []
-    with ctx.workprec(PRECISION):
+    with FLINT, ctx.workprec(PRECISION):
         for query in range(len(model.heads[0].query_ranges)):
             total = arb(0)
             for head, slope in zip(model.heads, model.head_lipschitz, strict=True):

@@ -88,23 +88,24 @@ class SoftmaxSimulator:
             InputError: x is no sequence of tokens.
         """
         pair, limit = self.pair, self.bound.length
-        tokens = pair.tokens(x, 1)
+        sequence = pair.sequence(x, 1)
+        if limit is not None and pair.layers == 1 and pair.locality < limit < len(sequence):
+            return simulate_softmax_one_layer(sequence, pair.f, pair.g, length=limit)
+        tokens = pair.tokens(sequence, 1)
         if limit is None or len(tokens) <= limit:
             return pair.unchanged(tokens, limit=limit, theorem=self.theorem)
         if isinstance(pair, DeepPair):
             return simulate_deep(tokens, pair.f, pair.g, length=limit, **self._choice())
         if pair.layers == 2:
             return simulate_balanced(tokens, pair.f, pair.g, length=limit, **self._pieces())
-        if limit <= pair.locality:
-            # ε is so large that any input with the same last token will do.
-            return pair.measured(
-                tokens,
-                tokens[-1:],
-                limit=limit,
-                proven_error=float(self.epsilon),
-                theorem=self.theorem,
-            )
-        return simulate_softmax_one_layer(tokens, pair.f, pair.g, length=limit)
+        # One layer, and ε so large that any input with the same last token will do.
+        return pair.measured(
+            tokens,
+            tokens[-1:].copy(),
+            limit=limit,
+            proven_error=float(self.epsilon),
+            theorem=self.theorem,
+        )
 
     def _choice(self) -> dict[str, Any]:
         """θ, q, J and log2 η of the proven length."""

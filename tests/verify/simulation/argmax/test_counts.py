@@ -13,6 +13,7 @@ from verify.errors import InputError
 from verify.simulation.argmax.counts import (
     ArgmaxSet,
     largest_remainder,
+    levels_of_types,
     shorten,
     simulation_block,
     slack,
@@ -124,6 +125,72 @@ def test_heavy_and_adversarial_counts():
     assert worst > Fraction(3, 4)
 
 
+def test_a_few_hostile_counts():
+    shortened = sum(assert_theorem_1(*instance(seed)[:5])[0] for seed in range(120))
+    assert shortened > 70
+
+
+def test_more_sets_than_types_ask_for_no_longer_block():
+    rng, cut = random.Random(1), 0
+    for _ in range(40):
+        period, tokens, locality = rng.randint(1, 2), rng.randint(2, 3), rng.randint(0, 2)
+        types = [(r, s) for r in range(period) for s in range(tokens)]
+        e = slack(period, tokens, locality)
+        levels = {(1, 2): 2, (1, 3): 3, (2, 2): 3, (2, 3): 5}[period, tokens]
+        deltas = [rng.choice(DELTAS[:5])] * (levels + 2)
+        deltas[0] = rng.choice([deltas[0], min(1 - deltas[0], Fraction(3, 4))])
+        by_type = simulation_block(e, min(deltas), levels)
+        n = min(by_type, simulation_block(e, deltas, len(deltas)))
+        shortest = n + rng.choice([0, 1, 50, 10**6])
+        counts = []
+        for _ in range(period):
+            column = [rng.choice([0, 1, 3, n // 2, n]) for _ in range(tokens - 1)]
+            total = shortest + rng.randint(0, 1)
+            column = [min(c, total // tokens) for c in column]
+            counts.append([*column, total - sum(column)])
+        sets = [
+            ArgmaxSet(frozenset(rng.sample(types, rng.randint(1, len(types)))), rng.randint(0, 1))
+            for _ in deltas
+        ]
+        sets = [a if a.weight(counts) else ArgmaxSet(a.types, 1) for a in sets]
+        assert levels_of_types(counts) == levels
+        short = shorten(counts, sets, delta=deltas, e=e, block=n)
+        m = min(map(sum, counts))
+        if m <= n:
+            assert short == counts
+            continue
+        cut += 1
+        assert [sum(after) for after in short] == [n + sum(before) - m for before in counts]
+        for before, after in zip(counts, short, strict=True):
+            assert all(d >= 0 and (c > 0 or d == 0) for c, d in zip(before, after, strict=True))
+            assert n < by_type or all(after[s] for s, c in enumerate(before) if c)
+        for chosen, delta in zip(sets, deltas, strict=True):
+            assert total_variation(counts, short, chosen) <= delta
+        # One less serves neither all the sets nor all the types.
+        with pytest.raises(InputError) as caught:
+            shorten(counts, sets, delta=deltas, e=e, block=n - 1)
+        assert caught.value.name == "block"
+        assert f"≥ {n} " in str(caught.value)
+    assert cut > 20
+
+
+def test_total_variation_by_hand():
+    chosen = ArgmaxSet(frozenset({(0, 0), (1, 1)}), 2)
+    # Laws (2, 6, 1, 1)/10 and (1, 0, 1, 1)/3: half the sum of |differences|.
+    before, after = [[2, 9], [5, 6]], [[1, 4], [3, 0]]
+    assert total_variation(before, after, chosen) == Fraction(6, 10)
+    assert total_variation(before, before, chosen) == 0
+
+
+def test_rounding_by_hand():
+    thirds = [Fraction(n, 3) for n in (1, 5, 6)]
+    assert largest_remainder(thirds) == [0, 2, 2]
+    assert largest_remainder([Fraction(1, 2), Fraction(1, 4), Fraction(1, 4)]) == [1, 0, 0]
+    with pytest.raises(InputError) as caught:
+        largest_remainder([Fraction(1, 3)])
+    assert caught.value.name == "targets"
+
+
 @pytest.mark.slow
 @settings(max_examples=500)
 @given(st.data())
@@ -225,6 +292,7 @@ def test_columns_without_filler():
     [
         ({"delta": Fraction(1)}, "delta"),
         ({"delta": Fraction(0)}, "delta"),
+        ({"delta": [Fraction(1, 2), Fraction(1, 2)]}, "delta"),
         ({"block": 3}, "block"),
         ({"counts": [[5000], [5002]]}, "counts"),
         ({"sets": [ArgmaxSet(frozenset(), 0)]}, "sets"),

@@ -199,7 +199,7 @@ def test_a_solver_that_gives_up_is_asked_again(monkeypatch):
             found.x = None
         return found
 
-    monkeypatch.setattr("verify.simulation.softmax.balancing.linprog", moody)
+    monkeypatch.setattr("scipy.optimize.linprog", moody)
     balancer = Balancer(1)
     for _ in range(5):
         balancer.add(2, np.array([[-1.0], [1.0]]).__getitem__)

@@ -171,7 +171,7 @@ def test_the_rounded_input_keeps_shares_residues_and_tail(period):
     rng = np.random.default_rng(1)
     x = rng.choice(3, size=1000, p=[0.7, 0.29, 0.01])
     tail = 4 + (1000 - 4) % period
-    z = rounded_input(x, 20, tail, 3, period)
+    z = rounded_input(verify.summarise(x, 3, period, tail), 20, tail)
     assert len(z) == 20 * period + tail
     assert len(z) % period == 1000 % period
     assert np.array_equal(z[-tail:], x[-tail:])
