@@ -70,8 +70,13 @@ def pairs_of_files(
     Raises:
         InputError: no file matches f, or g has another number of *.
     """
-    pattern, other = (os.fspath(path).replace(os.sep, "/") for path in (f, g))
-    start = os.fspath(folder)
+    for name, path in (("f", f), ("g", g), ("folder", folder)):
+        if not _is_path(path):
+            raise InputError(name, path, "the path of a file, or a pattern with *")
+    pattern, other, start = (os.fspath(path) for path in (f, g, folder))
+    pattern, other = pattern.replace(os.sep, "/"), other.replace(os.sep, "/")
+    if "**" in pattern:
+        raise InputError("f", pattern, "one * for each folder on the way, such as runs/*/*/f")
     stars = pattern.count("*")
     if stars > _MOST_STARS:
         raise InputError("f", pattern, f"a path with at most {_MOST_STARS} *")

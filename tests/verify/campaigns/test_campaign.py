@@ -434,7 +434,14 @@ def test_pairs_of_files_by_patterns(tmp_path):
     assert result.counts == {"MEASURED": 5, "REFUSED": 5}
     one = pairs_of_files("runs/*/f.safetensors", tmp_path / "runs/a/g.safetensors", folder=tmp_path)
     assert [pair.problem for pair in one] == ["", ""]
-    for f, g in (("runs/*/h", "g"), ("runs/*/f.safetensors", "*/*"), ("*" * 5, "g")):
+    for f, g in (
+        ("runs/*/h", "g"),
+        ("runs/*/f.safetensors", "*/*"),
+        ("**/f.safetensors", "g"),
+        ("*/" * 5, "g"),
+        (3, "g"),
+        ("f", b"g"),
+    ):
         with pytest.raises(InputError):
             pairs_of_files(f, g, folder=tmp_path)
 
