@@ -41,6 +41,9 @@ class Answer:
         low, high: the error that the claim speaks of: attained, and proved; None where unknown.
         detail: all the rest, as plain data for JSON.
         certificate: what `verify.recheck` reads, as plain data, or None.
+
+    Lengths are ints and errors floats, not NumPy's int64 nor fractions: a case whose answer is
+    otherwise is CRASHED.
     """
 
     status: str
