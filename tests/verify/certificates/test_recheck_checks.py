@@ -6,8 +6,10 @@ from fractions import Fraction
 from functools import cache
 
 import mpmath
+import numpy as np
 import pytest
 
+from tests.helpers.softmax_models import random_model as random_softmax
 from tests.helpers.table_models import table_head, table_model
 from tests.verify.certificates import test_recheck as hard
 from tests.verify.certificates import test_softmax_recheck as soft
@@ -134,6 +136,53 @@ def test_moves_need_one_position_more():
                 tried += 1
             break
     assert tried >= 2
+
+
+def test_atoms_of_the_query_are_rounded_with_it():
+    """Lag 0 is not counted, the last token is not token 0: a²/4 over a − 1, not a/4."""
+    f, g, honest = hard.example("near ties")
+    tried = 0
+    for k, (place, choice, _, context) in enumerate(hard.choices_of(honest.data)):
+        residue, token = context["residue"], context["tokens"][0]
+        a = len(choice["atoms"][residue])
+        if tried or token == 0 or 0 in context["kept"] or a < 2:
+            continue
+        data = honest.to_dict()
+        hard.choices_of(data)[k][1]["rounding"][residue] = str(Fraction(a, 4))
+        refused(f, g, data, f"{place}.rounding[{residue}]", "at least")
+        tried += 1
+    assert tried
+
+
+def test_mild_lags_of_an_instance_by_hand():
+    """The least of tanh and sums over free positions, at Z and later, by more digits."""
+    ends = {"full": 50, "short": 100, "long": 10**6}
+    cases = [
+        (["1/10", "-1/5"], "1/10", "1"),
+        (["-1/5"], "1/10", "1"),
+        (["1/10", "-1/5", "-3/10"], "1/10", "1/10"),
+        (["1/10"], "1/10", "1/20"),
+        (["4/5"], "1/10", "1"),
+    ]
+    with mpmath.workdps(60):
+        for texts, spread, slowest in cases:
+            biases, spread, slowest = [*map(Fraction, texts)], Fraction(spread), Fraction(slowest)
+
+            def second(t, biases=biases, spread=spread):
+                powers = [mpmath.mpf(t) ** mp(b) - 1 for b in biases]
+                ups, downs = (sum(max(s * x, 0) for x in powers) for s in (1, -1))
+                return max(ups, downs) * mpmath.mpf(100) ** mp(spread) / 50
+
+            tilt = mp(max(*biases, ZERO) - min(*biases, ZERO))
+            first, later = (mpmath.tanh(tilt * mpmath.log(t) / 4) for t in (100, 10**6))
+            first = min(first, second(100))
+            if mp(spread + max(map(abs, biases))) + 1 / mpmath.log(100) <= mp(slowest):
+                later = min(later, second(100))
+            if spread <= slowest:
+                later = min(later, second(10**6))
+            found = instance._mild(biases, spread, *ends.values(), slowest)
+            assert mpmath.almosteq(mp(found), first + later, 1e-50)
+    assert instance._mild([ZERO], ZERO, *ends.values(), ONE) == 0
 
 
 # Softmax certificates.
@@ -360,3 +409,45 @@ def test_mild_lags_by_hand():
         supremum = (mpmath.sqrt(9) - 1) / 9
         right = min(mpmath.tanh(9 * mpmath.log(10) / 8), supremum / 2 / fewest)
         assert mpmath.almosteq(mp(later), right)
+
+
+def test_a_slope_needs_a_line():
+    rng = np.random.default_rng(0)
+    sizes = {"layers": 1, "regimes": ["token"], "size": 3, "locality": 0, "period": 1}
+    f = random_softmax(rng, outputs=2, **sizes)
+    at = context(f, f)
+    (head, *_) = at.live
+    assert head.slope(range(3), 0, []) is None
+    with pytest.raises(CertificateError, match="the values are on no line"):
+        softmax._check_constant(Line({"constant_by": "slope", "constant": "9"}, "c"), head, at)
+
+
+def test_an_image_of_one_atom_and_of_the_shortest_input():
+    at = context(STILL, STILL)
+    names = "largest smallest step lags mild"
+    head = {name: [] for name in names.split()} | {"constant": "0", "constant_by": "one value"}
+    head |= {"dominant": None, "variation": "0"}
+    data = {"kept": [], "free": [9], "atoms": [[[0, 1, 2]]], "rounding": ["0"], "heads": [head] * 2}
+    assert softmax._check_image(Line(data, "c"), at) == 0
+    assert (
+        softmax._check_image(Line(data | {"free": [1]}, "c"), context(STILL, STILL, short=1)) == 0
+    )
+    with pytest.raises(CertificateError, match=r"c: got .*short is less than 1"):
+        softmax._check_image(Line(data | {"free": [0]}, "c"), context(STILL, STILL, short=0))
+
+
+def test_a_unit_that_starts_at_its_kink():
+    f = table_model(
+        [table_head([0, 1, 1], token_values=[0.5, 0, 0])], precision_bits=None, mlp=([1], [0.0])
+    )
+    groups = Line({"own": [0], "other": [1, 2]}, "c")
+    curve = softmax._groups(groups, context(f, STILL))[0][1]
+    assert (curve.kinks, curve.slopes) == ([], [[1]])
+
+
+def test_no_length_is_no_claim():
+    f = infinite(table_head([0, 1], token_values=[0, 1]))
+    honest = certify(f, infinite(table_head([0, 0])), epsilon="1/1000000", horizon=1000)
+    assert honest.length is None
+    found = recheck(honest, f, infinite(table_head([0, 0])))
+    assert (found.length, found.horizon, found.contexts) == (None, 1000, 0)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.random_models import random_model
+from tests.helpers.softmax_models import random_model as random_softmax
 from tests.helpers.table_models import table_head, table_model
 from verify import CertificateError, Head, Layer, LimitTransformer
 from verify.certificates.recheck import arithmetic, powers
@@ -56,6 +57,7 @@ def test_ends_of_series_are_rounded_outward():
     assert arithmetic._artanh(STEP)[1] > STEP + STEP**3 / 3
     # e^x for x = 2^−258 (1 from below; 1 + 2u, squared and rounded up, from above).
     assert exp(STEP / 4) == (1, 1 + 5 * STEP)
+    assert exp(3 * STEP)[0] == 1 + 2 * STEP  # half of 3 steps is 1, from below
 
 
 def test_theta_is_1_beyond_500_halves():
@@ -326,6 +328,7 @@ def test_ways_to_divide_a_cell():
     assert shares(10, 0.25, 0.75) == [0.5]
     assert shares(10, 0.25, 1.0) == [0.625]  # four times the low end is no less than the high end
     assert shares(10, 0.125, 1.0) == [0.5625, pytest.approx(0.125**0.5)]
+    assert shares(10, 0.125, 0.75)[1] == pytest.approx((0.125 * 0.75) ** 0.5)
     assert shares(16, 0.0, 1.0) == [0.5, pytest.approx(0.25)]
     assert shares(16, 0.0, 0.25) == [0.125]
     assert shares(None, 0.0, 1.0)[-1] == pytest.approx(1 / 32)
@@ -444,3 +447,22 @@ def test_an_error_is_enclosed_as_far_as_is_asked():
         assert max(b for *_, b in exponents) == 0
         assert min(a for _, _, a, _ in exponents) == -1
         assert min(b for *_, b in exponents) == Fraction(-1, 2)
+
+
+def test_an_error_of_two_outputs_is_that_of_the_larger():
+    rng = np.random.default_rng(8)
+    for _ in range(6):
+        f, g = (
+            random_softmax(
+                rng, layers=1, regimes=["token"], size=2, locality=1, period=1, outputs=2
+            )
+            for _ in range(2)
+        )
+        evaluator = Evaluator(ExactPair(f, g, finite=False))
+        x = SingleInput(7, {0: 2, 1: 5}, {}, 0)
+        with powers.FLINT, flint.ctx.workprec(80):
+            low, high = evaluator._enclosed(x, 80)
+        with powers.FLINT, flint.ctx.workprec(300):
+            finer = evaluator._enclosed(x, 300)
+        assert low < finer[0] <= finer[1] < high
+        assert high - low < Fraction(1, 2**40)
