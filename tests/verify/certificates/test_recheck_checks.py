@@ -14,7 +14,7 @@ from tests.helpers.table_models import table_head, table_model
 from tests.verify.certificates import test_recheck as hard
 from tests.verify.certificates import test_softmax_recheck as soft
 from verify import Certificate, CertificateError, certify, recheck
-from verify.certificates.recheck import instance, softmax
+from verify.certificates.recheck import enclosure, instance, softmax
 from verify.certificates.recheck.arithmetic import ONE, ZERO
 from verify.certificates.recheck.models import ExactPair
 from verify.certificates.recheck.reading import Line
@@ -451,3 +451,16 @@ def test_no_length_is_no_claim():
     assert honest.length is None
     found = recheck(honest, f, infinite(table_head([0, 0])))
     assert (found.length, found.horizon, found.contexts) == (None, 1000, 0)
+
+
+# Enclosure certificates.
+
+
+def test_an_input_of_an_enclosure_certificate_is_read_from_its_end():
+    f = infinite(table_head([0, 1], bias=(0, 0.5)))
+    checker = object.__new__(enclosure._Checker)
+    checker._pair, checker._first, checker._horizon = ExactPair(f, f, finite=False), 2, 9
+    x = checker._input(Line({"length": 5, "suffix": [0, 1], "counts": [[1, 2]]}, "worst"))
+    assert (x.length, x.counts, x.at_lag, x.query) == (5, {0: 1, 1: 2}, {0: 1, 1: 0}, 1)
+    assert enclosure._length(Line("0x10", "first"), 1) == 16
+    assert enclosure._about(Fraction(1, 2)) == "here it is at most 0.5"
