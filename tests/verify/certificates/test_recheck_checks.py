@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from fractions import Fraction
 from functools import cache
 
@@ -136,6 +138,79 @@ def test_moves_need_one_position_more():
                 tried += 1
             break
     assert tried >= 2
+
+
+def one_case(name, place, steps=0):
+    """Return a copy of the context of a case, with that case alone, so many periods shorter."""
+    f, g, honest = hard.example(name)
+    number, k = (int(place.split("[")[i].split("]")[0]) for i in (1, 2))
+    data, pair = honest.to_dict(), ExactPair(f, g)
+    line = data["contexts"][number]
+    line["short"] -= steps * pair.period
+    line["free"] = [n - steps for n in line["free"]]
+    line["cases"] = [line["cases"][k]]
+
+    def words():
+        length = data["length"] - steps * pair.period
+        try:
+            instance._check_context(Line(line, "c"), pair, length, honest.horizon)
+        except CertificateError as error:
+            return str(error)
+        return ""
+
+    return line["cases"][0]["choice"], words
+
+
+UNEVEN = ("near ties", "suffix and pairs", "two light groups", "drift", "suffix alone")
+
+
+def test_accuracies_where_columns_are_of_unequal_size():
+    """Each number that a head or a choice rests on, in contexts with different n_r."""
+    tried, seen = Counter(), Counter()
+    for name in UNEVEN:
+        data = hard.example(name)[2].data
+        for place, head, _, context in hard.heads_of(data):
+            number = int(place.split("heads[")[1][:-1])
+            kind = name, head["kind"], head["full"] == head["columns"]
+            if len(set(context["free"])) == 1 or head["delta"] == "0" or seen[kind] > 2:
+                continue
+            seen[kind] += 1
+            choice, words = one_case(name, place)
+            choice["heads"][number]["delta"] = hard.scaled(head["delta"], hard.LESS)
+            assert words().startswith(f"c.cases[0].choice.heads[{number}].delta: ")
+            tried[head["kind"]] += 1
+        for place, honest, _, _ in hard.choices_of(data):
+            for field in ("error", "kept_sum"):
+                if honest[field] != "0" and seen[name, field] < 6:
+                    seen[name, field] += 1
+                    choice, words = one_case(name, place)
+                    choice[field] = hard.scaled(honest[field], hard.LESS)
+                    assert words().startswith(f"c.cases[0].choice.{field}: ")
+                    tried[field] += 1
+    assert min(tried[key] for key in ("heavy", "error", "kept_sum")) > 0
+
+
+def test_light_heads_need_their_free_positions_in_every_column():
+    tried = 0
+    for name in UNEVEN:
+        for place, choice, _, context in hard.choices_of(hard.example(name)[2].data):
+            if not choice["light"] or tried > 12:
+                continue
+            needed = Fraction(choice["kept_sum"])
+            if choice["moves"]:
+                needed += choice["moves"] + 1 + max(map(Fraction, choice["rounding"]))
+            steps = min(context["free"]) - math.ceil(needed)
+            for spare, refusal in ((0, False), (1, True)):
+                if steps + spare >= 0:
+                    words = one_case(name, place, steps + spare)[1]()
+                    assert words.startswith("c.cases[0].choice.kept_sum: ") == refusal
+                    tried += 1
+            if len(choice["light"]) > 1:
+                forged, words = one_case(name, place)
+                first, second = (group["heads"] for group in forged["light"][:2])
+                second[:] = sorted({*first, *second})
+                assert "heads that are in no other group" in words()
+    assert tried > 2
 
 
 def test_atoms_of_the_query_are_rounded_with_it():
