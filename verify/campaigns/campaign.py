@@ -58,6 +58,8 @@ def campaign(
     jobs = read_jobs(n_jobs)
     if progress not in (True, False, None):
         raise InputError("progress", progress, "True, False or None")
+    if retry not in (True, False):
+        raise InputError("retry", retry, "True or False")
     folder = folder_of(out)
     definition = Definition.of(claims, inputs)
     with Store.opened(folder, definition) as store:

@@ -26,6 +26,7 @@ from verify.model.transformer import LimitTransformer
 from verify.simulation.argmax.summaries import LONGEST_INPUT
 from verify.tables import show_fraction
 
+LENGTH = 10**6
 _MOST_RANDOM, _MOST_PARTS = 10**9, 10**6
 
 
@@ -115,8 +116,10 @@ class Prove(Claim):
         """Return the claim in a few words."""
         what = "average |f − g|" if self.error == "average" else "|f − g|"
         start = "" if self.from_length is None else f" from {show_long(self.from_length)}"
-        route = "" if self.route is None else f", {self.route}"
-        return f"{what} ≤ {show_fraction(self.target)}{start}{_to(self.horizon)}{route}"
+        claim = f"{what} ≤ {show_fraction(self.target)}{start}{_to(self.horizon)}"
+        law = "" if self.law is None else _law(self.law)
+        limit = "" if self.limit == LIMIT else f"limit {self.limit:,}"
+        return ", ".join(filter(None, [claim, law, self.route, limit]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +203,7 @@ class Check(Claim):
     epsilon: Any
     random: int | None = None
     families: Sequence[str] = ()
-    length: int = 10**6
+    length: int = LENGTH
     parts: int = 1
     theorem: str | None = None
     control: str | None = None
@@ -260,6 +263,7 @@ class Check(Claim):
         """Return the random inputs of one part: families in turn, each with a seed of its own."""
         assert self.random is not None
         each, more = divmod(self.random, self.parts)
+        first = part * each + min(part, more)  # its place among all of them
         families = self.families or tuple(TOKEN_FAMILIES)
         sizes = {
             "vocabulary_size": f.vocabulary_size,
@@ -267,7 +271,7 @@ class Check(Claim):
             "locality": max(minimal_locality(f), minimal_locality(g)),
         }
         return [
-            make(families[k % len(families)], seed + k, self.length, **sizes)
+            make(families[(first + k) % len(families)], seed + k, self.length, **sizes)
             for k in range(each + (part < more))
         ]
 
@@ -276,12 +280,28 @@ class Check(Claim):
         inputs = "default inputs"
         if self.random is not None:
             inputs = f"{self.random:,} random inputs, T = {self.length:,}"
-        control = "" if self.control is None else f", known-wrong map: {self.control}"
-        return f"shortening within {show_fraction(self.epsilon)}: {inputs}{control}"
+        more = [
+            ", ".join(self.families),
+            "" if self.random is not None or self.length == LENGTH else f"T = {self.length:,}",
+            "" if self.theorem is None else self.theorem,
+            "" if self.control is None else f"known-wrong map: {self.control}",
+            f"seed {self.seed}" if self.seed else "",
+            "" if self.parts == 1 else f"{self.parts:,} parts",
+        ]
+        claim = f"shortening within {show_fraction(self.epsilon)}: {inputs}"
+        return ", ".join(filter(None, [claim, *more]))
 
 
 def _to(horizon: int | None) -> str:
     return ", every length" if horizon is None else f" up to {show_long(horizon)}"
+
+
+def _law(law: DirichletLaw | FixedLaw) -> str:
+    """Such as "Dirichlet(1, 1/2)"."""
+    kind, numbers = (
+        ("Dirichlet", law.alpha) if isinstance(law, DirichletLaw) else ("fixed", law.probabilities)
+    )
+    return f"{kind}({', '.join(map(str, numbers))})"
 
 
 def _set(claim: Claim, **values: Any) -> None:

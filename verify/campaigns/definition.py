@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from fractions import Fraction
+from numbers import Integral
 from typing import Any
 
 from verify.campaigns.entries import CampaignInput, read_inputs
@@ -21,6 +22,9 @@ MOST_CASES = 10**6
 
 _SEED_DIGITS = 12
 """Hexadecimal digits of the digest that are the seed: 48 bits."""
+
+_MOST_BITS = 2**13
+"""Of an integer in a claim, which is written in decimal: Python has a limit of 4300 digits."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Definition:
             InputError: they cannot be used, or there are none, or too many.
         """
         definition = cls(_read_claims(claims), read_inputs(inputs))
-        cases = len(definition.inputs) * sum(claim.parts for claim in definition.claims)
+        cases = len(definition.inputs) * sum(map(_parts, definition.claims))
         if cases > MOST_CASES:
             allowed = f"at most {MOST_CASES:,} cases in one campaign; these are {cases:,}"
             raise InputError("claims", len(definition.claims), allowed)
@@ -119,13 +123,29 @@ def _read_claims(claims: Any) -> tuple[Claim, ...]:
     return tuple(once.values())
 
 
+def _parts(claim: Claim) -> int:
+    parts = claim.parts
+    if not isinstance(parts, int) or isinstance(parts, bool) or parts < 1:
+        raise InputError("parts", parts, f"an integer, at least 1, of {type(claim).__name__}")
+    return parts
+
+
+def _in_decimal(number: int, name: str) -> int:
+    if number.bit_length() > _MOST_BITS:
+        raise InputError(name, number, f"integers, and fractions of integers, to 2^{_MOST_BITS:,}")
+    return number
+
+
 def _plain(value: Any, name: str) -> Any:
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool | str):
         return value
+    if isinstance(value, Integral):  # NumPy's too
+        return _in_decimal(int(value), name)
     if isinstance(value, Fraction):
+        _in_decimal(value.numerator, name), _in_decimal(value.denominator, name)
         return str(value)
     if isinstance(value, float):
-        return value.hex()
+        return float(value).hex()
     if isinstance(value, tuple | list):
         return [_plain(entry, name) for entry in value]
     if is_dataclass(value) and not isinstance(value, type):

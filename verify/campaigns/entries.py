@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from verify.campaigns.work import writable
 from verify.certificates.digest import digest
 from verify.errors import InputError, VerifyError
 from verify.model.transformer import LimitTransformer
@@ -22,6 +23,8 @@ _ALLOWED = (
     "to pairs"
 )
 
+UNREADABLE = "unreadable"
+"""Stands for the digest of weights that could not be read."""
 
 _MOST_STARS = 4
 
@@ -45,7 +48,7 @@ class CampaignInput:
 
     def __post_init__(self) -> None:
         """Take the digests; they are what the pair is known by."""
-        found = tuple("unreadable" if m is None else digest(m) for m in (self.f, self.g))
+        found = tuple(UNREADABLE if m is None else digest(m) for m in (self.f, self.g))
         object.__setattr__(self, "weights", found)
 
 
@@ -67,8 +70,13 @@ def pairs_of_files(
     Raises:
         InputError: no file matches f, or g has another number of *.
     """
-    pattern, other = (os.fspath(path).replace(os.sep, "/") for path in (f, g))
-    start = os.fspath(folder)
+    for name, path in (("f", f), ("g", g), ("folder", folder)):
+        if not _is_path(path):
+            raise InputError(name, path, "the path of a file, or a pattern with *")
+    pattern, other, start = (os.fspath(path) for path in (f, g, folder))
+    pattern, other = pattern.replace(os.sep, "/"), other.replace(os.sep, "/")
+    if "**" in pattern:
+        raise InputError("f", pattern, "one * for each folder on the way, such as runs/*/*/f")
     stars = pattern.count("*")
     if stars > _MOST_STARS:
         raise InputError("f", pattern, f"a path with at most {_MOST_STARS} *")
@@ -153,7 +161,7 @@ def _named_pair(given: Any) -> CampaignInput | None:
 def _renamed(entry: CampaignInput, name: Any) -> CampaignInput:
     if not isinstance(name, str) or not name:
         raise InputError("inputs", name, "names that are text")
-    return CampaignInput(_writable(name), entry.f, entry.g, entry.problem)
+    return CampaignInput(writable(name), entry.f, entry.g, entry.problem)
 
 
 def _of_two(f: Any, g: Any, folder: str) -> CampaignInput:
@@ -162,13 +170,13 @@ def _of_two(f: Any, g: Any, folder: str) -> CampaignInput:
     problem = ""
     for one in (f, g):
         try:
-            path = "" if isinstance(one, LimitTransformer) else os.path.join(folder, one)
-            models.append(LimitTransformer.load(path) if path else one)
+            given = isinstance(one, LimitTransformer)
+            models.append(one if given else LimitTransformer.load(os.path.join(folder, one)))
         except VerifyError as error:
-            problem = problem or _writable(str(error))
+            problem = problem or writable(str(error))
     # A file is called by its path, other weights by their digest: not by their place in a list.
     named = [digest(m)[:8] if isinstance(m, LimitTransformer) else os.fspath(m) for m in (f, g)]
-    name = _writable(" and ".join(named))
+    name = writable(" and ".join(named))
     return (
         CampaignInput(name, None, None, problem)
         if problem
@@ -180,8 +188,3 @@ def _filled(pattern: str, texts: Iterable[str]) -> str:
     """Return the pattern with its * replaced, one after the other."""
     rest = iter(texts)
     return re.sub(r"\*", lambda _: next(rest), pattern)
-
-
-def _writable(text: str) -> str:
-    """Return text that UTF-8 can write: file names may hold bytes that it cannot."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

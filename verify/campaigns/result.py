@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ _KINDS: dict[str, type[AnyCertificate]] = {
     Certificate.FORMAT: Certificate,
     SoftmaxCertificate.FORMAT: SoftmaxCertificate,
 }
+
+_LONGEST_NUMBER = 500
+"""Of text in a claim of somebody else's that may stand for a number."""
 
 _CLAIMED = ("epsilon", "target", "horizon")
 _CASE = ("number", "claim", "input", "part")
@@ -70,7 +74,7 @@ class CampaignResult:
             case = dict(zip(_CASE, (number, text, name, part), strict=True))
             values = dict(zip((*_LENGTHS, "low", "high", "seconds", "error"), rest, strict=True))
             rows.append(case | claimed | {"status": status} | values)
-        return cls(folder, definition, Table(COLUMNS, rows))
+        return cls(folder.absolute(), definition, Table(COLUMNS, rows))
 
     def table(self) -> Table:
         """Return the rows as a `bounds.sweep` table: filter, pick columns, make a DataFrame."""
@@ -124,9 +128,13 @@ class CampaignResult:
         """
         data = read_one(self.folder, number, "certificate")
         if data is None:
-            allowed = "a case that is proved, by a claim with certificate=True"
+            allowed = "a case proved by cells, or certified, by a claim with certificate=True"
             raise InputError("number", number, allowed)
-        return _KINDS[data["format"]](data)
+        kind = _KINDS.get(str(data.get("format")))
+        if kind is None:
+            allowed = f"a case whose certificate has one of the formats {', '.join(_KINDS)}"
+            raise InputError("number", number, allowed)
+        return kind(data)
 
     def to_csv(self, path: str | os.PathLike[str], *, exact: bool = False) -> None:
         """Write the rows as CSV; see `bounds.table.Table.to_csv`."""
@@ -148,9 +156,7 @@ class CampaignResult:
 
 def _number(value: Any) -> Any:
     """An exact number that a claim holds, as text or not."""
-    if isinstance(value, str):
-        try:
-            return Fraction(value)
-        except ValueError:
-            return None
-    return value
+    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
+        with suppress(ValueError, ZeroDivisionError):
+            return float.fromhex(value) if "0x" in value else Fraction(value)
+    return None if isinstance(value, str) else value

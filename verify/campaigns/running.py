@@ -137,7 +137,10 @@ def _mapped(
             parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
             results = parallel(tasks)
             break
-        except Exception:  # no workers, and no task sent
+        except Exception as error:  # no workers, and no task sent
+            if isinstance(error, ValueError) and "return_as" in str(error):
+                allowed = "a backend that gives results as they come: loky, threading, dask or ray"
+                raise InputError("joblib.parallel_config", str(error), allowed) from None
             if attempt == tries:
                 raise
             time.sleep(_SECONDS_BETWEEN_TRIES)

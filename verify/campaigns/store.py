@@ -16,13 +16,15 @@ import json
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 from bounds.version import version
 from verify.campaigns.definition import MOST_CASES, Definition, claim_data, digest_of
+from verify.campaigns.entries import UNREADABLE
 from verify.campaigns.work import CRASHED, Found
 from verify.errors import InputError
 from verify.lengths import from_json, to_json
@@ -77,14 +79,16 @@ class Store:
             raise _unusable(folder, error) from None
         with _locked(folder), closing(_connected(folder, "rwc")) as connection:
             with _explained(folder):
-                # The journal is kept until the end, which saves half of the time of a commit.
-                connection.execute("PRAGMA journal_mode = PERSIST")
-                connection.execute("PRAGMA foreign_keys = ON")
-                if _is_empty(connection):
-                    _create(connection, definition)
-                else:
+                empty = _is_empty(connection)
+                if not empty:
                     _check_file(connection, folder)
                     _check_definition(connection, folder, definition)
+                # The journal is kept until the end, which saves half of the time of a commit.
+                # Not before the file is known to be a campaign's: this changes one that has a log.
+                connection.execute("PRAGMA journal_mode = PERSIST")
+                connection.execute("PRAGMA foreign_keys = ON")
+                if empty:
+                    _create(connection, definition)
             store = cls(folder, connection)
             store._writer.start()
             try:
@@ -188,12 +192,16 @@ def read_one(folder: Path, number: Any, column: str) -> dict[str, Any] | None:
     Raises:
         InputError: there is no campaign, or a file that is none of this version.
     """
-    if not isinstance(number, int) or isinstance(number, bool) or abs(number) > MOST_CASES:
+    if (
+        not isinstance(number, Integral)
+        or isinstance(number, bool)
+        or abs(int(number)) > MOST_CASES
+    ):
         return None
     with closing(_connected(folder, "rw")) as connection, _explained(folder):
         _check_file(connection, folder)
         found = connection.execute(
-            f"SELECT {column} FROM results WHERE number = ?", (number,)
+            f"SELECT {column} FROM results WHERE number = ?", (int(number),)
         ).fetchone()
     return None if found is None or found[0] is None else json.loads(found[0])
 
@@ -216,12 +224,12 @@ def _connected(folder: Path, mode: str) -> sqlite3.Connection:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Hold the folder against every other campaign, in this process or another."""
-    with _explained(folder):
+    with _explained(folder, LOCK):
         lock = sqlite3.connect(
             folder / LOCK, timeout=0, isolation_level=None, check_same_thread=False
         )
     with closing(lock):
-        with _explained(folder):
+        with _explained(folder, LOCK):
             try:
                 lock.execute("BEGIN EXCLUSIVE")
             except sqlite3.OperationalError as error:
@@ -236,19 +244,19 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _explained(folder: Path) -> Iterator[None]:
+def _explained(folder: Path, file: str = FILE) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise _unusable(folder, error) from None
+        raise _unusable(folder, error, file) from None
 
 
-def _unusable(folder: Path, error: Exception) -> InputError:
+def _unusable(folder: Path, error: Exception, file: str = FILE) -> InputError:
     """Say what can be done about a file that cannot be used; it is never changed or replaced."""
     allowed = "a folder that can be written to"
     code = getattr(error, "sqlite_errorcode", None)
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        allowed = f"a folder whose {FILE} is whole: move that one away, or take another folder"
+        allowed = f"a folder whose {file} is whole: move that one away, or take another folder"
     elif code == sqlite3.SQLITE_FULL:
         allowed = "a folder with room on its disk: make some and start again, finished rows stay"
     elif code == sqlite3.SQLITE_BUSY:
@@ -318,12 +326,13 @@ def _check_definition(connection: sqlite3.Connection, folder: Path, definition: 
     if digest == definition.digest:
         return
     there, here = json.loads(written), definition.data()
+    problems = {entry.name: entry.problem for entry in definition.inputs}
     differences = [
-        f"{label} {len(entries):,} {kind}, such as {_shown(entries[0])}"
+        f"{label} {len(entries):,} {kind}, such as {_shown(entries[0], problems)}"
         for kind in ("claims", "inputs")
         for label, entries in (
-            ("new are", [entry for entry in here[kind] if entry not in there[kind]]),
-            ("gone are", [entry for entry in there[kind] if entry not in here[kind]]),
+            ("new are", _but(here[kind], there[kind])),
+            ("gone are", _but(there[kind], here[kind])),
         )
         if entries
     ]
@@ -331,11 +340,19 @@ def _check_definition(connection: sqlite3.Connection, folder: Path, definition: 
     raise InputError("out", str(folder), f"{allowed}; {'; '.join(differences)}")
 
 
-def _shown(entry: Any) -> str:
+def _but(some: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+    """Return those of some that are not among the others."""
+    known = {json.dumps(entry, sort_keys=True) for entry in others}
+    return [entry for entry in some if json.dumps(entry, sort_keys=True) not in known]
+
+
+def _shown(entry: Any, problems: Mapping[str, str]) -> str:
     """A claim or an input as plain data, in short."""
     if isinstance(entry, dict):
         return ", ".join(f"{k} = {v}" for k, v in entry.items() if v not in (None, False))
     name, *weights = entry
+    if UNREADABLE in weights:
+        return f"{name!r}, which cannot be read ({problems.get(name) or 'then'})"
     return f"{name!r} with weights {' and '.join(weight[:8] for weight in weights)}"
 
 

@@ -14,7 +14,7 @@ import time
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from bounds.errors import BoundsError
@@ -41,6 +41,9 @@ class Answer:
         low, high: the error that the claim speaks of: attained, and proved; None where unknown.
         detail: all the rest, as plain data for JSON.
         certificate: what `verify.recheck` reads, as plain data, or None.
+
+    Lengths are ints and errors floats, not NumPy's int64 nor fractions: a case whose answer is
+    otherwise is CRASHED.
     """
 
     status: str
@@ -115,12 +118,14 @@ def run_case(case: Case) -> Found | None:
             answer = case.claim.run(case.f, case.g, case.part, case.seed)
             if answer is None:
                 return None
+            _check_answer(answer)
             detail = _json(answer.detail)
             certificate = None if answer.certificate is None else _json(answer.certificate)
+            answer = replace(answer, status=writable(answer.status), detail={}, certificate=None)
         except (VerifyError, BoundsError) as error:
             return without_answer(case.number, REFUSED, str(error), {}, start)
         except (Exception, SystemExit) as error:
-            text = f"{type(error).__name__}: {error}"
+            text = f"{type(error).__name__}: {_said(error)}"
             where = {"traceback": traceback.format_exc()}
             return without_answer(case.number, CRASHED, text, where, start)
         seconds = time.perf_counter() - start
@@ -148,13 +153,44 @@ def _end_with(caller: int) -> None:
     threading.Thread(target=watch, name="campaign parent", daemon=True).start()
 
 
+def _check_answer(answer: Any) -> None:
+    """Raise TypeError if a claim's answer is none: where it is made, not where it is stored."""
+    if not isinstance(answer, Answer):
+        raise TypeError(f"run() returned a {type(answer).__name__}; allowed: an Answer or None")
+    if not isinstance(answer.status, str) or not answer.status:
+        raise TypeError(f"status is {answer.status!r}; allowed: a word")
+    for names, kind, allowed in (
+        (("length", "from_length", "proved_horizon"), int, "an int or None"),
+        (("low", "high"), float, "a float or None"),
+    ):
+        for name in names:
+            value = getattr(answer, name)
+            good = isinstance(value, kind) and not isinstance(value, bool) and value == value
+            if value is not None and not good:
+                raise TypeError(
+                    f"{name} is {value!r}, of type {type(value).__name__}; allowed: {allowed}"
+                )
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "(its message cannot be had)"
+
+
 def without_answer(
     number: int, status: str, error: str, detail: Mapping[str, Any], start: float | None = None
 ) -> Found:
     """Return the row of a case that has no answer, with the reason."""
     seconds = 0.0 if start is None else time.perf_counter() - start
-    return Found(number, Answer(status), seconds, error, _json(detail), None)
+    return Found(number, Answer(status), seconds, writable(error), _json(detail), None)
+
+
+def writable(text: str) -> str:
+    """Return text that UTF-8 can write: file names, and so messages, may hold bytes it cannot."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _json(data: Mapping[str, Any]) -> str:
-    return json.dumps(data, allow_nan=False, ensure_ascii=False)
+    return writable(json.dumps(data, allow_nan=False, ensure_ascii=False))

@@ -8,10 +8,12 @@ import os
 import sqlite3
 import threading
 import warnings
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 
 import joblib
+import numpy as np
 import pytest
 
 import verify
@@ -25,6 +27,19 @@ from verify.errors import InputError
 PLAIN = tasks.trained_pair("simple_plain", omega=2, training_length=32)
 FINITE = tasks.trained_pair("mod_p", period=2, training_length=32)
 SMALL = OneInput(5)
+
+
+BAD_ANSWERS = {
+    "no answer": "FINE",
+    "no status": Answer(None),
+    "fraction": Answer("FINE", low=Fraction(1, 3)),
+    "NumPy": Answer("FINE", length=np.int64(3)),
+}
+
+
+class Silent(Exception):
+    def __str__(self):
+        raise RuntimeError
 
 
 @dataclass(frozen=True)
@@ -47,10 +62,15 @@ class Hostile(Claim):
                 raise SystemExit("bye")
             if self.what == "not JSON":
                 return Answer("FINE", detail={"error": float("nan")})
+            if self.what == "no UTF-8":
+                raise ValueError("\udc80")
+            if self.what == "no message":
+                raise Silent
             if self.what == "interrupt":
                 raise KeyboardInterrupt
             if self.what == "stopped":  # as `prove` tells of a Ctrl-C
                 return None
+            return BAD_ANSWERS[self.what]
         return Answer("FINE", low=seed / 2**48)
 
 
@@ -77,7 +97,7 @@ def test_rows_say_what_the_calls_say(tmp_path):
     assert result.certificate(1) == certificate
     assert verify.recheck(result.certificate(1), *pair)
     families = [row["family"] for part in (2, 3) for row in result.detail(part)["rows"]]
-    assert {name.split("[")[0] for name in families} == {"uniform", "heavy_tailed"}
+    assert {name.split("[")[0] for name in families} == {"uniform", "heavy_tailed", "periodic"}
     assert (first["part"], second["part"]) == (0, 1)
     with pytest.raises(InputError, match="certificate=True"):
         result.certificate(2)
@@ -87,12 +107,25 @@ def test_rows_say_what_the_calls_say(tmp_path):
         result.detail("0")
 
 
+def test_random_inputs_take_families_in_turn_across_parts(tmp_path):
+    claim = verify.Check(epsilon="1/10", random=6, parts=4, families=["halves", "uniform"])
+    pair = PLAIN.model, PLAIN.target
+    used = [one.family for part in range(4) for one in claim._inputs(*pair, part, seed=0)]
+    assert [name.split("[")[0] for name in used] == ["halves", "uniform"] * 3
+
+
 def test_what_fails_is_a_row_and_the_others_are_there(tmp_path):
     for what, status, error in (
         ("raise", "CRASHED", "ZeroDivisionError: by zero"),
         ("refuse", "REFUSED", "f: got 1 (int); allowed: 2"),
         ("leave", "CRASHED", "SystemExit: bye"),
         ("not JSON", "CRASHED", "ValueError"),
+        ("no UTF-8", "CRASHED", r"ValueError: \udc80"),
+        ("no message", "CRASHED", "Silent: "),
+        ("no answer", "CRASHED", "TypeError: run() returned a str"),
+        ("no status", "CRASHED", "TypeError: status is None"),
+        ("fraction", "CRASHED", "TypeError: low is Fraction(1, 3), of type Fraction"),
+        ("NumPy", "CRASHED", "TypeError: length is "),
     ):
         result = verify.campaign(Hostile(what), FINITE, out=tmp_path / what)
         assert result.counts == {"FINE": 4, status: 1}
@@ -215,6 +248,19 @@ def test_another_definition_is_refused(tmp_path):
     assert len(verify.CampaignResult.load(tmp_path)) == 10
 
 
+def test_files_are_read_again_each_time(tmp_path):
+    paths = [tmp_path / name for name in "fg"]
+    for path, model in zip(paths, (FINITE.model, FINITE.target), strict=True):
+        model.save(path)
+    verify.campaign(SMALL, paths, out=tmp_path / "out")
+    PLAIN.model.save(paths[0])
+    with pytest.raises(InputError, match=r"new are 1 inputs, such as .* with weights"):
+        verify.campaign(SMALL, paths, out=tmp_path / "out")
+    paths[0].unlink()
+    with pytest.raises(InputError, match=r"which cannot be read \(path: .*No such file"):
+        verify.campaign(SMALL, paths, out=tmp_path / "out")
+
+
 @pytest.mark.parametrize("cut", ["text", "half", "noise", "foreign", "newer"])
 def test_files_that_are_none_are_refused_and_left_alone(tmp_path, cut):
     verify.campaign(SMALL, pairs(), out=tmp_path)
@@ -238,6 +284,23 @@ def test_files_that_are_none_are_refused_and_left_alone(tmp_path, cut):
         with pytest.raises(InputError, match=words):
             call()
     assert file.read_bytes() == before
+
+
+def test_a_foreign_file_with_a_log_is_left_alone(tmp_path):
+    file = tmp_path / "campaign.sqlite"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE notes (text)")
+    before = file.read_bytes()
+    with pytest.raises(InputError, match="not a campaign's"):
+        verify.campaign(SMALL, FINITE, out=tmp_path)
+    assert file.read_bytes() == before
+
+
+def test_a_lock_that_is_none_is_named(tmp_path):
+    (tmp_path / "campaign.lock").write_text("text\n" * 999)
+    with pytest.raises(InputError, match=r"whose campaign\.lock is whole"):
+        verify.campaign(SMALL, FINITE, out=tmp_path)
 
 
 def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
@@ -277,6 +340,48 @@ def test_threads_of_a_backend_take_turns(tmp_path):
     assert not [t for t in threading.enumerate() if t.name.startswith("campaign")]
 
 
+def test_a_backend_that_cannot_do_it_is_refused(tmp_path):
+    with (
+        joblib.parallel_config(backend="multiprocessing", n_jobs=2),
+        pytest.raises(InputError, match="loky, threading, dask or ray"),
+    ):
+        verify.campaign(SMALL, FINITE, out=tmp_path)
+
+
+@dataclass(frozen=True)
+class Own(Claim):
+    """A claim with a field that is called as a column, and any number of parts."""
+
+    target: object
+    count: object = 1
+
+    @property
+    def parts(self):
+        return self.count
+
+    def run(self, f, g, part, seed):
+        return Answer("FINE", certificate={"own": 1})
+
+
+def test_claims_of_ones_own(tmp_path, monkeypatch):
+    targets = ["1/0", "x", 0.1, np.int64(3), Fraction(1, 3)]
+    monkeypatch.chdir(tmp_path)
+    result = verify.campaign([Own(t) for t in targets], FINITE, out="out")
+    monkeypatch.chdir("/")
+    assert result.table().column("target") == [None, None, 0.1, 3, Fraction(1, 3)]
+    assert result.detail(np.int64(4)) == {}  # as DataFrames have numbers
+    with pytest.raises(InputError, match="one of the formats"):
+        result.certificate(0)
+    for claim, words in (
+        (Own(1, 0), "parts: .* at least 1"),
+        (Own(1, 1.5), "parts: .* at least 1"),
+        (Own(10**5000), r"target: .* to 2\^8,192"),
+        (Own(Fraction(1, 10**5000)), r"target: .* to 2\^8,192"),
+    ):
+        with pytest.raises(InputError, match=words):
+            verify.campaign(claim, FINITE, out=tmp_path / "none")
+
+
 def test_dask_runs_it(tmp_path):
     distributed = pytest.importorskip("distributed")
     with warnings.catch_warnings():
@@ -308,6 +413,14 @@ def test_a_table_as_sweeps_have_it(tmp_path):
     assert repr(result) == "<CampaignResult 10 of 10 cases: MEASURED 10>"
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes among files")
+def test_paths_that_are_no_files_are_rows(tmp_path):
+    os.mkfifo(tmp_path / "pipe")  # nobody writes to it: reading would never end
+    pairs = [(f, "g") for f in (tmp_path / "pipe", "", "a\0b", tmp_path)]
+    result = verify.campaign(SMALL, pairs, out=tmp_path / "out")
+    assert result.counts == {"REFUSED": 20}
+
+
 def test_pairs_of_files_by_patterns(tmp_path):
     for name in ("a", "b [x]"):
         folder = tmp_path / "runs" / name
@@ -321,7 +434,14 @@ def test_pairs_of_files_by_patterns(tmp_path):
     assert result.counts == {"MEASURED": 5, "REFUSED": 5}
     one = pairs_of_files("runs/*/f.safetensors", tmp_path / "runs/a/g.safetensors", folder=tmp_path)
     assert [pair.problem for pair in one] == ["", ""]
-    for f, g in (("runs/*/h", "g"), ("runs/*/f.safetensors", "*/*"), ("*" * 5, "g")):
+    for f, g in (
+        ("runs/*/h", "g"),
+        ("runs/*/f.safetensors", "*/*"),
+        ("**/f.safetensors", "g"),
+        ("*/" * 5, "g"),
+        (3, "g"),
+        ("f", b"g"),
+    ):
         with pytest.raises(InputError):
             pairs_of_files(f, g, folder=tmp_path)
 
@@ -340,6 +460,7 @@ def test_arguments_that_are_none(tmp_path):
         (prove, FINITE, {"n_jobs": "x"}),
         (prove, FINITE, {"n_jobs": True}),
         (prove, FINITE, {"progress": "yes"}),
+        (prove, FINITE, {"retry": "no"}),
         (prove, FINITE, {"out": "/dev/null/folder"}),
         (prove, FINITE, {"out": "a\0b"}),
         (prove, FINITE, {"out": None}),
@@ -368,12 +489,31 @@ def test_arguments_that_are_none(tmp_path):
             kind(**arguments)
 
 
+def test_different_claims_read_differently():
+    law, other = verify.DirichletLaw([1, 1]), verify.FixedLaw(["1/3", "2/3"])
+    average = {"target": 1, "horizon": 9, "error": "average"}
+    claims = [
+        verify.Prove(target=1, horizon=9),
+        verify.Prove(target=1, horizon=9, limit=50),
+        verify.Prove(**average, law=law),
+        verify.Prove(**average, law=other),
+        verify.Check(epsilon=1),
+        verify.Check(epsilon=1, length=100),
+        verify.Check(epsilon=1, seed=1),
+        verify.Check(epsilon=1, theorem="derived.one_layer_linf"),
+        verify.Check(epsilon=1, random=9),
+        verify.Check(epsilon=1, random=9, parts=3),
+        verify.Check(epsilon=1, random=9, families="nested"),
+    ]
+    assert len(set(map(str, claims))) == len(claims)
+
+
 def test_average_claims(tmp_path):
     law = verify.DirichletLaw([1, "1/2"])
     claim = verify.Prove(target="1/20", horizon=2**10, error="average", law=law)
     (row,) = verify.campaign(claim, FINITE, out=tmp_path)
     assert row["status"] == "PROVED"
-    assert row["claim"] == "average |f − g| ≤ 1/20 up to 1,024"
+    assert row["claim"] == "average |f − g| ≤ 1/20 up to 1,024, Dirichlet(1, 1/2)"
     other = verify.Prove(
         target="1/20", horizon=2**10, error="average", law=verify.DirichletLaw([1, 1])
     )
