@@ -250,8 +250,8 @@ class Bounds:
         inert = [k for k in range(len(pair.heads)) if k not in piece.live]
         cells, width = len(self._low), len(pair.models[0].unembedding)
         constant = point(np.zeros((cells, width)))
-        free = [point(np.zeros((1, width, len(representatives))))] * len(piece.live)
-        lags = [point(np.zeros((1, width, len(at_lags))))] * len(piece.live)
+        free: list[Intervals] = []  # of the live heads, which are those of f, then those of g
+        lags: list[Intervals] = []
         for number, model in enumerate(pair.models):
             own = [i for i, k in enumerate(piece.live) if pair.heads[k].model is model]
             fixed = [k for k in inert if pair.heads[k].model is model]
@@ -260,8 +260,8 @@ class Bounds:
                 constant = constant + numbers.outputs[k][piece.one_value(k)]
             for i in own:
                 output = numbers.outputs[piece.live[i]]
-                free[i] = _transposed(output[representatives])[None]
-                lags[i] = _transposed(output[at_lags])[None]
+                free.append(_transposed(output[representatives])[None])
+                lags.append(_transposed(output[at_lags])[None])
             if not len(model.mlp_in):
                 continue
             base = numbers.hidden[number][query]
@@ -369,7 +369,7 @@ def _relaxed(pre: Intervals) -> tuple[Floats, Floats]:
     """Return λ and the largest of relu(y) − λy over each interval."""
     low, high = pre.low, pre.high
     slope = np.where(low >= 0, 1.0, np.where(high <= 0, 0.0, high / (high - low)))
-    slope = np.clip(np.where(np.isfinite(slope), slope, 0.5), 0.0, 1.0)
+    slope = np.where(np.isfinite(slope), slope, 0.5)
     below = (point(slope) * point(-low)).high
     above = ((point(np.ones_like(slope)) - slope) * point(high)).high
     slack = np.maximum(np.maximum(below, above), 0.0)
@@ -434,7 +434,6 @@ def halves(piece: Piece, cell: Cell) -> list[tuple[Cell, Cell]]:
         if last > 64 * first:
             middles.append(4 * first)
     for middle in (m for m in middles if m <= LONGEST):
-        middle = max(first, middle if last is None else min(middle, last - 1))
         ways.append((replace(cell, last=middle), replace(cell, first=middle + 1)))
     size = piece.context.pair.vocabulary
     for k, (low, high) in enumerate(zip(cell.low, cell.high, strict=True)):
@@ -461,9 +460,7 @@ def counts_within(piece: Piece, cell: Cell) -> tuple[int, tuple[int, ...]] | Non
     """Return a length and counts near the middle of a tightened cell; None if none was found."""
     period, residue = piece.context.pair.period, piece.context.residue
     length = 4 * cell.first if cell.last is None else isqrt(cell.first * cell.last)
-    length += (residue - length) % period
-    if cell.last is not None and length > cell.last:
-        length = cell.last
+    length += (residue - length) % period  # at most last, which is ≡ residue
     counts = [0] * len(cell.low)
     for r, places in piece.columns:
         number = piece.context.free(r, length)
