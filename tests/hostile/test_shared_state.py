@@ -162,7 +162,8 @@ def test_a_forked_process_can_take_the_lock():
     thread.start()
     holding.wait()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # threads and fork: what is tested
+        # Threads and fork: what is tested. Python and, where it is loaded, JAX warn of it.
+        warnings.simplefilter("ignore")
         child = os.fork()
     if child == 0:
         os._exit(0 if lock_is_free() and ctx.prec == before else 1)

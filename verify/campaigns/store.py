@@ -132,15 +132,23 @@ class Store:
                 batch.append(self._rows.get())
             ended = None in batch
             if self._problem is None:
-                try:
-                    with self._connection:
-                        self._connection.execute("BEGIN IMMEDIATE")
-                        self._connection.executemany(
-                            f"INSERT OR REPLACE INTO results VALUES ({', '.join('?' * 12)})",
-                            [_values(found) for found in batch if found is not None],
-                        )
-                except Exception as error:
-                    self._problem = error
+                self._problem = self._kept([found for found in batch if found is not None])
+
+    def _kept(self, rows: Sequence[Found]) -> Exception | None:
+        """Commit rows; where there is room for some of them only, those."""
+        try:
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.executemany(
+                    f"INSERT OR REPLACE INTO results VALUES ({', '.join('?' * 12)})",
+                    [_values(found) for found in rows],
+                )
+        except Exception as error:
+            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL or len(rows) == 1:
+                return error
+            # Rows that took hours to work out are not given up for those that do not fit.
+            return next((problem for row in rows if (problem := self._kept([row]))), None)
+        return None
 
     def _raise(self) -> None:
         if self._problem is not None:

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 import warnings
 from contextlib import closing
 from dataclasses import dataclass
@@ -303,8 +304,13 @@ def test_a_lock_that_is_none_is_named(tmp_path):
         verify.campaign(SMALL, FINITE, out=tmp_path)
 
 
-def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
-    connect = store._connected
+@pytest.mark.parametrize("together", [False, True])
+def test_a_full_disk_loses_nothing(together, tmp_path, monkeypatch):
+    connect, write = store._connected, store.Store._write
+
+    def late(self):
+        time.sleep(0.5)  # all rows have come, and are committed at once
+        write(self)
 
     def small(folder, mode):
         connection = connect(folder, mode)
@@ -312,6 +318,8 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
         return connection
 
     monkeypatch.setattr(store, "_connected", small)
+    if together:
+        monkeypatch.setattr(store.Store, "_write", late)
     claim = OneInput(30, length=2000)
     for _ in range(2):
         with pytest.raises(InputError, match="room on its disk"):
