@@ -262,7 +262,7 @@ ODD: tuple[Any, ...] = (
         sympy.Symbol("x"),
         sympy.exp(1000),
         10**5000,
-        np.timedelta64(3),
+        np.timedelta64(3, "s"),
         object(),
         "9" * 5000,
     ),
